@@ -1,0 +1,137 @@
+package ext
+
+import (
+	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+)
+
+// Mark is all that a certificate says about its holder's assurance.
+type Mark struct {
+	Assurance  Assurance
+	Repository AttestationRepository
+}
+
+// Extensions returns the two extensions of a mark, both non-critical. The certificate
+// also needs Policies(m.Assurance.Claims), or ReadMark will refuse it. The error is a
+// *ParseError.
+func (a Arc) Extensions(m Mark) ([]pkix.Extension, error) {
+	if a.IsZero() {
+		return nil, refuse(ReasonArc, "arc", "unset")
+	}
+	assurance, err := m.Assurance.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	repository, err := m.Repository.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return []pkix.Extension{
+		{Id: a.Assurance(), Value: assurance},
+		{Id: a.AttestationRepository(), Value: repository},
+	}, nil
+}
+
+// ReadMark reads the mark of a certificate that crypto/x509 parsed. It refuses one that
+// lacks either extension, has any extension twice or one of ours critical, whose mark is
+// malformed, or whose policies say something else than its claims: every claim and every
+// lower level must have its policy, no policy under arc.3 may be without a claim, and
+// anyPolicy may not be there. Other policies and other OIDs below the arc are none of
+// our business. It does not check any signature or date: a mark means something only on a
+// certificate whose chain has been verified. The error is a *ParseError; ReasonAbsent
+// tells a certificate without a mark from one with a bad mark.
+func (a Arc) ReadMark(cert *x509.Certificate) (Mark, error) {
+	if a.IsZero() {
+		return Mark{}, refuse(ReasonArc, "arc", "unset")
+	}
+	if err := checkOnce(cert.Extensions); err != nil {
+		return Mark{}, err
+	}
+	var m Mark
+	value, err := markExtension(cert.Extensions, a.Assurance(), "assurance")
+	if err != nil {
+		return Mark{}, err
+	}
+	if m.Assurance, err = ParseAssurance(value); err != nil {
+		return Mark{}, err
+	}
+	value, err = markExtension(cert.Extensions, a.AttestationRepository(), "attestationRepository")
+	if err != nil {
+		return Mark{}, err
+	}
+	if m.Repository, err = ParseAttestationRepository(value); err != nil {
+		return Mark{}, err
+	}
+	if err := a.checkPolicies(cert.Policies, m.Assurance.Claims); err != nil {
+		return Mark{}, err
+	}
+	return m, nil
+}
+
+// checkOnce refuses a repeated extension (RFC 5280 §4.2). crypto/x509 does so too when it
+// parses; a certificate from another parser, or a later version, may not have been asked.
+func checkOnce(extensions []pkix.Extension) error {
+	seen := make(map[string]bool, len(extensions))
+	for _, e := range extensions {
+		id := e.Id.String()
+		if seen[id] {
+			return refuse(ReasonTwice, "extensions", "%s stands twice", id)
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+// markExtension returns the value of one of our extensions.
+func markExtension(extensions []pkix.Extension, id asn1.ObjectIdentifier, field string) ([]byte, error) {
+	for _, e := range extensions {
+		if !e.Id.Equal(id) {
+			continue
+		}
+		if e.Critical {
+			return nil, refuse(ReasonCritical, field, "%s is critical", id)
+		}
+		return e.Value, nil
+	}
+	return nil, refuse(ReasonAbsent, field, "no extension %s", id)
+}
+
+// checkPolicies compares the policies of a certificate with its claims.
+func (a Arc) checkPolicies(policies []x509.OID, claims []Claim) error {
+	const field = "certificatePolicies"
+	want, err := a.Policies(claims)
+	if err != nil {
+		return err
+	}
+	pending := make(map[string]bool, len(want)) // policy: not seen yet
+	for _, p := range want {
+		pending[string(oidDER(p))] = true
+	}
+	root, err := a.policyOID()
+	if err != nil {
+		return err
+	}
+	prefix := oidDER(root)
+	for _, p := range policies {
+		der := oidDER(p)
+		missing, claimed := pending[string(der)]
+		switch {
+		case p.EqualASN1OID(AnyPolicy()):
+			return refuse(ReasonAnyPolicy, field, "%s", p)
+		case claimed && !missing:
+			return refuse(ReasonPolicyTwice, field, "%s", p)
+		case claimed:
+			pending[string(der)] = false
+		case bytes.HasPrefix(der, prefix): // subidentifiers delimit themselves
+			return refuse(ReasonPolicyUnexplained, field, "%s", p)
+		}
+	}
+	for _, p := range want {
+		if pending[string(oidDER(p))] {
+			return refuse(ReasonPolicyMissing, field, "%s", p)
+		}
+	}
+	return nil
+}
