@@ -1,0 +1,241 @@
+package attest
+
+import (
+	"context"
+	"crypto"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+)
+
+// PayloadType is the DSSE payload type of in-toto statements.
+const PayloadType = "application/vnd.in-toto+json"
+
+// Unverified is what an envelope claims. No signature has been checked: use it to
+// find out which keys to ask for or what to index, never to decide.
+type Unverified struct {
+	PayloadType string
+	Payload     []byte
+	KeyIDs      []string // the hints, one per signature, "" where absent
+}
+
+// Opened is the verified content of an envelope.
+type Opened struct {
+	Statement   Statement // zero when OpenPayload was used
+	Payload     []byte    // the bytes that were signed
+	PayloadType string
+	Signers     []string // KeyID of each distinct key that verified, in the order of the signatures
+}
+
+// signature fields that are read or, from "cert" on, known and ignored.
+var signatureFields = map[string]bool{
+	"keyid": true, "sig": true, "cert": true, "publicKey": true, "extension": true,
+}
+
+type signature struct {
+	keyID string
+	sig   []byte
+}
+
+// ParseEnvelope reads an envelope of at most MaxEnvelope bytes with 1 to
+// MaxSignatures signatures. It checks form, not signatures.
+func ParseEnvelope(raw []byte) (Unverified, error) {
+	u, _, err := parseEnvelope(raw)
+	return u, err
+}
+
+func parseEnvelope(raw []byte) (Unverified, []signature, error) {
+	if err := CheckJSON(raw, MaxEnvelope, MaxDepth); err != nil {
+		return Unverified{}, nil, err
+	}
+	var err error
+	f := readFields(Malformed, "", raw, &err)
+	u := Unverified{PayloadType: f.required("payloadType"), Payload: f.base64("payload")}
+	list := f.list("signatures", MaxSignatures)
+	for name := range f.m {
+		if name != "payload" && name != "payloadType" && name != "signatures" && err == nil {
+			err = refuse(UnknownField, name, "unknown field of the envelope")
+		}
+	}
+	switch {
+	case err != nil:
+		return Unverified{}, nil, err
+	case len(u.PayloadType) > maxPayloadType:
+		return Unverified{}, nil, refuse(TooLarge, "payloadType", "longer than %d bytes", maxPayloadType)
+	case len(list) == 0:
+		return Unverified{}, nil, refuse(NoSignature, "signatures", "none")
+	}
+	sigs, err := parseSignatures(list)
+	if err != nil {
+		return Unverified{}, nil, err
+	}
+	for _, s := range sigs {
+		u.KeyIDs = append(u.KeyIDs, s.keyID)
+	}
+	return u, sigs, nil
+}
+
+func parseSignatures(list []json.RawMessage) ([]signature, error) {
+	var err error
+	sigs := make([]signature, 0, len(list))
+	for _, raw := range list {
+		f := readFields(Malformed, "signatures", raw, &err)
+		s := signature{keyID: f.text("keyid"), sig: f.base64("sig")}
+		for name := range f.m {
+			if !signatureFields[name] && err == nil {
+				err = refuse(UnknownField, "signatures."+name, "unknown field of a signature")
+			}
+		}
+		if len(s.sig) > maxSignature && err == nil {
+			err = refuse(TooLarge, "signatures.sig", "%d bytes, at most %d", len(s.sig), maxSignature)
+		}
+		sigs = append(sigs, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sigs, nil
+}
+
+// base64 reads padded base64 of either alphabet. Go's decoder skips line breaks
+// and, unless strict, spare bits: both would give one envelope many spellings.
+func (f fields) base64(name string) []byte {
+	var s string
+	if v := f.raw(name); v != nil {
+		f.decode(f.at(name), v, &s)
+	}
+	enc := base64.StdEncoding
+	if strings.ContainsAny(s, "-_") {
+		enc = base64.URLEncoding
+	}
+	b, err := enc.Strict().DecodeString(s)
+	switch {
+	case s == "":
+		f.fail(f.at(name), "missing or empty")
+	case err != nil || strings.ContainsAny(s, "\r\n"):
+		f.fail(f.at(name), "not base64")
+	}
+	return b
+}
+
+// Sign makes an envelope with one signature over the payload. The result is one
+// line of JSON without a line break at its end.
+func Sign(ctx context.Context, payloadType string, payload []byte, signer crypto.Signer) ([]byte, error) {
+	if payloadType == "" || len(payloadType) > maxPayloadType || len(payload) == 0 {
+		return nil, refuse(WrongPayload, "payloadType", "payload and its type must not be empty")
+	}
+	k, err := newSigningKey(signer)
+	if err != nil {
+		return nil, err
+	}
+	es, err := dsse.NewEnvelopeSigner(k)
+	if err != nil {
+		return nil, &Error{Reason: SigningFailed, Err: err}
+	}
+	env, err := es.SignPayload(ctx, payloadType, payload)
+	if err != nil {
+		return nil, &Error{Reason: SigningFailed, Err: err}
+	}
+	raw, err := json.Marshal(env)
+	if err != nil {
+		return nil, &Error{Reason: SigningFailed, Err: err}
+	}
+	if len(raw) > MaxEnvelope {
+		return nil, refuse(TooLarge, "payload", "envelope of %d bytes, at most %d", len(raw), MaxEnvelope)
+	}
+	return raw, nil
+}
+
+// SignStatement signs a statement. An empty Type becomes v1; any other is refused,
+// and so is a statement that ParseStatement would refuse.
+func SignStatement(ctx context.Context, s Statement, signer crypto.Signer) ([]byte, error) {
+	payload, err := s.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return Sign(ctx, PayloadType, payload, signer)
+}
+
+// Open verifies an envelope that must hold an in-toto statement. At least one
+// signature must verify under one of the keys (1 to MaxKeys); signatures by others
+// are skipped. Errors are *Error: NotVerified when no signature does, BadKey when
+// a key given is not acceptable (none of the others is tried then).
+func Open(raw []byte, keys ...crypto.PublicKey) (Opened, error) {
+	o, err := OpenPayload(raw, PayloadType, keys...)
+	if err != nil {
+		return Opened{}, err
+	}
+	o.Statement, err = ParseStatement(o.Payload)
+	if err != nil {
+		return Opened{}, err
+	}
+	return o, nil
+}
+
+// OpenPayload is Open for a payload of another type, which must be exactly the one
+// the envelope was signed with. Statement stays empty.
+func OpenPayload(raw []byte, payloadType string, keys ...crypto.PublicKey) (Opened, error) {
+	u, sigs, err := parseEnvelope(raw)
+	if err != nil {
+		return Opened{}, err
+	}
+	if u.PayloadType != payloadType {
+		return Opened{}, refuse(WrongPayload, "payloadType", "%.64q, want %q", u.PayloadType, payloadType)
+	}
+	verifiers, err := distinctKeys(keys)
+	if err != nil {
+		return Opened{}, err
+	}
+	return verify(u, sigs, verifiers)
+}
+
+func distinctKeys(keys []crypto.PublicKey) ([]dsse.Verifier, error) {
+	if len(keys) == 0 || len(keys) > MaxKeys {
+		return nil, refuse(BadKey, "key", "%d keys, want 1 to %d", len(keys), MaxKeys)
+	}
+	seen := map[string]bool{}
+	var out []dsse.Verifier
+	for _, pub := range keys {
+		k, err := newKey(pub)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[k.id] {
+			seen[k.id] = true
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// verify hands the library an envelope without key ids: with them, it would skip a
+// signature whose hint is not spelled the way our key ids are. The bytes returned
+// are those that it verified.
+func verify(u Unverified, sigs []signature, verifiers []dsse.Verifier) (Opened, error) {
+	env := dsse.Envelope{
+		PayloadType: u.PayloadType,
+		Payload:     base64.StdEncoding.EncodeToString(u.Payload),
+	}
+	for _, s := range sigs {
+		env.Signatures = append(env.Signatures, dsse.Signature{Sig: base64.StdEncoding.EncodeToString(s.sig)})
+	}
+	ev, err := dsse.NewEnvelopeVerifier(verifiers...)
+	if err != nil {
+		return Opened{}, &Error{Reason: BadKey, Err: err}
+	}
+	accepted, payload, err := ev.VerifyAndDecode(context.Background(), &env)
+	if err != nil {
+		return Opened{}, &Error{Reason: NotVerified, Field: "signatures", Err: err}
+	}
+	o := Opened{Payload: payload, PayloadType: u.PayloadType}
+	for _, a := range accepted {
+		o.Signers = append(o.Signers, a.KeyID)
+	}
+	if len(o.Signers) == 0 {
+		return Opened{}, &Error{Reason: NotVerified, Field: "signatures", Err: errors.New("no key accepted")}
+	}
+	return o, nil
+}

@@ -1,0 +1,34 @@
+package attest
+
+// Bounds on what comes from outside. The parser, the repository and the verifier
+// share them, so that what one stores the other can read.
+const (
+	// MaxEnvelope is the size of an envelope in bytes. The largest real provenance
+	// in our test material has 30 KB; statements that embed whole bills of material
+	// are larger and should refer to them by digest. A guess with room.
+	MaxEnvelope = 1 << 20
+	// MaxDepth is how deep JSON may nest: real provenance stays below 16, and a
+	// recursive reader of a deeper document costs stack, not insight.
+	MaxDepth = 64
+	// MaxSignatures bounds the work of Open together with MaxKeys.
+	MaxSignatures = 16
+	// MaxKeys is how many keys may be tried: 16 signatures under 64 keys are 1024
+	// verifications, under 0.3 s with the slowest key type.
+	MaxKeys = 64
+	// MaxSubjects is how many artifacts one statement may be about. A release with
+	// every architecture and language pack has some hundreds.
+	MaxSubjects = 1024
+	// MaxDescriptors bounds dependencies, materials and input attestations of one
+	// predicate; a large image build lists some thousand packages.
+	MaxDescriptors = 16384
+	// MaxDigests is how many algorithms one digest set may name.
+	MaxDigests = 16
+
+	maxSignature   = 1024     // bytes; an RSA signature under the largest key taken
+	maxRSABits     = 8192     // verification time grows with the square
+	minRSABits     = 3072     // CA/Browser Forum code signing requirements §6.1.5.2
+	maxString      = 16 << 10 // bytes of one name, URI or id
+	maxPayloadType = 256
+	maxLevels      = 64 // verified levels in a summary
+	maxPublicKey   = 16 << 10
+)
