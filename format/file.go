@@ -1,0 +1,191 @@
+package format
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Kind is how a file carries its signature.
+type Kind string
+
+const (
+	Deb      Kind = "deb"      // as the last ar member, _hallmark.p7s
+	Detached Kind = "detached" // as FILE.p7s beside FILE
+)
+
+// Suffix is appended to a file's name to get the name of its detached signature.
+const Suffix = ".p7s"
+
+// File is an open file whose structure has been checked. It is not safe for
+// concurrent use.
+type File struct {
+	Path string
+	Kind Kind
+
+	f        *os.File
+	size     int64
+	modified time.Time
+	mode     fs.FileMode
+	layout   layout
+	digest   *[sha256.Size]byte
+}
+
+// Open opens a regular file and finds out where its signature sits. A file with
+// no signature opens well; Signature then returns ErrUnsigned. Malformed packages
+// give an *Error. The caller must Close the File.
+func Open(path string) (*File, error) {
+	f, info, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	file := &File{Path: path, Kind: Detached, f: f, size: info.Size(), modified: info.ModTime(), mode: info.Mode()}
+	if err := file.inspect(); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return file, nil
+}
+
+func (f *File) inspect() error {
+	var head [len(arMagic) + headerBytes]byte
+	n, err := f.f.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	f.layout = layout{signed: f.size}
+	if !isDeb(head[:n]) {
+		return nil
+	}
+	f.Kind = Deb
+	f.layout, err = readDeb(f.f, f.size)
+	return err
+}
+
+// Close closes the file.
+func (f *File) Close() error { return f.f.Close() }
+
+// SignedBytes is the number of bytes under the signature, from the file's start.
+func (f *File) SignedBytes() int64 { return f.layout.signed }
+
+// Digest returns the SHA-256 of the signed bytes. It reads them once, with a
+// fixed amount of memory, and refuses (Changed) when the file changed since Open.
+func (f *File) Digest() ([sha256.Size]byte, error) {
+	if f.digest == nil {
+		d, err := f.copySigned(io.Discard)
+		if err != nil {
+			return [sha256.Size]byte{}, fmt.Errorf("digest %s: %w", f.Path, err)
+		}
+		f.digest = &d
+	}
+	return *f.digest, nil
+}
+
+// copySigned writes the signed bytes to w and returns their SHA-256.
+func (f *File) copySigned(w io.Writer) ([sha256.Size]byte, error) {
+	h := sha256.New()
+	if w != io.Discard {
+		w = io.MultiWriter(h, w)
+	} else {
+		w = h
+	}
+	// The struct hides SectionReader's other methods: the buffer's size is ours to choose.
+	r := struct{ io.Reader }{io.NewSectionReader(f.f, 0, f.layout.signed)}
+	buf := make([]byte, min(copyBufferBytes, f.layout.signed+1))
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, r, buf)
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	if n != f.layout.signed {
+		return [sha256.Size]byte{}, refuse(Changed, n, "file became shorter while being read")
+	}
+	if err := f.unchanged(); err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// unchanged compares the open file with what it was at Open.
+func (f *File) unchanged() error {
+	info, err := f.f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != f.size || !info.ModTime().Equal(f.modified) {
+		return refuse(Changed, -1, "file changed while being read")
+	}
+	return nil
+}
+
+// Signature returns the signature as it stands in or beside the file, 1 to
+// MaxSignatureBytes bytes that nobody has looked at yet, or ErrUnsigned.
+func (f *File) Signature() ([]byte, error) {
+	if f.Kind == Detached {
+		return readSignature(f.Path + Suffix)
+	}
+	if f.layout.length == 0 {
+		return nil, fmt.Errorf("%s: %w", f.Path, ErrUnsigned)
+	}
+	sig := make([]byte, f.layout.length)
+	if err := readFullAt(f.f, sig, f.layout.signature); err != nil {
+		return nil, fmt.Errorf("signature of %s: %w", f.Path, err)
+	}
+	return sig, nil
+}
+
+// readSignature reads a detached signature.
+func readSignature(path string) ([]byte, error) {
+	f, info, err := openRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", path, ErrUnsigned)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info.Size() > MaxSignatureBytes {
+		return nil, fmt.Errorf("%s: %w", path, refuse(SignatureTooLarge, -1, "%d bytes, at most %d", info.Size(), MaxSignatureBytes))
+	}
+	sig, err := io.ReadAll(io.LimitReader(f, MaxSignatureBytes+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	case len(sig) == 0:
+		return nil, fmt.Errorf("%s: %w", path, refuse(SignatureEmpty, -1, "no bytes"))
+	case int64(len(sig)) != info.Size():
+		return nil, fmt.Errorf("%s: %w", path, refuse(Changed, -1, "file changed while being read"))
+	}
+	return sig, nil
+}
+
+// openRegular opens path for reading if it is a regular file. The first look
+// keeps devices from being opened at all, since opening some has effects; the
+// second is on the open file and is the one that counts. O_NONBLOCK keeps a FIFO
+// that slips in between from hanging the caller, and means nothing to a regular file.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s: %w", path, refuse(NotRegular, -1, "%s", info.Mode().Type()))
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err = f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w", path, refuse(NotRegular, -1, "%s", info.Mode().Type()))
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}

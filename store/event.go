@@ -1,0 +1,20 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+)
+
+// NewID returns a key that sorts by time: t to the nanosecond, then 64 random bits.
+func NewID(t time.Time) string {
+	var tail [8]byte
+	rand.Read(tail[:]) // never fails (crypto/rand.Read documents it)
+	return t.UTC().Format("20060102T150405.000000000Z") + "-" + hex.EncodeToString(tail[:])
+}
+
+// NewEvent returns a line for the audit trail. Make it before Update, not inside:
+// the function that Update runs may run more than once.
+func NewEvent(at time.Time, who, action, object string, detail map[string]string) Event {
+	return Event{ID: NewID(at), At: at.UTC(), Who: who, Action: action, Object: object, Detail: detail}
+}

@@ -1,0 +1,255 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/bolt"
+)
+
+// newest is the sample that -update makes. Once a release has gone out, its sample is
+// what that release wrote, and stays: whoever adds a field then names a new one here.
+const newest = "testdata/v1"
+
+var rewrite = flag.Bool("update", false, "make the newest sample store and its listing again")
+
+// sample is one record of every table, with every field set.
+type sample struct {
+	Vendor            []store.Vendor            `json:"vendor"`
+	Person            []store.Person            `json:"person"`
+	Enrolment         []store.Enrolment         `json:"enrolment"`
+	ClientCertificate []store.ClientCertificate `json:"client_certificate"`
+	AuditorKey        []store.AuditorKey        `json:"auditor_key"`
+	Accreditation     []store.Accreditation     `json:"accreditation"`
+	Assessment        []store.Assessment        `json:"assessment"`
+	Intent            []store.Intent            `json:"intent"`
+	Certificate       []store.Certificate       `json:"certificate"`
+	CRL               []store.CRL               `json:"crl"`
+	SigningKey        []store.SigningKey        `json:"signing_key"`
+	Signature         []store.Signature         `json:"signature"`
+	Event             []store.Event             `json:"event"`
+}
+
+// TestSample opens a copy of the sample store of each release and compares every
+// record. A failure means that this program can not read what that one wrote.
+func TestSample(t *testing.T) {
+	if *rewrite {
+		writeSample(t, newest+".db", newest+".json")
+	}
+	files, err := filepath.Glob("testdata/v*.db")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sample stores: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			raw, err := os.ReadFile(file[:len(file)-len(".db")] + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want sample
+			if err := json.Unmarshal(raw, &want); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, readSample(t, copyOf(t, file))); diff != "" {
+				t.Errorf("(-listed +read):\n%s", diff)
+			}
+			if file == newest+".db" {
+				requireAll(t, want)
+			}
+		})
+	}
+}
+
+func copyOf(t *testing.T, file string) string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "hallmark.db")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func readSample(t *testing.T, path string) (got sample) {
+	t.Helper()
+	d, err := bolt.Open(path, bolt.Options{MustExist: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	view(t, d, func(r store.Reader) error {
+		return errors.Join(
+			collect(r, store.Vendors, &got.Vendor), collect(r, store.People, &got.Person),
+			collect(r, store.Enrolments, &got.Enrolment), collect(r, store.ClientCertificates, &got.ClientCertificate),
+			collect(r, store.AuditorKeys, &got.AuditorKey), collect(r, store.Accreditations, &got.Accreditation),
+			collect(r, store.Assessments, &got.Assessment), collect(r, store.Intents, &got.Intent),
+			collect(r, store.Certificates, &got.Certificate), collect(r, store.CRLs, &got.CRL),
+			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
+			collect(r, store.Events, &got.Event),
+		)
+	})
+	// The store can still be written: each record is put back where it was.
+	update(t, d, func(tx store.Tx) error { return putSample(tx, got) })
+	view(t, d, func(store.Reader) error { return nil })
+	return got
+}
+
+func collect[T any](r store.Reader, table store.Table[T], into *[]T) error {
+	*into = nil
+	for rec, err := range table.All(r, "") {
+		if err != nil {
+			return err
+		}
+		*into = append(*into, rec)
+	}
+	return nil
+}
+
+func putSample(tx store.Tx, s sample) error {
+	return errors.Join(
+		putAll(tx, store.Vendors, s.Vendor), putAll(tx, store.People, s.Person),
+		putAll(tx, store.Enrolments, s.Enrolment), putAll(tx, store.ClientCertificates, s.ClientCertificate),
+		putAll(tx, store.AuditorKeys, s.AuditorKey), putAll(tx, store.Accreditations, s.Accreditation),
+		putAll(tx, store.Assessments, s.Assessment), putAll(tx, store.Intents, s.Intent),
+		putAll(tx, store.Certificates, s.Certificate), putAll(tx, store.CRLs, s.CRL),
+		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
+		putAll(tx, store.Events, s.Event),
+	)
+}
+
+func putAll[T any](tx store.Tx, table store.Table[T], recs []T) error {
+	for _, rec := range recs {
+		if err := table.Put(tx, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requireAll fails for a table without a record and a field without a value: it would
+// go unread.
+func requireAll(t *testing.T, s sample) {
+	t.Helper()
+	for i := range reflect.TypeOf(s).NumField() {
+		name, recs := reflect.TypeOf(s).Field(i).Name, reflect.ValueOf(s).Field(i)
+		if recs.Len() == 0 {
+			t.Errorf("no %s in the sample", name)
+			continue
+		}
+		for j := range recs.Index(0).NumField() {
+			if recs.Index(0).Field(j).IsZero() {
+				t.Errorf("%s.%s has no value in the sample", name, recs.Index(0).Type().Field(j).Name)
+			}
+		}
+	}
+	if got, want := reflect.TypeOf(s).NumField(), countTables(t); got != want {
+		t.Errorf("sample of %d tables, tables.go has %d", got, want)
+	}
+}
+
+// countTables counts the variables of tables.go that are tables, and checks that the
+// list which Check goes through is as long.
+func countTables(t *testing.T) (n int) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "tables.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := 0
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if spec.Names[0].IsExported() {
+			n++
+		} else if spec.Names[0].Name == "tables" {
+			listed = len(spec.Values[0].(*ast.CompositeLit).Elts)
+		}
+		return false
+	})
+	if listed != n {
+		t.Errorf("tables.go has %d tables and lists %d", n, listed)
+	}
+	return n
+}
+
+// writeSample makes a store with one record of every table, and its listing.
+func writeSample(t *testing.T, dbFile, jsonFile string) {
+	t.Helper()
+	d, err := bolt.Open(filepath.Join(t.TempDir(), "hallmark.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	s := fullSample()
+	update(t, d, func(tx store.Tx) error { return putSample(tx, s) })
+	if err := os.MkdirAll(filepath.Dir(dbFile), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(dbFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Backup(t.Context(), f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(jsonFile, append(raw, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fullSample() sample {
+	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
+	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	return sample{
+		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", CreatedAt: day(0), SuspendedAt: day(90)}},
+		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91)}},
+		Enrolment:         []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond)}},
+		ClientCertificate: []store.ClientCertificate{{Serial: "0a", Person: "vera", DER: []byte{0x30, 0}, NotAfter: day(365), RevokedAt: day(91)}},
+		AuditorKey:        []store.AuditorKey{{SPKISHA256: digest, Auditor: "aude", PublicKey: []byte{0x30, 0}, AddedAt: day(0), RevokedAt: day(80)}},
+		Accreditation:     []store.Accreditation{{Auditor: "aude", Framework: "slsa-v0.1", From: day(0), Until: day(365), SuspendedAt: day(70)}},
+		Assessment: []store.Assessment{{
+			ID: digest, State: store.AssessmentWithdrawn, Vendor: "acme", Framework: "slsa-v0.1", FrameworkURI: "https://slsa.dev/spec/v0.1", Track: "slsa",
+			Level: 3, LevelID: "SLSA_LEVEL_3", Auditor: "aude", AuditorSPKI: digest, AssessedAt: day(1), ValidUntil: day(300), Envelope: []byte("{}"),
+			SubmittedAt: day(2), SubmittedBy: "aude", AcceptedAt: day(3), AcceptedBy: "olga", Receipt: []byte("c2sp.org/tlog-proof@v1\n"),
+			LogOrigin: "example.com/log", LogIndex: 1 << 63, EndedAt: day(60), EndedBy: "olga", EndedReason: "builder compromised",
+			IneffectiveAt: day(50), EndedByReceipt: []byte("c2sp.org/tlog-proof@v1\n\n"),
+		}},
+		Intent: []store.Intent{{Serial: "7f01", Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Assessments: []string{digest}, RequestedBy: "vera", Way: "api", At: day(4)}},
+		Certificate: []store.Certificate{{
+			Serial: "7f01", Tier: "high", Vendor: "acme", DER: []byte{0x30, 1, 0}, SPKISHA256: digest, NotBefore: day(4), NotAfter: day(200),
+			Assessments: []string{digest}, SigningKey: "k1", IssuedAt: day(4), RequestedBy: "vera",
+			Revocation: &store.Revocation{At: day(60), RevocationDate: day(50), InvalidityDate: day(50), Reason: 9, Note: "withdrawn", By: "olga"},
+		}},
+		CRL:        []store.CRL{{Tier: "high", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}},
+		SigningKey: []store.SigningKey{{ID: "k1", Vendor: "acme", Encrypted: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), SPKISHA256: digest, CreatedAt: day(4)}},
+		Signature: []store.Signature{{
+			ID: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Serial: "7f01", Digest: digest, Format: "deb",
+			Product: "tool", Evidence: []string{digest}, At: day(4), By: "vera",
+		}},
+		Event: []store.Event{{
+			ID: "20260305T120000.000000000Z-0000000000000002", At: day(4), Who: "olga", Action: "accept.assessment",
+			Object: digest, Detail: map[string]string{"note": "ünïcode <&> \u2028"},
+		}},
+	}
+}

@@ -1,0 +1,236 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Table gives typed access to the records of one kind, and keeps their indexes.
+type Table[T any] struct {
+	name    string
+	key     func(T) string
+	indexes []index[T]
+}
+
+// index lists records by the values that one of their fields holds.
+type index[T any] struct {
+	name   string
+	values func(T) []string
+}
+
+// Get returns the record under key, or an error that wraps ErrNotFound.
+func (t Table[T]) Get(r Reader, key string) (T, error) {
+	raw, err := r.GetRaw(t.name, key)
+	if err != nil {
+		var zero T
+		return zero, fmt.Errorf("get %s %q: %w", t.name, key, err)
+	}
+	return t.decode(key, raw)
+}
+
+// Put inserts or replaces a record and brings its indexes in step.
+func (t Table[T]) Put(tx Tx, rec T) error {
+	key, raw, err := t.encode(rec)
+	if err != nil {
+		return err
+	}
+	old, err := t.Get(tx, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		if err := t.unindex(tx, key, old, rec); err != nil {
+			return err
+		}
+	}
+	if err := tx.PutRaw(t.name, key, raw); err != nil {
+		return fmt.Errorf("put %s %q: %w", t.name, key, err)
+	}
+	return t.index(tx, key, rec)
+}
+
+// Insert stores a new record, or returns an error that wraps ErrExists and changes
+// nothing.
+func (t Table[T]) Insert(tx Tx, rec T) error {
+	key, raw, err := t.encode(rec)
+	if err != nil {
+		return err
+	}
+	if err := tx.InsertRaw(t.name, key, raw); err != nil {
+		return fmt.Errorf("insert %s %q: %w", t.name, key, err)
+	}
+	return t.index(tx, key, rec)
+}
+
+// Delete removes a record and its index entries; one that is absent is not an error.
+func (t Table[T]) Delete(tx Tx, key string) error {
+	old, err := t.Get(tx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, ix := range t.indexes {
+		for _, v := range ix.values(old) {
+			if err := t.dropEntry(tx, ix, v, key); err != nil {
+				return err
+			}
+		}
+	}
+	if err := tx.DeleteRaw(t.name, key); err != nil {
+		return fmt.Errorf("delete %s %q: %w", t.name, key, err)
+	}
+	return nil
+}
+
+// All yields the records whose key is greater than after, in key order. The
+// sequence ends after the first error. Collect before you write: a write to a
+// table that is being read fails with ErrScanning.
+func (t Table[T]) All(r Reader, after string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		stopped := false
+		err := r.ScanRaw(t.name, "", after, func(key string, raw []byte) bool {
+			rec, err := t.decode(key, raw)
+			stopped = !yield(rec, err) || err != nil
+			return !stopped
+		})
+		if err != nil && !stopped {
+			yield(zero, fmt.Errorf("scan %s: %w", t.name, err))
+		}
+	}
+}
+
+// By yields the records whose index field holds value, in key order. The sequence
+// ends after the first error. Collect before you write, as with All.
+func (t Table[T]) By(r Reader, index, value string) iter.Seq2[T, error] {
+	return t.entries(r, index, value+indexSeparator, "", "")
+}
+
+// ByAfter is By from the first key greater than after: the next page of a list. An
+// empty after starts at the first.
+func (t Table[T]) ByAfter(r Reader, index, value, after string) iter.Seq2[T, error] {
+	if after == "" {
+		return t.By(r, index, value)
+	}
+	prefix := value + indexSeparator
+	return t.entries(r, index, prefix, prefix+after, "")
+}
+
+// Between yields the records whose index field lies in [from, to), in the field's
+// order; an empty to means no end. It suits fields rendered with TimeKey.
+func (t Table[T]) Between(r Reader, index, from, to string) iter.Seq2[T, error] {
+	return t.entries(r, index, "", from, to)
+}
+
+func (t Table[T]) entries(r Reader, name, prefix, from, to string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		i := slices.IndexFunc(t.indexes, func(ix index[T]) bool { return ix.name == name })
+		if i < 0 {
+			yield(zero, fmt.Errorf("scan %s: no index %q", t.name, name))
+			return
+		}
+		stopped := false
+		err := r.ScanRaw(t.indexName(name), prefix, from, func(entry string, _ []byte) bool {
+			value, key, _ := strings.Cut(entry, indexSeparator)
+			if to != "" && value >= to {
+				return false
+			}
+			rec, err := t.follow(r, t.indexes[i], value, key)
+			stopped = !yield(rec, err) || err != nil
+			return !stopped
+		})
+		if err != nil && !stopped {
+			yield(zero, fmt.Errorf("scan %s by %s: %w", t.name, name, err))
+		}
+	}
+}
+
+// follow reads the record that an index entry names. An entry that leads nowhere is
+// damage; it must not look like ErrNotFound, which callers take for an answer.
+func (t Table[T]) follow(r Reader, ix index[T], value, key string) (T, error) {
+	var zero T
+	rec, err := t.Get(r, key)
+	if errors.Is(err, ErrNotFound) {
+		return zero, fmt.Errorf("%w: index %s of %s names %q, which has no record", ErrDamaged, ix.name, t.name, key)
+	}
+	if err != nil {
+		return zero, err
+	}
+	if !slices.Contains(ix.values(rec), value) {
+		return zero, fmt.Errorf("%w: index %s of %s lists %q under %q, its record does not", ErrDamaged, ix.name, t.name, key, value)
+	}
+	return rec, nil
+}
+
+func (t Table[T]) indexName(index string) string { return t.name + "_by_" + index }
+
+func (t Table[T]) index(tx Tx, key string, rec T) error {
+	for _, ix := range t.indexes {
+		for _, v := range ix.values(rec) {
+			if err := tx.PutRaw(t.indexName(ix.name), v+indexSeparator+key, []byte("{}")); err != nil {
+				return fmt.Errorf("index %s %q by %s: %w", t.name, key, ix.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// unindex removes the entries of old that rec no longer has.
+func (t Table[T]) unindex(tx Tx, key string, old, rec T) error {
+	for _, ix := range t.indexes {
+		keep := ix.values(rec)
+		for _, v := range ix.values(old) {
+			if slices.Contains(keep, v) {
+				continue
+			}
+			if err := t.dropEntry(tx, ix, v, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t Table[T]) dropEntry(tx Tx, ix index[T], value, key string) error {
+	if err := tx.DeleteRaw(t.indexName(ix.name), value+indexSeparator+key); err != nil {
+		return fmt.Errorf("unindex %s %q by %s: %w", t.name, key, ix.name, err)
+	}
+	return nil
+}
+
+func (t Table[T]) encode(rec T) (key string, raw []byte, err error) {
+	key = t.key(rec)
+	if !isPlain(key) {
+		return "", nil, fmt.Errorf("store %s: %w %q", t.name, ErrBadKey, key)
+	}
+	for _, ix := range t.indexes {
+		for _, v := range ix.values(rec) {
+			if !isPlain(v) {
+				return "", nil, fmt.Errorf("store %s %q: %w: %s %q", t.name, key, ErrBadKey, ix.name, v)
+			}
+		}
+	}
+	raw, err = seal(rec)
+	if err != nil {
+		return "", nil, fmt.Errorf("encode %s %q: %w", t.name, key, err)
+	}
+	return key, raw, nil
+}
+
+func (t Table[T]) decode(key string, raw []byte) (T, error) {
+	var zero T
+	rec, err := unseal[T](raw)
+	if err != nil {
+		return zero, fmt.Errorf("decode %s %q: %w", t.name, key, err)
+	}
+	if own := t.key(rec); own != key {
+		return zero, fmt.Errorf("decode %s %q: %w: record says it is %q", t.name, key, ErrDamaged, own)
+	}
+	return rec, nil
+}
