@@ -1,0 +1,93 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// fakeLedger is a log in memory. It can be told to fail.
+type fakeLedger struct {
+	mu      sync.Mutex
+	entries []receipt.Entry
+	// fail is asked before each append; lie makes it fail after the entry is in.
+	fail func(n int) error
+	lie  bool
+	hook func(receipt.Entry)
+}
+
+func (l *fakeLedger) Origin() string { return "log.example/test" }
+
+func (l *fakeLedger) Append(_ context.Context, e receipt.Entry) ([]byte, uint64, error) {
+	if l.hook != nil {
+		l.hook(e)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := e.Marshal(); err != nil {
+		return nil, 0, err
+	}
+	var failed error
+	if l.fail != nil {
+		failed = l.fail(len(l.entries))
+	}
+	if failed != nil && !l.lie {
+		return nil, 0, failed
+	}
+	l.entries = append(l.entries, e)
+	if failed != nil {
+		return nil, 0, failed
+	}
+	index := uint64(len(l.entries) - 1)
+	return fmt.Appendf(nil, "receipt %d", index), index, nil
+}
+
+// types lists the entries about an assessment.
+func (l *fakeLedger) types(id string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []string
+	for _, e := range l.entries {
+		if e.Assessment == id {
+			list = append(list, e.Type)
+		}
+	}
+	return list
+}
+
+// fakeCertificates revokes in the store, like the CA, and counts CRLs.
+type fakeCertificates struct {
+	mu        sync.Mutex
+	published int
+	fail      error
+}
+
+func (c *fakeCertificates) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error {
+	cert, err := store.Certificates.Get(tx, serial)
+	if err != nil {
+		return err
+	}
+	if old := cert.Revocation; old != nil {
+		if !rev.RevocationDate.Before(old.RevocationDate) {
+			return fmt.Errorf("certificate %s is revoked already", serial)
+		}
+		merged := *old
+		merged.RevocationDate, merged.InvalidityDate, merged.Note = rev.RevocationDate, rev.InvalidityDate, old.Note+"; "+rev.Note
+		rev = merged
+	}
+	cert.Revocation = &rev
+	return store.Certificates.Put(tx, cert)
+}
+
+func (c *fakeCertificates) PublishCRLs(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fail != nil {
+		return c.fail
+	}
+	c.published++
+	return nil
+}

@@ -1,0 +1,103 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// InForce lists the assessments of a vendor (by id) that certificates and signatures
+// may rely on at a time: accepted and logged, begun and not over, and signed by an
+// auditor whose key has not been revoked and whose accreditation has neither been
+// taken away nor been suspended as of a time before the assessment was handed in. An
+// accreditation that merely ran out, or was suspended later, leaves them alone.
+//
+// The records are as stored: decide on what Open returns for them.
+func InForce(r store.Reader, vendor string, at time.Time) ([]store.Assessment, error) {
+	var list []store.Assessment
+	for rec, err := range store.Assessments.By(r, "vendor", vendor) {
+		if err != nil {
+			return nil, fmt.Errorf("assessments of %s: %w", vendor, err)
+		}
+		if rec.State != store.AssessmentInForce || at.Before(rec.AssessedAt) || !at.Before(rec.ValidUntil) {
+			continue
+		}
+		list = append(list, rec)
+	}
+	var failed error
+	list = slices.DeleteFunc(list, func(rec store.Assessment) bool {
+		ok, err := auditorStands(r, rec, at)
+		failed = errors.Join(failed, err)
+		return !ok
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	return list, nil
+}
+
+// auditorStands reports whether the auditor's word still counts at a time.
+func auditorStands(r store.Reader, rec store.Assessment, at time.Time) (bool, error) {
+	key, err := store.AuditorKeys.Get(r, rec.AuditorSPKI)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	if !key.RevokedAt.IsZero() && !at.Before(key.RevokedAt) {
+		return false, nil
+	}
+	acc, err := store.Accreditations.Get(r, rec.Auditor+"/"+rec.Framework)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	return acc.SuspendedAt.IsZero() || rec.SubmittedAt.Before(acc.SuspendedAt), nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Open verifies a stored assessment again and reads it: the auditor's signature, the
+// digest that is its id, and that every field of the record that was taken from it
+// still says the same. It does not ask whether it is in force. An error means that
+// the record must not be relied on.
+func Open(r store.Reader, rec store.Assessment) (Assessment, error) {
+	key, err := store.AuditorKeys.Get(r, rec.AuditorSPKI)
+	if err != nil {
+		return Assessment{}, fmt.Errorf("open assessment %s: %w", rec.ID, err)
+	}
+	signed, a, err := verifyEnvelope(rec.Envelope, key)
+	if err != nil {
+		return Assessment{}, fmt.Errorf("open assessment %s: %w", rec.ID, err)
+	}
+	if field := disagreement(rec, signed); field != "" {
+		return Assessment{}, fmt.Errorf("open assessment %s: the record's %s is not what was signed", rec.ID, field)
+	}
+	return a, nil
+}
+
+// disagreement names the first field in which a record differs from what was signed.
+func disagreement(rec, signed store.Assessment) string {
+	for _, f := range []struct {
+		name string
+		same bool
+	}{
+		{"id", rec.ID == signed.ID},
+		{"vendor", rec.Vendor == signed.Vendor},
+		{"framework", rec.Framework == signed.Framework && rec.FrameworkURI == signed.FrameworkURI},
+		{"track", rec.Track == signed.Track},
+		{"level", rec.Level == signed.Level && rec.LevelID == signed.LevelID},
+		{"auditor", rec.Auditor == signed.Auditor},
+		{"period", rec.AssessedAt.Equal(signed.AssessedAt) && rec.ValidUntil.Equal(signed.ValidUntil)},
+	} {
+		if !f.same {
+			return f.name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,120 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/ext"
+)
+
+// validate checks a scope: everything the gate will rely on is there, is named
+// exactly and once, and nobody stands on two sides. at is the scope's own path.
+func (s Scope) validate(p *problems, at, vendorOrganization string) {
+	p.scopeCount(at+".products", len(s.Products), 1)
+	products := unique{}
+	for i, product := range s.Products {
+		field := fmt.Sprintf("%s.products[%d].name", at, i)
+		p.line(field, product.Name)
+		p.noWildcard(field, product.Name)
+		products.add(p, CodeScope, field, product.Name)
+	}
+	s.validateSources(p, at)
+	keys := keyOwners{}
+	s.validateBuilders(p, at, keys)
+	s.validateRebuilders(p, at, keys, vendorOrganization)
+	s.validateRepositories(p, at)
+	p.scopeCount(at+".exclusions", len(s.Exclusions), 0)
+	for i, text := range s.Exclusions {
+		p.text(fmt.Sprintf("%s.exclusions[%d]", at, i), text, true)
+	}
+}
+
+// validateRepositories checks the URLs as strictly as a certificate will.
+func (s Scope) validateRepositories(p *problems, at string) {
+	at += ".repositories"
+	p.scopeCount(at, len(s.Repositories), 1)
+	if len(s.Repositories) > ext.MaxURLs {
+		p.add(CodeScope, at, "has %d entries, a certificate holds %d", len(s.Repositories), ext.MaxURLs)
+	}
+	seen := unique{}
+	for i, u := range s.Repositories {
+		field := fmt.Sprintf("%s[%d]", at, i)
+		before := len(*p)
+		p.httpsURL(field, u)
+		seen.add(p, CodeScope, field, u)
+		if _, err := (ext.AttestationRepository{URLs: []string{u}}).Marshal(); err != nil && len(*p) == before {
+			p.add(CodeValue, field, "%v", err)
+		}
+	}
+}
+
+func (s Scope) validateSources(p *problems, at string) {
+	p.scopeCount(at+".sources", len(s.Sources), 1)
+	seen := unique{}
+	for i, source := range s.Sources {
+		at := fmt.Sprintf("%s.sources[%d]", at, i)
+		p.httpsURL(at+".uri", strings.TrimPrefix(source.URI, "git+"))
+		seen.add(p, CodeScope, at+".uri", strings.TrimPrefix(source.URI, "git+"))
+		p.names(at+".branches", source.Branches)
+	}
+}
+
+func (s Scope) validateBuilders(p *problems, at string, keys keyOwners) {
+	p.scopeCount(at+".builders", len(s.Builders), 1)
+	seen := unique{}
+	for i, b := range s.Builders {
+		at := fmt.Sprintf("%s.builders[%d]", at, i)
+		p.httpsURL(at+".id", b.ID)
+		seen.add(p, CodeScope, at+".id", b.ID)
+		p.names(at+".build_types", b.BuildTypes)
+		p.properties(at+".properties", b.Properties)
+		keys.check(p, at+".keys", "a builder", b.Keys)
+	}
+}
+
+func (s Scope) validateRebuilders(p *problems, at string, keys keyOwners, vendorOrganization string) {
+	p.scopeCount(at+".rebuilders", len(s.Rebuilders), 0)
+	seen := unique{}
+	for i, r := range s.Rebuilders {
+		at := fmt.Sprintf("%s.rebuilders[%d]", at, i)
+		p.httpsURL(at+".id", r.ID)
+		seen.add(p, CodeScope, at+".id", r.ID)
+		p.line(at+".operator", r.Operator)
+		if sameOrganization(r.Operator, vendorOrganization) {
+			p.add(CodeConflict, at+".operator", "is the vendor itself: a rebuilder is run by somebody else")
+		}
+		keys.check(p, at+".keys", "rebuilder operator "+foldOrganization(r.Operator), r.Keys)
+	}
+}
+
+// keyOwners remembers in whose name each key was given: a key that speaks for two
+// owners would let one of them stand in for both.
+type keyOwners map[string]string
+
+func (o keyOwners) check(p *problems, at, owner string, keys []string) {
+	p.scopeCount(at, len(keys), 1)
+	here := unique{}
+	for i, text := range keys {
+		field := fmt.Sprintf("%s[%d]", at, i)
+		id, err := keyID(text)
+		if err != nil {
+			p.add(CodeKey, field, "%v", err)
+			continue
+		}
+		here.add(p, CodeKey, field, id)
+		if other, ok := o[id]; ok && other != owner {
+			p.add(CodeKey, field, "key %s is also that of %s", id, other)
+		}
+		o[id] = owner
+	}
+}
+
+// keyID parses a key of a scope, of a kind and size that attest accepts, and names it.
+func keyID(text string) (string, error) {
+	key, err := attest.ParsePublicKey(text)
+	if err != nil {
+		return "", err
+	}
+	return attest.KeyID(key)
+}

@@ -1,0 +1,185 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// WithdrawRequest asks to end an assessment that is in force.
+type WithdrawRequest struct {
+	ID     string
+	By     string // an officer
+	Reason string // logged publicly, at most 1000 bytes
+	// Since is when the cause arose. Certificates that rely on the assessment count as
+	// invalid from then on, or from their beginning if that is later. Zero: now. It is
+	// cut to whole seconds.
+	Since  time.Time
+	DryRun bool // say what would happen and change nothing
+}
+
+// Withdraw ends an assessment and revokes every certificate that relies on it, in
+// one transaction, after the end is in the log. The plan it returns is the one that a
+// dry run with the same Since returns. A call repeated after a failure finishes the
+// work; repeated after success it publishes the CRLs again and returns the same plan.
+func (r *Register) Withdraw(ctx context.Context, req WithdrawRequest) (Plan, error) {
+	r.deciding.Lock()
+	defer r.deciding.Unlock()
+	plan, err := r.withdraw(ctx, req)
+	if err != nil {
+		return Plan{}, fmt.Errorf("withdraw assessment: %w", err)
+	}
+	return plan, nil
+}
+
+func (r *Register) withdraw(ctx context.Context, req WithdrawRequest) (Plan, error) {
+	now := r.now()
+	req.Since = req.Since.UTC().Truncate(time.Second)
+	if err := checkReason(req.Reason); err != nil {
+		return Plan{}, err
+	}
+	if req.Since.After(now) {
+		return Plan{}, refuse(CodePeriod, "since", "%s lies in the future", req.Since.Format(time.RFC3339))
+	}
+	var plan Plan
+	var done bool
+	var vendor store.Vendor
+	err := r.cfg.Store.View(ctx, func(rd store.Reader) error {
+		var err error
+		if plan, done, err = r.withdrawPlan(rd, req, now); err != nil {
+			return err
+		}
+		vendor, err = store.Vendors.Get(rd, plan.Assessment.Vendor)
+		return err
+	})
+	if err != nil || req.DryRun {
+		return plan, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if !done {
+		if plan, err = r.endInForce(ctx, req, plan.Assessment, vendor.URI, now); err != nil {
+			return Plan{}, err
+		}
+	}
+	return plan, r.publish(ctx, plan)
+}
+
+// endInForce logs the end and carries it out.
+func (r *Register) endInForce(ctx context.Context, req WithdrawRequest, rec store.Assessment, vendorURI string, now time.Time) (Plan, error) {
+	place, err := r.append(ctx, entry(receipt.AssessmentWithdrawn, vendorURI, rec, now, req.Reason, rec.IneffectiveAt))
+	if err != nil {
+		return Plan{}, err
+	}
+	event := r.event(req.By, "withdraw", rec, map[string]string{
+		"reason": req.Reason, "since": rec.IneffectiveAt.Format(time.RFC3339), "log_index": strconv.FormatUint(place.index, 10),
+	})
+	var plan Plan
+	err = r.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		var done bool
+		var err error
+		if plan, done, err = r.withdrawPlan(tx, req, now); err != nil || done {
+			return err
+		}
+		ended := plan.Assessment
+		ended.EndedByReceipt = place.receipt
+		if err := store.Assessments.Put(tx, ended); err != nil {
+			return err
+		}
+		if err := r.revoke(tx, plan); err != nil {
+			return err
+		}
+		return store.Events.Put(tx, event)
+	})
+	if err != nil {
+		return Plan{}, err
+	}
+	r.cfg.Log.InfoContext(ctx, "assessment withdrawn", "assessment", rec.ID, "vendor", rec.Vendor, "by", req.By, "revoked", len(plan.Certificates))
+	return plan, nil
+}
+
+// withdrawPlan says what a withdrawal decided now does; for one that has been carried
+// out (done), what it did.
+func (r *Register) withdrawPlan(rd store.Reader, req WithdrawRequest, now time.Time) (plan Plan, done bool, err error) {
+	rec, err := get(rd, req.ID)
+	if err != nil {
+		return Plan{}, false, err
+	}
+	if _, err := checkOfficer(rd, req.By); err != nil {
+		return Plan{}, false, err
+	}
+	if rec.State == store.AssessmentWithdrawn && sameWithdrawal(rec, req) {
+		plan, err = r.carriedOut(rd, rec)
+		return plan, true, err
+	}
+	if err := checkWithdrawable(rec); err != nil {
+		return Plan{}, false, err
+	}
+	plan, err = r.endPlan(rd, rec, req, now)
+	return plan, false, err
+}
+
+func checkWithdrawable(rec store.Assessment) error {
+	switch rec.State {
+	case store.AssessmentInForce:
+		return nil
+	case store.AssessmentSubmitted:
+		return refuse(CodeState, "id", "assessment %s is not in force yet", rec.ID).withHint("reject it instead")
+	case store.AssessmentAccepting:
+		return refuse(CodeState, "id", "the acceptance of assessment %s is under way", rec.ID).withHint("accept it again to finish, then withdraw it")
+	}
+	return refuse(CodeState, "id", "assessment %s is %s, want in-force", rec.ID, rec.State)
+}
+
+// endPlan says what ending an assessment in force does.
+func (r *Register) endPlan(rd store.Reader, rec store.Assessment, req WithdrawRequest, now time.Time) (Plan, error) {
+	since := req.Since
+	if since.IsZero() {
+		since = now
+	}
+	rec.State, rec.EndedAt, rec.EndedBy, rec.EndedReason, rec.IneffectiveAt = store.AssessmentWithdrawn, now, req.By, req.Reason, since
+	plan := Plan{Assessment: rec}
+	list, err := r.relying(rd, rec)
+	if err != nil {
+		return Plan{}, err
+	}
+	for _, c := range list {
+		// A certificate that had expired when the cause arose keeps its word; one that
+		// expired since does not, because timestamped signatures outlive it. One that is
+		// revoked already is named again if it thereby counts for nothing earlier.
+		p := planned(c.cert, since, now, req.By, withdrawn(rec))
+		old := c.cert.Revocation
+		if c.cert.NotAfter.After(since) && (old == nil || p.Revocation.RevocationDate.Before(old.RevocationDate)) {
+			plan.Certificates = append(plan.Certificates, p)
+		}
+	}
+	return plan, nil
+}
+
+func withdrawn(rec store.Assessment) string { return "assessment " + rec.ID + " withdrawn" }
+
+// sameWithdrawal recognises a request that has been carried out.
+func sameWithdrawal(rec store.Assessment, req WithdrawRequest) bool {
+	return rec.EndedBy == req.By && rec.EndedReason == req.Reason && (req.Since.IsZero() || rec.IneffectiveAt.Equal(req.Since))
+}
+
+// carriedOut rebuilds the plan of a withdrawal from what it left: the note of a
+// revocation names it, also behind the note of an earlier revocation.
+func (r *Register) carriedOut(rd store.Reader, rec store.Assessment) (Plan, error) {
+	plan := Plan{Assessment: rec}
+	plan.Assessment.EndedByReceipt = nil
+	list, err := r.relying(rd, rec)
+	if err != nil {
+		return Plan{}, err
+	}
+	for _, c := range list {
+		if rev := c.cert.Revocation; rev != nil && strings.Contains(rev.Note, withdrawn(rec)) {
+			plan.Certificates = append(plan.Certificates, planned(c.cert, rec.IneffectiveAt, rec.EndedAt, rec.EndedBy, withdrawn(rec)))
+		}
+	}
+	return plan, nil
+}
