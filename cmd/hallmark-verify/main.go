@@ -1,0 +1,23 @@
+// Command hallmark-verify judges signed files before they are installed. It is
+// small, static, offline unless its policy says otherwise, and contains nothing of
+// the server. See package verify/command.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/hallmark-pki/hallmark/verify/command"
+)
+
+// version is set by the build (-ldflags -X main.version=…).
+var version = "0.1.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := command.Run(ctx, os.Args, version, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,162 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/ext"
+)
+
+// chain finds a path from the signer to a root of the trust bundle that held at the
+// trusted time, RFC 5280 §6. Only certificates inside the signature serve as
+// intermediates. Where there are several paths, the first that is fit is used.
+func (v *Verifier) chain(leaf *x509.Certificate, others []*x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
+	if err := checkLeaf(leaf); err != nil {
+		return nil, err
+	}
+	if c := v.codePaths.below(leaf, others, x509.ExtKeyUsageCodeSigning, at); c != nil {
+		return c, nil
+	}
+	chains, err := buildChains(leaf, others, v.roots, x509.ExtKeyUsageCodeSigning, at)
+	if err != nil {
+		return nil, explainChain(err, leaf, others, v.roots, x509.ExtKeyUsageCodeSigning, at)
+	}
+	var first error
+	for _, c := range chains {
+		err := checkIssuers(c)
+		if err == nil {
+			v.codePaths.remember(c[1:])
+			return c, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+func buildChains(leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage, at time.Time) ([][]*x509.Certificate, error) {
+	intermediates := x509.NewCertPool()
+	for _, c := range others {
+		intermediates.AddCert(c)
+	}
+	return leaf.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage},
+	})
+}
+
+// explainChain tells an expired path from an untrusted one. crypto/x509 says so for
+// the leaf only; for the others, see whether the path would do at another time.
+func explainChain(err error, leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage, at time.Time) error {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) {
+		switch invalid.Reason {
+		case x509.Expired:
+			return because(ChainExpired, "at %s: %v", at.UTC().Format(time.RFC3339), err)
+		case x509.IncompatibleUsage:
+			return because(IssuerUnfit, "%v", err)
+		}
+	}
+	for _, c := range append([]*x509.Certificate{leaf}, others...) {
+		if _, again := buildChains(leaf, others, roots, usage, c.NotBefore); again == nil {
+			return because(ChainExpired, "the path holds at %s but not at %s", day(c.NotBefore), at.UTC().Format(time.RFC3339))
+		}
+	}
+	return because(ChainUntrusted, "%v", err)
+}
+
+// checkLeaf demands of the signer's certificate what a code signing certificate of
+// this CA has, RFC 5280 §4.2.1.3 and §4.2.1.12: crypto/x509 takes a certificate
+// without key usages for one that may do everything.
+func checkLeaf(c *x509.Certificate) error {
+	switch {
+	case c.IsCA:
+		return because(SignerUnfit, "a CA certificate")
+	case c.KeyUsage != x509.KeyUsageDigitalSignature:
+		return because(SignerUnfit, "key usage is not digitalSignature alone")
+	case len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageCodeSigning || len(c.UnknownExtKeyUsage) > 0:
+		return because(SignerUnfit, "extended key usage is not codeSigning alone")
+	case len(c.URIs) != 1:
+		return because(SignerUnfit, "%d URIs as subject alternative names, want the vendor's", len(c.URIs))
+	}
+	if err := keyStrength(c.PublicKey, minLeafRSABits); err != nil {
+		return because(KeyWeak, "signer: %v", err)
+	}
+	return nil
+}
+
+// checkIssuers demands of every CA certificate of the path what crypto/x509 leaves
+// open. The anchor is what the machine's owner trusts and is asked only when it is
+// the issuing CA itself, that is, a tier's self-signed twin.
+func checkIssuers(chain []*x509.Certificate) error {
+	if len(chain) < 2 {
+		return because(IssuerUnfit, "the signer's own certificate is a root of the trust bundle")
+	}
+	for i, c := range chain[1:] {
+		if err := keyStrength(c.PublicKey, minRSABits); err != nil {
+			return because(KeyWeak, "%q: %v", c.Subject, err)
+		}
+		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
+			return because(IssuerUnfit, "%q may not sign certificates", c.Subject)
+		}
+		isAnchor := i+1 == len(chain)-1
+		if isAnchor && i > 0 {
+			continue
+		}
+		if !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) {
+			return because(IssuerUnfit, "%q is not a CA for code signing", c.Subject)
+		}
+	}
+	return nil
+}
+
+// checkCeiling demands that every CA certificate below the anchor, or the anchor if
+// it is the issuing CA, carries the policy of every claim and of its lower levels:
+// what a tier may certify stands in its certificate, RFC 5280 §4.2.1.4. anyPolicy
+// there counts for nothing.
+func (v *Verifier) checkCeiling(chain []*x509.Certificate, claims []ext.Claim) error {
+	policies, err := v.trust.Arc.Policies(claims)
+	if err != nil {
+		return because(MarkInvalid, "%v", err)
+	}
+	issuers := chain[1:]
+	if len(issuers) > 1 {
+		issuers = issuers[:len(issuers)-1]
+	}
+	for _, c := range issuers {
+		for _, p := range policies {
+			if !slices.ContainsFunc(c.Policies, p.Equal) {
+				return because(TierCeiling, "%q may not certify policy %s", c.Subject, p)
+			}
+		}
+	}
+	return nil
+}
+
+// keyStrength refuses keys that are short or of a kind outside of the profile.
+func keyStrength(pub crypto.PublicKey, minRSA int) error {
+	switch key := pub.(type) {
+	case *rsa.PublicKey:
+		if n := key.N.BitLen(); n < minRSA || n > maxRSABits {
+			return fmt.Errorf("RSA key of %d bits, want %d to %d", n, minRSA, maxRSABits)
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P256(), elliptic.P384(), elliptic.P521():
+			return nil
+		}
+		return fmt.Errorf("curve %s: want P-256, P-384 or P-521", key.Params().Name)
+	default:
+		return fmt.Errorf("key type %T: want ECDSA or RSA", pub)
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -1,0 +1,174 @@
+// Package command answers: how does a person or a hook ask the verifier? It is the
+// command line around package verify: the whole of hallmark-verify, and the command
+// "hallmark verify".
+//
+// One verdict line per file on stdout, in the order the files were named, then
+// indented reasons; with --json one object per file and line. Errors about the
+// command itself, and hints, go to stderr. Text that came from outside is printed
+// with its control characters escaped, so that a file's name or a certificate's
+// subject cannot write a line of its own.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes. A hook treats everything but 0 as a refusal.
+const (
+	AllValid     = 0  // every file is valid, or the policy's mode is warn
+	SomeNotValid = 1  // at least one file is not valid
+	SomeUnknown  = 2  // none is not valid, at least one could not be judged
+	WrongUsage   = 64 // EX_USAGE of sysexits.h
+)
+
+// Where the machine's owner keeps things.
+const (
+	DefaultPolicy = "/etc/hallmark/policy.yaml"
+	DefaultTrust  = "/etc/hallmark/trust.json"
+	DefaultStatus = "/var/lib/hallmark/status.json"
+)
+
+// Exit is how the command ends when all has been said: a program that runs it exits
+// with this code and prints nothing more. It implements cli.ExitCoder.
+type Exit int
+
+func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// ExitCode returns the code.
+func (e Exit) ExitCode() int { return int(e) }
+
+const description = `Judges each FILE: the signature in it (Debian packages) or beside it in FILE.p7s.
+The answer is "valid", "not valid" or "could not tell"; only the first should let a
+file be installed. Opens no network connection unless the policy says
+"attestations: fetch".
+
+Without a policy file at its default place a built-in policy is used, which demands a
+good chain, a timestamp and some claim; every verdict then says so.`
+
+const examples = `EXAMPLES:
+   %[1]s package.deb
+   %[1]s --policy strict.yaml --json *.deb
+   %[1]s --trust trust.json --status status.json --at 2026-01-02T15:04:05Z tool.tar.gz
+
+EXIT CODES: 0 every file is valid (or the policy's mode is warn) · 1 at least one is not
+   valid · 2 none is not valid, but at least one could not be judged · 64 wrong usage
+
+FILES: ` + DefaultPolicy + `, ` + DefaultTrust + `, ` + DefaultStatus + `
+`
+
+func flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "policy", Usage: "what to demand, YAML `FILE` (default: " + DefaultPolicy + ", else built in)"},
+		&cli.StringFlag{Name: "trust", Usage: "whom to believe, trust bundle `FILE` (default: " + DefaultTrust + ")"},
+		&cli.StringFlag{Name: "status", Usage: "what has been revoked, status bundle `FILE` (default: " + DefaultStatus + ", if it is there)"},
+		&cli.StringFlag{Name: "at", Usage: "judge as if the clock said `TIME`, RFC 3339 or a day"},
+		&cli.BoolFlag{Name: "json", Usage: "one JSON object per file and line"},
+	}
+}
+
+// New returns the command "verify" for a program that has others too. Its action
+// returns Exit; usage errors have been printed to stderr by then.
+func New(stdout, stderr io.Writer) *cli.Command {
+	c := console{stdout, stderr, "hallmark verify"}
+	return &cli.Command{
+		Name: "verify", Usage: "judge signed files", ArgsUsage: "FILE...", Flags: flags(),
+		Description:            description + "\n\n" + fmt.Sprintf(examples, c.name),
+		UseShortOptionHandling: false,
+		OnUsageError:           c.usage,
+		Action:                 c.action,
+	}
+}
+
+// Run is the whole of the program hallmark-verify: args as in os.Args, the result is
+// the exit code.
+func Run(ctx context.Context, args []string, version string, stdout, stderr io.Writer) int {
+	c := console{stdout, stderr, "hallmark-verify"}
+	app := &cli.App{
+		Name: c.name, Usage: "judge signed files before they are installed", UsageText: c.name + " [options] FILE...",
+		Version: version, Description: description, Flags: flags(), HideHelpCommand: true,
+		Writer: stdout, ErrWriter: stderr,
+		CustomAppHelpTemplate: cli.AppHelpTemplate + "\n" + fmt.Sprintf(examples, c.name),
+		ExitErrHandler:        func(*cli.Context, error) {}, // a library does not end the process
+		OnUsageError:          c.usage,
+		Action:                c.action,
+	}
+	err := app.RunContext(ctx, args)
+	var exit Exit
+	switch {
+	case err == nil:
+		return AllValid // --help and --version: everything else returns Exit
+	case errors.As(err, &exit):
+		return int(exit)
+	}
+	c.complain(err.Error(), "")
+	return WrongUsage
+}
+
+// console is where the command talks to.
+type console struct {
+	stdout, stderr io.Writer
+	name           string
+}
+
+func (c console) complain(text, hint string) {
+	fmt.Fprintf(c.stderr, "%s: %s\n", c.name, printable(text))
+	if hint != "" {
+		fmt.Fprintf(c.stderr, "hint: %s\n", hint)
+	}
+}
+
+func (c console) usage(_ *cli.Context, err error, _ bool) error {
+	c.complain(err.Error(), c.name+" --help lists the options and shows examples")
+	return Exit(WrongUsage)
+}
+
+// action turns flags into Options.
+func (c console) action(ctx *cli.Context) error {
+	files := ctx.Args().Slice()
+	for _, f := range files {
+		// The flag library takes what follows the first file for files. A policy that
+		// is silently not used is the worst that could happen here.
+		if strings.HasPrefix(f, "-") {
+			c.complain(fmt.Sprintf("%q comes after a file", f), "options go before the files; a file of that name is ./"+printable(f))
+			return Exit(WrongUsage)
+		}
+	}
+	if len(files) == 0 {
+		c.complain("no file named", c.name+" FILE...")
+		return Exit(WrongUsage)
+	}
+	o := Options{Policy: ctx.String("policy"), Trust: ctx.String("trust"), Status: ctx.String("status"), JSON: ctx.Bool("json"), Now: time.Now}
+	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at")} {
+		if ctx.IsSet(name) && value == "" {
+			c.complain("--"+name+" is empty", "leave the option out for the default")
+			return Exit(WrongUsage)
+		}
+	}
+	if at := ctx.String("at"); at != "" {
+		t, err := parseTime(at)
+		if err != nil {
+			c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
+			return Exit(WrongUsage)
+		}
+		o.Now = func() time.Time { return t }
+	}
+	return Exit(c.judge(ctx.Context, o, files))
+}
+
+func parseTime(s string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--at %.40q is not a time", s)
+	}
+	return t, nil
+}

@@ -1,0 +1,96 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/verify"
+	"github.com/hallmark-pki/hallmark/verify/fetch"
+)
+
+// maxConfigBytes bounds what is read of a policy, trust or status file; the parsers
+// have tighter bounds of their own.
+const maxConfigBytes = 16<<20 + 1
+
+// Options is the command line. Empty paths mean the default places, whose files may
+// be absent; but for trust, of which nothing can take the place.
+type Options struct {
+	Policy, Trust, Status string
+	JSON                  bool
+	Now                   func() time.Time
+}
+
+// problem is why no file can be judged, and what to do about it.
+type problem struct {
+	reason verify.Reason
+	hint   string
+}
+
+// load makes the verifier. A file that was named and is not there is a problem; a
+// file at its default place may be absent.
+func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
+	c := verify.Config{Now: o.Now, Policy: verify.DefaultPolicy()}
+	fail := func(code verify.Code, err error, hint string) (*verify.Verifier, verify.Policy, *problem) {
+		return nil, c.Policy, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
+	}
+	raw, err := read(o.Policy, DefaultPolicy)
+	if err == nil && raw != nil {
+		c.Policy, err = verify.ParsePolicy(raw)
+	}
+	if err != nil {
+		c.Policy = verify.DefaultPolicy()
+		return fail(verify.PolicyUnusable, err, "correct the policy, or name another one with --policy")
+	}
+	if raw, err = read(o.Trust, DefaultTrust); err == nil && raw == nil {
+		err = fmt.Errorf("%s: %w", DefaultTrust, fs.ErrNotExist)
+	}
+	if err == nil {
+		c.Trust, err = verify.ParseTrust(raw)
+	}
+	if err != nil {
+		return fail(verify.TrustUnusable, err, "get the CA's bundle (hallmark trust export), compare its fingerprint, name it with --trust")
+	}
+	if raw, err = read(o.Status, DefaultStatus); err == nil && raw != nil {
+		c.Status, err = verify.ParseStatus(raw)
+	}
+	if err != nil {
+		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA")
+	}
+	if c.Policy.Attestations == verify.Fetch {
+		c.Fetcher = fetch.New(nil)
+	}
+	v, err := verify.New(c)
+	if err != nil {
+		return fail(verify.InternalError, err, "")
+	}
+	return v, c.Policy, nil
+}
+
+// read returns the file's bytes; nil without an error if it is the default one and
+// absent.
+func read(path, byDefault string) ([]byte, error) {
+	named := path != ""
+	if !named {
+		path = byDefault
+	}
+	f, err := os.Open(path)
+	if !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxConfigBytes))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if raw == nil {
+		raw = []byte{}
+	}
+	return raw, nil
+}

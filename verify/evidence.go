@@ -1,0 +1,193 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
+)
+
+// Fetcher gets what is at an https address. The address comes out of a certificate
+// and is not to be trusted: verify/fetch holds the rules. It returns ErrNotFound
+// where there is nothing, and never more bytes than fit into memory.
+type Fetcher interface {
+	Fetch(ctx context.Context, url string) ([]byte, error)
+}
+
+// ErrNotFound is what a Fetcher returns when the server says that there is nothing.
+var ErrNotFound = errors.New("no evidence at that address")
+
+// staple is an opened staple: nothing in it is trusted for being there.
+type staple struct {
+	summary  []byte
+	receipts [][]byte
+	crls     []*crl
+}
+
+// readStaple reads the staple among the unsigned attributes; none is fine.
+func (v *Verifier) readStaple(s signerInfo) (staple, error) {
+	der, err := value(s.unsigned, v.trust.Arc.Staple())
+	if err != nil || der == nil {
+		return staple{}, err
+	}
+	parsed, err := ext.ParseStaple(der)
+	if err != nil {
+		return staple{}, because(StapleMalformed, "%v", err)
+	}
+	if len(parsed.CRLs) > maxCRLs || len(parsed.Receipts) > maxReceipts {
+		return staple{}, because(StapleMalformed, "%d CRLs and %d receipts, at most %d and %d", len(parsed.CRLs), len(parsed.Receipts), maxCRLs, maxReceipts)
+	}
+	out := staple{summary: parsed.VSA, receipts: parsed.Receipts}
+	for i, raw := range parsed.CRLs {
+		c, err := newCRL(raw)
+		if err != nil {
+			return staple{}, because(StapleMalformed, "CRL %d: %v", i, err)
+		}
+		out.crls = append(out.crls, c)
+	}
+	return out, nil
+}
+
+// checkEvidence demands what the policy does beyond the certificate: a verification
+// summary that says PASSED about this digest, and for every claim the receipt that
+// its assessment is in a log we trust. Receipts are always stapled.
+func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, digest [32]byte) {
+	if v.policy.Attestations == NoAttestations {
+		return
+	}
+	err := v.checkSummary(st.summary, digest)
+	var r Reason
+	if errors.As(err, &r) && r.Code != SummaryFailed && v.policy.Attestations == Fetch {
+		err = v.fetchSummary(ctx, mark.Repository.URLs, digest)
+	}
+	verdict.refuse(err)
+	verdict.refuse(v.checkReceipts(st.receipts, mark.Assurance.Claims, verdict.Vendor))
+}
+
+// checkSummary judges one DSSE envelope as the summary about a digest.
+func (v *Verifier) checkSummary(raw []byte, digest [32]byte) error {
+	if len(raw) == 0 {
+		return because(SummaryMissing, "no verification summary is stapled")
+	}
+	if len(v.trust.VSAKeys) == 0 {
+		return because(SummaryInvalid, "the trust bundle names no key for verification summaries")
+	}
+	opened, err := attest.Open(raw, v.trust.VSAKeys...)
+	if err != nil {
+		return because(SummaryInvalid, "%v", err)
+	}
+	summary, err := attest.ParseVSA(opened.Statement)
+	if err != nil {
+		return because(SummaryInvalid, "%v", err)
+	}
+	want := hex.EncodeToString(digest[:])
+	if !slices.ContainsFunc(summary.Subjects, func(s attest.Subject) bool { return s.Digest["sha256"] == want }) {
+		return because(SummaryInvalid, "the summary is about another file")
+	}
+	if summary.Result != attest.Passed {
+		return because(SummaryFailed, "%.64q says %s", summary.VerifierID, summary.Result)
+	}
+	return nil
+}
+
+// fetchSummary looks for the summary at every address of the certificate's
+// repository. Envelopes by others are skipped; one authentic summary decides.
+func (v *Verifier) fetchSummary(ctx context.Context, urls []string, digest [32]byte) error {
+	var failed error
+	for _, base := range urls {
+		body, err := v.fetcher.Fetch(ctx, ext.EvidenceURL(base, digest))
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue
+		case err != nil:
+			failed = because(EvidenceUnavailable, "%v", err)
+			continue
+		case len(body) > maxFetchedBytes:
+			failed = because(EvidenceUnavailable, "%s: %d bytes, at most %d", base, len(body), maxFetchedBytes)
+			continue
+		}
+		err = v.searchSummary(body, digest)
+		var r Reason
+		if err == nil || errors.As(err, &r) && r.Code == SummaryFailed {
+			return err
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	return because(SummaryMissing, "no verification summary is stapled or in the repository")
+}
+
+// searchSummary goes through JSON Lines of envelopes.
+func (v *Verifier) searchSummary(body []byte, digest [32]byte) error {
+	n := 0
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		if n++; n > maxFetchedEnvelopes {
+			break
+		}
+		err := v.checkSummary(line, digest)
+		var r Reason
+		if err == nil || errors.As(err, &r) && r.Code == SummaryFailed {
+			return err
+		}
+	}
+	return because(SummaryMissing, "none in the repository")
+}
+
+// checkReceipts demands for every claim a receipt for its assessment.
+func (v *Verifier) checkReceipts(raw [][]byte, claims []ext.Claim, vendor string) error {
+	var receipts []receipt.Receipt
+	for i, r := range raw {
+		verified, err := receipt.Verify(r, v.logs...)
+		if err != nil {
+			return because(ReceiptInvalid, "receipt %d: %v", i, err)
+		}
+		receipts = append(receipts, verified)
+	}
+	for _, c := range claims {
+		i := slices.IndexFunc(receipts, func(r receipt.Receipt) bool {
+			return r.Entry.Type == receipt.AssessmentAccepted && r.Entry.Assessment == hex.EncodeToString(c.Assessment.Payload[:])
+		})
+		if i < 0 {
+			return because(ReceiptMissing, "no receipt for the assessment of %s track %s", c.Framework, c.Track)
+		}
+		if err := explains(receipts[i], c, vendor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explains holds a log entry against the claim that refers to it. A certificate may
+// claim less than was assessed, never more or something else.
+func explains(r receipt.Receipt, c ext.Claim, vendor string) error {
+	e, a := r.Entry, c.Assessment
+	differs := ""
+	switch {
+	case r.Origin != a.LogOrigin:
+		differs = "log"
+	case r.Index != a.LogIndex:
+		differs = "index"
+	case e.Vendor != vendor:
+		differs = "vendor"
+	case e.AuditorSPKI != hex.EncodeToString(a.Auditor[:]):
+		differs = "auditor"
+	case e.Framework != c.Framework, e.Track != c.Track:
+		differs = "framework or track"
+	case e.Level < c.Level:
+		differs = "level"
+	}
+	if differs != "" {
+		return because(ReceiptInvalid, "%s of the log entry is not that of the claim about %s track %s", differs, c.Framework, c.Track)
+	}
+	return nil
+}

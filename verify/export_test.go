@@ -1,0 +1,39 @@
+package verify
+
+import "crypto/x509"
+
+// SignatureValue returns the signature value of a CMS in the profile of a file's signature.
+func SignatureValue(der []byte) ([]byte, error) {
+	sd, err := parseSignedData(der, maxSignatureBytes)
+	return sd.signer.signature, err
+}
+
+// ReadToken reads a timestamp token and returns its authority's certificate, and the
+// result of checking that certificate.
+func ReadToken(token []byte) (*x509.Certificate, []*x509.Certificate, error) {
+	_, signer, others, err := readToken(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	return signer, others, checkAuthority(signer)
+}
+
+// ParseCRL parses a CRL as the verifier does.
+func ParseCRL(der []byte) error {
+	if _, err := newCRL(der); err != nil {
+		return err
+	}
+	p, err := parseCRL(der)
+	if err != nil {
+		return err
+	}
+	for _, e := range p.RevokedCertificateEntries {
+		if _, _, err := p.lookup(e.SerialNumber); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckDER is checkDER.
+func CheckDER(der []byte) error { return checkDER(der) }

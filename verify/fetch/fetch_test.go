@@ -1,0 +1,154 @@
+package fetch
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/verify"
+)
+
+// server starts an https server on loopback and a Client that may talk to it.
+func server(t *testing.T, h http.HandlerFunc) (*httptest.Server, *Client) {
+	t.Helper()
+	s := httptest.NewTLSServer(h)
+	t.Cleanup(s.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	c := New(pool)
+	c.allowed = func(netip.Addr) bool { return true }
+	return s, c
+}
+
+func TestFetch(t *testing.T) {
+	s, c := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" || r.Header.Get("Accept-Encoding") != "" {
+			t.Errorf("headers %v", r.Header)
+		}
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/here", http.StatusFound)
+		case "/here":
+			_, _ = w.Write([]byte("body"))
+		case "/broken":
+			w.WriteHeader(http.StatusInternalServerError)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	for path, want := range map[string]string{"/here": "body", "/moved": "body"} {
+		if got, err := c.Fetch(context.Background(), s.URL+path); err != nil || string(got) != want {
+			t.Errorf("%s: %q %v", path, got, err)
+		}
+	}
+	if _, err := c.Fetch(context.Background(), s.URL+"/nothing"); !errors.Is(err, verify.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := c.Fetch(context.Background(), s.URL+"/broken"); err == nil || errors.Is(err, verify.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestRefusedURLs(t *testing.T) {
+	c := New(nil)
+	for _, u := range []string{
+		"http://example.com/", "ftp://example.com/", "file:///etc/passwd", "example.com", "https://", "https:opaque", "://",
+		"https://user@example.com/", "https://user:password@example.com/", "https://@example.com/", "https://example.com/#f",
+		"https://example.com/" + strings.Repeat("x", maxURL),
+	} {
+		if _, err := c.Fetch(context.Background(), u); !errors.Is(err, ErrURL) {
+			t.Errorf("%.60s: %v", u, err)
+		}
+	}
+}
+
+// TestPrivateAddresses: the address that is dialled decides, whatever name led to it.
+func TestPrivateAddresses(t *testing.T) {
+	reached := false
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer s.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(pool)
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3", "0.0.0.0", "169.254.169.254", "10.0.0.1"} {
+		if _, err := c.Fetch(context.Background(), "https://"+host+":"+port+"/"); err == nil || !errors.Is(err, ErrAddress) {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if reached {
+		t.Error("the server was reached")
+	}
+}
+
+func TestIsPublic(t *testing.T) {
+	for address, want := range map[string]bool{
+		"1.1.1.1": true, "93.184.216.34": true, "2606:4700::1111": true,
+		"10.1.2.3": false, "172.16.0.1": false, "192.168.0.1": false, "127.0.0.1": false, "169.254.1.1": false, "100.64.0.1": false,
+		"0.0.0.0": false, "0.1.2.3": false, "224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false, "192.0.0.8": false,
+		"198.18.0.1": false, "203.0.113.1": false, "::": false, "::1": false, "fe80::1": false, "fc00::1": false, "fd00::1": false,
+		"ff02::1": false, "2001:db8::1": false, "2002:7f00:1::": false, "64:ff9b::7f00:1": false, "::127.0.0.1": false, "fe80::1%eth0": false,
+	} {
+		if got := isPublic(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	other, _ := server(t, func(http.ResponseWriter, *http.Request) { t.Error("the other host was reached") })
+	n := 0
+	s, c := server(t, func(w http.ResponseWriter, r *http.Request) {
+		n++
+		switch r.URL.Path {
+		case "/off":
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		case "/plain":
+			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
+		case "/user":
+			http.Redirect(w, r, "https://u:p@"+r.Host+"/", http.StatusFound)
+		default:
+			http.Redirect(w, r, "/again", http.StatusFound)
+		}
+	})
+	for _, path := range []string{"/off", "/plain", "/user", "/loop"} {
+		if _, err := c.Fetch(context.Background(), s.URL+path); !errors.Is(err, ErrRedirect) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if n > 4+maxRedirects {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	s, c := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-r.Context().Done()
+			return
+		}
+		for range maxBody>>16 + 1 {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := c.Fetch(context.Background(), s.URL); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Fetch(ctx, s.URL+"/slow"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}

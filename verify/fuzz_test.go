@@ -1,0 +1,183 @@
+package verify_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hallmark-pki/hallmark/test/pki"
+	"github.com/hallmark-pki/hallmark/verify"
+)
+
+// corpus returns a folder of others' test data: skipped where none is set up,
+// failing where it is set up and lacks what is asked for.
+func corpus(t testing.TB, parts ...string) string {
+	t.Helper()
+	root := os.Getenv("HALLMARK_CORPORA")
+	if root == "" {
+		t.Skip("HALLMARK_CORPORA is not set")
+	}
+	path := filepath.Join(append([]string{root}, parts...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// archive calls f for each file of a .tar.gz and fails if there are none.
+func archive(t testing.TB, path string, f func(name string, data []byte)) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	z, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for r := tar.NewReader(z); ; n++ {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(h.Name, data)
+	}
+	if n == 0 {
+		t.Fatal("no seeds in", path)
+	}
+}
+
+// FuzzCMS: whatever the bytes, no panic; and valid only with the very signature
+// value that was made.
+func FuzzCMS(f *testing.F) {
+	v, digest, good := bundle(f)
+	want, err := verify.SignatureValue(good)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	p := pki.New(f)
+	for _, edit := range []func(*pki.CMS){
+		func(c *pki.CMS) { c.Token, c.Staple = nil, nil },
+		func(c *pki.CMS) { c.Content = []byte("x") },
+		func(c *pki.CMS) { c.NoSigned = true },
+		func(c *pki.CMS) { c.SignerInfos = 2 },
+	} {
+		f.Add(p.Sign(f, digest, edit))
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		if v.Signature(context.Background(), "fuzz", digest, der).Outcome != verify.Valid {
+			return
+		}
+		if got, err := verify.SignatureValue(der); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("valid with another signature: %x", der)
+		}
+	})
+}
+
+// FuzzCRL: no panic, and what parses is DER from its first byte to its last.
+func FuzzCRL(f *testing.F) {
+	p := pki.New(f)
+	f.Add(p.CRL(f, p.High, 1))
+	f.Add(p.CRL(f, p.High, 1, pki.Revocation{At: before, Invalidity: before, Reason: 1}.Revoke(f, p.Leaf.Cert)))
+	f.Add(p.CRL(f, p.High, 1, point(pki.CRLURL)))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		if verify.ParseCRL(der) == nil && verify.ParseCRL(append(bytes.Clone(der), 0)) == nil {
+			t.Error("a trailing byte makes no difference")
+		}
+	})
+}
+
+// FuzzPolicy: what parses is a policy that New takes and that demands something.
+func FuzzPolicy(f *testing.F) {
+	for _, s := range []string{fullPolicy, "version: 1\n", "version: 1\nrequire: [{framework: slsa-v0.1, level: 3}]\n"} {
+		if _, err := verify.ParsePolicy([]byte(s)); err != nil {
+			f.Fatal("seed", err)
+		}
+		f.Add([]byte(s))
+	}
+	p := pki.New(f)
+	trust := p.Trust()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		policy, err := verify.ParsePolicy(raw)
+		if err != nil {
+			if d := cmp.Diff(policy, verify.Policy{}); d != "" {
+				t.Error("half a policy beside an error", d)
+			}
+			return
+		}
+		c := verify.Config{Trust: trust, Policy: policy, Now: clock(p.Now), Fetcher: fetcher(nil)}
+		if _, err := verify.New(c); err != nil {
+			t.Error(err)
+		}
+		if again, err := verify.ParsePolicy(raw); err != nil || !cmp.Equal(again, policy) {
+			t.Error("read twice, two ways")
+		}
+	})
+}
+
+// FuzzTrust: what parses prints, and prints the same again.
+func FuzzTrust(f *testing.F) {
+	raw, err := pki.New(f).Trust().Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		trust, err := verify.ParseTrust(raw)
+		if err != nil {
+			return
+		}
+		once, err := trust.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := verify.ParseTrust(once)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twice, err := again.Marshal(); err != nil || !bytes.Equal(once, twice) {
+			t.Error("printed two ways")
+		}
+	})
+}
+
+// FuzzStatus is the same for status bundles.
+func FuzzStatus(f *testing.F) {
+	raw, err := pki.New(f).Status(f).Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		status, err := verify.ParseStatus(raw)
+		if err != nil {
+			return
+		}
+		once, err := status.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := verify.ParseStatus(once)
+		if err != nil || !cmp.Equal(status, again) {
+			t.Error("read two ways", err)
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package verify
+
+import "time"
+
+// Bounds on what comes from outside. Each is far above what our own tools write,
+// and low enough that a hostile file costs milliseconds.
+const (
+	// maxSignatureBytes bounds a CMS signature: the same 1 MiB that format allows.
+	maxSignatureBytes = 1 << 20
+	// maxTokenBytes bounds a timestamp token; one with three certificates has 5 KiB.
+	maxTokenBytes = 64 << 10
+	// maxDepth bounds nesting of DER. A token inside a signature inside nothing
+	// else reaches 16; recursion deeper than that is somebody trying.
+	maxDepth = 32
+	// maxCertificates bounds the certificates in one CMS. Path building is
+	// exponential in the worst case; 3 is usual, 8 leaves room for cross-signing.
+	maxCertificates = 8
+	// maxCertificateBytes bounds one certificate; ours have 2 KiB, with 16 claims 8.
+	maxCertificateBytes = 32 << 10
+	// maxAttributes bounds signed and unsigned attributes each; we write 5 and 2.
+	maxAttributes = 16
+	// maxSignatureValueBytes is an RSA-8192 signature, the largest key taken.
+	maxSignatureValueBytes = 1024
+	// maxRSABits: verification time grows with the square of the key's length.
+	maxRSABits = 8192
+	// minLeafRSABits is what the CA/Browser Forum demands of code signing keys.
+	minLeafRSABits = 3072
+	// minRSABits is the least for any other certificate of a chain.
+	minRSABits = 2048
+
+	// maxTrustBytes bounds a trust bundle: some hundred certificates.
+	maxTrustBytes = 1 << 20
+	// maxTrustItems bounds each list in a trust bundle.
+	maxTrustItems = 64
+	// maxStatusBytes bounds a status bundle. A whole CA is meant to stay under
+	// 100 KiB; after a mass revocation it may have some MiB.
+	maxStatusBytes = 16 << 20
+	// maxCRLs bounds the CRLs in a status bundle, and in a staple.
+	maxCRLs = 256
+	// maxCRLBytes bounds one CRL: about 200,000 revoked certificates.
+	maxCRLBytes = 8 << 20
+
+	// maxPolicyBytes bounds a policy file before YAML sees it.
+	maxPolicyBytes = 256 << 10
+	// maxAlternatives and maxAllOf bound `require`; a guess.
+	maxAlternatives = 32
+	maxAllOf        = 16
+	// maxExceptions bounds the list of exceptions: whoever needs more has another policy.
+	maxExceptions = 1024
+	// maxPolicyText bounds one text of a policy, in bytes.
+	maxPolicyText = 1024
+
+	// maxReceipts bounds the receipts of a staple: one per claim, of which there are 16.
+	maxReceipts = 16
+	// maxFetchedBytes bounds what a Fetcher returns for one address.
+	maxFetchedBytes = 4 << 20
+	// maxFetchedEnvelopes bounds the lines looked at in it.
+	maxFetchedEnvelopes = 64
+
+	// maxKnownPaths bounds the CA paths that a Verifier remembers: tiers and timestamp
+	// authorities of the trusted CAs, with room for years of renewals.
+	maxKnownPaths = 256
+
+	// clockSkew is by how much two honest clocks may differ. Five minutes is what
+	// Kerberos and most certificate checkers take; machines without a battery
+	// clock are off by years, which no tolerance covers.
+	clockSkew = 5 * time.Minute
+)

@@ -1,0 +1,224 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Code says why a file was not judged valid. The values are stable: programs
+// switch on them. Codes() lists them all.
+type Code string
+
+// The file and where its signature sits.
+const (
+	// FileUnreadable: the file could not be opened or read, is not a regular file,
+	// or changed while it was being read.
+	FileUnreadable Code = "file-unreadable"
+	// Unsigned: the file carries no signature.
+	Unsigned Code = "unsigned"
+	// ContainerMalformed: the package around the signature breaks its format.
+	ContainerMalformed Code = "container-malformed"
+	// DataAfterSignature: something follows the signature in the package.
+	DataAfterSignature Code = "data-after-signature"
+	// TwoSignatures: the package holds two signature members.
+	TwoSignatures Code = "two-signatures"
+)
+
+// The CMS signature, RFC 5652.
+const (
+	// SignatureMalformed: not the DER encoding of SignedData in our profile.
+	SignatureMalformed Code = "signature-malformed"
+	// SignatureTooLarge: a bound on size or number was exceeded.
+	SignatureTooLarge Code = "signature-too-large"
+	// NotDetached: the signature brings its own content.
+	NotDetached Code = "not-detached"
+	// SignerCount: no signer, or more than one.
+	SignerCount Code = "signer-count"
+	// ContentType: the content type is not id-data, in the structure or in the attribute.
+	ContentType Code = "content-type"
+	// AttributeMissing: a signed attribute that must be there is not.
+	AttributeMissing Code = "attribute-missing"
+	// AttributeDuplicate: an attribute occurs twice, or has not exactly one value.
+	AttributeDuplicate Code = "attribute-duplicate"
+	// AttributeMalformed: an attribute's value is not what its type says.
+	AttributeMalformed Code = "attribute-malformed"
+	// AlgorithmRefused: a digest or signature algorithm that is weak, unknown, or
+	// does not go with the other one.
+	AlgorithmRefused Code = "algorithm-refused"
+	// AlgorithmProtection: the protected algorithms are not those used, RFC 6211 §3.
+	AlgorithmProtection Code = "algorithm-protection"
+	// SigningCertificate: the signed certificate hash is not the signer's, RFC 5035 §3.
+	SigningCertificate Code = "signing-certificate"
+	// SignerUnknown: not exactly one certificate inside fits the signer's identifier.
+	SignerUnknown Code = "signer-unknown"
+	// SigningTime: the time the signer claims lies outside its certificate's validity.
+	SigningTime Code = "signing-time"
+	// DigestMismatch: the file is not the one that was signed.
+	DigestMismatch Code = "digest-mismatch"
+	// SignatureInvalid: the signature does not verify under the signer's key.
+	SignatureInvalid Code = "signature-invalid"
+)
+
+// The timestamp, RFC 3161.
+const (
+	// TimestampMissing: the policy demands a timestamp and there is none.
+	TimestampMissing Code = "timestamp-missing"
+	// TimestampMalformed: the token is not one, breaks the profile, or its own
+	// signature does not verify.
+	TimestampMalformed Code = "timestamp-malformed"
+	// TimestampMismatch: the token stamps something else.
+	TimestampMismatch Code = "timestamp-mismatch"
+	// TimestampUntrusted: the authority's chain leads to no timestamp root at that time.
+	TimestampUntrusted Code = "timestamp-untrusted"
+	// TimestampCertificate: the authority's certificate is not for timestamping alone.
+	TimestampCertificate Code = "timestamp-certificate"
+	// TimestampRevoked: the authority's certificate is revoked in a way that takes
+	// this token with it.
+	TimestampRevoked Code = "timestamp-revoked"
+	// ClockBehind: the timestamp, or all revocation data, lies in this machine's
+	// future: its clock is wrong.
+	ClockBehind Code = "clock-behind"
+)
+
+// The chain, RFC 5280 §6.
+const (
+	// ChainUntrusted: no path from the signer to a root of the trust bundle.
+	ChainUntrusted Code = "chain-untrusted"
+	// ChainExpired: a certificate of the path was not valid at the trusted time.
+	ChainExpired Code = "chain-expired"
+	// IssuerUnfit: an issuing CA is not one for code signing.
+	IssuerUnfit Code = "issuer-unfit"
+	// SignerUnfit: the signer's certificate is not for code signing, or does not
+	// name one vendor.
+	SignerUnfit Code = "signer-unfit"
+	// KeyWeak: a key of the path is too short or of another kind.
+	KeyWeak Code = "key-weak"
+)
+
+// The mark and what the policy asks of it.
+const (
+	// MarkMissing: the certificate carries no mark.
+	MarkMissing Code = "mark-missing"
+	// MarkInvalid: the mark is malformed or disagrees with the certificate's policies.
+	MarkInvalid Code = "mark-invalid"
+	// TierCeiling: a claim is above what the issuing CA may certify.
+	TierCeiling Code = "tier-ceiling"
+	// AssessmentExpired: an assessment was not in force at the trusted time.
+	AssessmentExpired Code = "assessment-expired"
+	// RequirementUnmet: the claims do not satisfy the policy.
+	RequirementUnmet Code = "requirement-unmet"
+)
+
+// Revocation, RFC 5280 §5 and §6.3.
+const (
+	// Revoked: the signer's certificate is revoked, and the signature is not
+	// proved to be older than the reason.
+	Revoked Code = "revoked"
+	// IssuerRevoked: the same for a CA certificate of the path.
+	IssuerRevoked Code = "issuer-revoked"
+	// RevocationUnknown: the policy demands revocation data and there is none
+	// that is authentic and covers the certificate.
+	RevocationUnknown Code = "revocation-unknown"
+	// RevocationStale: the newest revocation data is too old for the policy.
+	RevocationStale Code = "revocation-stale"
+)
+
+// Evidence that travels with the file or is fetched.
+const (
+	// StapleMalformed: the staple is not one.
+	StapleMalformed Code = "staple-malformed"
+	// SummaryMissing: the policy demands a verification summary and there is none.
+	SummaryMissing Code = "summary-missing"
+	// SummaryInvalid: the summary is malformed, signed by nobody we trust, or about
+	// another file.
+	SummaryInvalid Code = "summary-invalid"
+	// SummaryFailed: the summary is authentic and says that verification failed.
+	SummaryFailed Code = "summary-failed"
+	// ReceiptMissing: a claim's assessment has no receipt.
+	ReceiptMissing Code = "receipt-missing"
+	// ReceiptInvalid: a receipt is malformed or proves nothing about a log we trust.
+	ReceiptInvalid Code = "receipt-invalid"
+	// EvidenceUnavailable: evidence had to be fetched and could not be.
+	EvidenceUnavailable Code = "evidence-unavailable"
+)
+
+// The verifier's own state.
+const (
+	// TrustUnusable: no usable trust bundle.
+	TrustUnusable Code = "trust-unusable"
+	// PolicyUnusable: the policy file cannot be read or is malformed.
+	PolicyUnusable Code = "policy-unusable"
+	// StatusUnusable: the status bundle cannot be read or is malformed.
+	StatusUnusable Code = "status-unusable"
+	// Canceled: the caller gave up first.
+	Canceled Code = "canceled"
+	// InternalError: the verifier failed. It is a bug; the file is refused.
+	InternalError Code = "internal-error"
+)
+
+// Notes: they accompany a verdict and never change it.
+const (
+	// NoteBuiltInPolicy: no policy file, the built-in policy was used.
+	NoteBuiltInPolicy Code = "built-in-policy"
+	// NoteException: an exception of the policy let the file pass.
+	NoteException Code = "exception"
+	// NoteRevocationUnchecked: revocation was not checked, or against old data, and
+	// the policy allows that.
+	NoteRevocationUnchecked Code = "revocation-unchecked"
+	// NoteNoTimestamp: judged at the present time for lack of a timestamp.
+	NoteNoTimestamp Code = "no-timestamp"
+	// NoteRevokedLater: the certificate was revoked for something after the signature.
+	NoteRevokedLater Code = "revoked-later"
+)
+
+// Reason is one cause of a verdict, or a note beside it.
+type Reason struct {
+	Code   Code   `json:"code"`
+	Detail string `json:"detail"` // for people; not stable
+}
+
+func (r Reason) String() string {
+	if r.Detail == "" {
+		return string(r.Code)
+	}
+	return string(r.Code) + ": " + r.Detail
+}
+
+// Error makes a Reason usable where a check returns an error.
+func (r Reason) Error() string { return r.String() }
+
+func because(c Code, format string, args ...any) error {
+	return Reason{c, fmt.Sprintf(format, args...)}
+}
+
+// undecided are the codes that mean "could not tell": nothing speaks against the
+// file, but something that had to be known is not known.
+var undecided = []Code{
+	FileUnreadable, ClockBehind, RevocationUnknown, RevocationStale, EvidenceUnavailable,
+	TrustUnusable, PolicyUnusable, StatusUnusable, Canceled, InternalError,
+}
+
+// against are the codes that mean "not valid".
+var against = []Code{
+	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures,
+	SignatureMalformed, SignatureTooLarge, NotDetached, SignerCount, ContentType, AttributeMissing, AttributeDuplicate,
+	AttributeMalformed, AlgorithmRefused, AlgorithmProtection, SigningCertificate, SignerUnknown, SigningTime,
+	DigestMismatch, SignatureInvalid,
+	TimestampMissing, TimestampMalformed, TimestampMismatch, TimestampUntrusted, TimestampCertificate, TimestampRevoked,
+	ChainUntrusted, ChainExpired, IssuerUnfit, SignerUnfit, KeyWeak,
+	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, RequirementUnmet,
+	Revoked, IssuerRevoked,
+	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, ReceiptMissing, ReceiptInvalid,
+}
+
+// Codes returns every code that can make a verdict other than valid.
+func Codes() []Code { return slices.Concat(against, undecided) }
+
+// Outcome is the verdict that this code alone leads to.
+func (c Code) Outcome() Outcome {
+	if slices.Contains(undecided, c) {
+		return CouldNotTell
+	}
+	// A code this version does not know is never a reason to accept.
+	return NotValid
+}

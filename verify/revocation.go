@@ -1,0 +1,157 @@
+package verify
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// standing is what revocation data says about one certificate.
+type standing struct {
+	listed  bool
+	entry   entry
+	missing error // RevocationUnknown, RevocationStale or ClockBehind: why it is not enough
+}
+
+// standingOf asks the CRLs at hand about a certificate, RFC 5280 §6.3.3.
+//
+// Of those that the issuing key signed and that cover the certificate, the one with
+// the highest number counts, wherever it came from: an older one that is served
+// again changes nothing. If it is too old by its own nextUpdate or the policy's
+// max_status_age, what it lists still counts, but that it does not list something
+// proves nothing.
+func (v *Verifier) standingOf(c, issuer *x509.Certificate, extra []*crl, now time.Time) standing {
+	var newest *parsedCRL
+	var rejected error
+	for _, list := range [][]*crl{v.crls, extra} {
+		for _, candidate := range list {
+			if !candidate.isFrom(issuer) {
+				continue
+			}
+			p, err := candidate.usable(c, issuer, now)
+			if err != nil {
+				rejected = err
+				continue
+			}
+			if newest == nil || newer(p, newest) {
+				newest = p
+			}
+		}
+	}
+	if newest == nil {
+		return standing{missing: unknown(c, rejected)}
+	}
+	s := standing{missing: v.stale(newest, now)}
+	e, listed, err := newest.lookup(c.SerialNumber)
+	if err != nil {
+		return standing{missing: because(RevocationUnknown, "CRL of %q: %v", issuer.Subject, err)}
+	}
+	s.entry, s.listed = e, listed
+	return s
+}
+
+// usable returns the CRL if it is authentic, covers the certificate and has begun.
+func (c *crl) usable(cert, issuer *x509.Certificate, now time.Time) (*parsedCRL, error) {
+	p, err := c.parse()
+	switch {
+	case err != nil:
+		return nil, err
+	case !p.scope.covers(cert):
+		return nil, errors.New("it does not cover this certificate")
+	case !c.signedBy(p, issuer):
+		return nil, errors.New("its signature is not the issuer's")
+	case p.ThisUpdate.After(now.Add(clockSkew)):
+		return nil, because(ClockBehind, "revocation data is of %s, this machine's clock says %s",
+			p.ThisUpdate.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return p, nil
+}
+
+func newer(a, b *parsedCRL) bool {
+	if n := a.Number.Cmp(b.Number); n != 0 {
+		return n > 0
+	}
+	return a.ThisUpdate.After(b.ThisUpdate)
+}
+
+func unknown(c *x509.Certificate, rejected error) error {
+	var r Reason
+	switch {
+	case rejected == nil:
+		return because(RevocationUnknown, "no CRL of %q", c.Issuer)
+	case errors.As(rejected, &r):
+		return r
+	default:
+		return because(RevocationUnknown, "no usable CRL of %q: %v", c.Issuer, rejected)
+	}
+}
+
+func (v *Verifier) stale(p *parsedCRL, now time.Time) error {
+	age := now.Sub(p.ThisUpdate)
+	switch {
+	case p.NextUpdate.IsZero():
+		return because(RevocationStale, "the CRL does not say until when it holds")
+	case now.After(p.NextUpdate):
+		return because(RevocationStale, "the newest CRL ended on %s", p.NextUpdate.UTC().Format(time.RFC3339))
+	case v.policy.MaxStatusAge > 0 && age > v.policy.MaxStatusAge:
+		return because(RevocationStale, "the newest CRL is %s old, the policy allows %s", age.Round(time.Minute), v.policy.MaxStatusAge)
+	}
+	return nil
+}
+
+// kills reports whether a revocation takes a signature with it. Only a trusted
+// timestamp from before the effective date proves that the signature is older.
+func (e entry) kills(s stamp) bool {
+	return s.at.IsZero() || e.always() || !s.at.Before(e.effective())
+}
+
+// killsToken is the same for the authority of a timestamp, RFC 3161 §4 (1) and (2):
+// older tokens outlive it only when the reason says that the key was never in doubt.
+func (e entry) killsToken(at time.Time) bool {
+	harmless := e.hasReason && (e.reason == 0 || e.reason == affiliationChanged || e.reason == superseded || e.reason == cessationOfOperation)
+	return !harmless || !at.Before(e.effective())
+}
+
+// checkRevocation judges every certificate of both paths below its anchor. Data
+// about the signer is demanded as the policy says. Data about CA certificates and
+// the timestamp authority is used whenever it is there and never demanded: roots
+// are kept offline and publish rarely.
+func (v *Verifier) checkRevocation(verdict *Verdict, chain []*x509.Certificate, s stamp, extra []*crl, now time.Time) {
+	if v.policy.Revocation == Off {
+		verdict.note(NoteRevocationUnchecked, "the policy says off")
+		return
+	}
+	for i := range len(chain) - 1 {
+		v.checkStanding(verdict, i, v.standingOf(chain[i], chain[i+1], extra, now), s)
+	}
+	for i := 0; i+1 < len(s.chain); i++ {
+		st := v.standingOf(s.chain[i], s.chain[i+1], extra, now)
+		if st.listed && st.entry.killsToken(s.at) {
+			verdict.refuse(because(TimestampRevoked, "%q: %s", s.chain[i].Subject, st.entry))
+		}
+	}
+}
+
+func (v *Verifier) checkStanding(verdict *Verdict, i int, st standing, s stamp) {
+	isLeaf := i == 0
+	switch {
+	case st.listed && st.entry.kills(s) && isLeaf:
+		verdict.refuse(because(Revoked, "%s%s", st.entry, signedWhen(s)))
+	case st.listed && st.entry.kills(s):
+		verdict.refuse(because(IssuerRevoked, "CA %d above the signer: %s%s", i, st.entry, signedWhen(s)))
+	case st.missing != nil && isLeaf && v.policy.Revocation == Required:
+		verdict.refuse(st.missing)
+	case st.missing != nil && isLeaf:
+		verdict.note(NoteRevocationUnchecked, "%v", st.missing)
+	case st.listed:
+		verdict.note(NoteRevokedLater, "%s%s", st.entry, signedWhen(s))
+	}
+}
+
+func signedWhen(s stamp) string {
+	if s.at.IsZero() {
+		return "; the signature has no timestamp"
+	}
+	return fmt.Sprintf("; signed %s", s.at.Format(time.RFC3339))
+}

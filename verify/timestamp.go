@@ -1,0 +1,132 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/digitorus/timestamp"
+)
+
+// stamp is a verified timestamp.
+type stamp struct {
+	at    time.Time
+	chain []*x509.Certificate // of the authority, itself first
+}
+
+// openTimestamp verifies a time-stamp token over a signature value, RFC 3161
+// §2.4.2 and appendix A: the token's own signature, what it stamps, and that its
+// authority leads to a timestamp root at the time it gives.
+func (v *Verifier) openTimestamp(token, signature []byte, now time.Time) (stamp, error) {
+	ts, signer, others, err := readToken(token)
+	if err != nil {
+		return stamp{}, err
+	}
+	if !slices.Contains(tokens().hashes, ts.HashAlgorithm) {
+		return stamp{}, because(TimestampMalformed, "hash algorithm %v", ts.HashAlgorithm)
+	}
+	if !bytes.Equal(ts.HashedMessage, hashBytes(ts.HashAlgorithm, signature)) {
+		return stamp{}, because(TimestampMismatch, "the token is about something else than this signature")
+	}
+	if err := checkAuthority(signer); err != nil {
+		return stamp{}, err
+	}
+	chain, err := v.stampChain(signer, others, ts.Time)
+	if err != nil {
+		return stamp{}, err
+	}
+	if ts.Time.After(now.Add(clockSkew)) {
+		return stamp{}, because(ClockBehind, "the timestamp says %s, this machine's clock %s",
+			ts.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return stamp{ts.Time.UTC(), chain}, nil
+}
+
+// stampChain finds the authority's path to a timestamp root at the token's time. The
+// same authority stamps file after file, so its whole path is remembered.
+func (v *Verifier) stampChain(signer *x509.Certificate, others []*x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
+	if k, ok := v.stampPaths.known(signer, others, at); ok {
+		return k.chain, nil
+	}
+	chains, err := buildChains(signer, others, v.stampRoots, x509.ExtKeyUsageTimeStamping, at)
+	if err != nil {
+		return nil, because(TimestampUntrusted, "%v", err)
+	}
+	for _, c := range chains[0][1:] {
+		if err := keyStrength(c.PublicKey, minRSABits); err != nil {
+			return nil, because(TimestampUntrusted, "%q: %v", c.Subject, err)
+		}
+	}
+	v.stampPaths.remember(chains[0])
+	return chains[0], nil
+}
+
+// readToken reads a token in our profile and verifies its own signature. Every
+// defect of form is TimestampMalformed.
+func readToken(token []byte) (ts *timestamp.Timestamp, signer *x509.Certificate, others []*x509.Certificate, err error) {
+	fail := func(err error) (*timestamp.Timestamp, *x509.Certificate, []*x509.Certificate, error) {
+		var r Reason
+		if errors.As(err, &r) {
+			return nil, nil, nil, because(TimestampMalformed, "%s", r)
+		}
+		return nil, nil, nil, because(TimestampMalformed, "%v", err)
+	}
+	sd, err := parseSignedData(token, maxTokenBytes)
+	if err != nil {
+		return fail(err)
+	}
+	h, err := tokens().check(sd)
+	if err != nil {
+		return fail(err)
+	}
+	if err := checkDigest(sd.signer, hashBytes(h, sd.content)); err != nil {
+		return fail(err)
+	}
+	// A token without certificates is one whose signature the library does not check.
+	if len(sd.certificates) == 0 {
+		return fail(errors.New("no certificates inside"))
+	}
+	if ts, err = timestamp.Parse(token); err != nil {
+		return fail(err)
+	}
+	if signer, others, err = pickSigner(sd, ts.Certificates); err != nil {
+		return fail(err)
+	}
+	if err := checkSigningCertificate(sd.signer, signer.Raw); err != nil {
+		return fail(err)
+	}
+	for _, e := range ts.Extensions {
+		if e.Critical {
+			return fail(errors.New("unknown critical extension " + e.Id.String()))
+		}
+	}
+	return ts, signer, others, nil
+}
+
+// checkAuthority demands what RFC 3161 §2.3 does of the authority's certificate:
+// extended key usage timeStamping, alone and critical. A code signing certificate
+// that also says timeStamping could otherwise date its own signatures.
+func checkAuthority(c *x509.Certificate) error {
+	only := len(c.ExtKeyUsage) == 1 && c.ExtKeyUsage[0] == x509.ExtKeyUsageTimeStamping && len(c.UnknownExtKeyUsage) == 0
+	critical := false
+	for _, e := range c.Extensions {
+		if e.Id.Equal(oidExtKeyUsage) {
+			critical = e.Critical
+		}
+	}
+	const may = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+	switch {
+	case !only || !critical:
+		return because(TimestampCertificate, "extended key usage is not timeStamping, alone and critical")
+	case c.IsCA:
+		return because(TimestampCertificate, "a CA certificate")
+	case c.KeyUsage&may == 0 || c.KeyUsage&^may != 0:
+		return because(TimestampCertificate, "key usage is not for signatures alone")
+	}
+	if err := keyStrength(c.PublicKey, minRSABits); err != nil {
+		return because(TimestampCertificate, "%v", err)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package verify
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/ext"
+)
+
+// Outcome is the answer about one file. Only Valid lets a file pass; the zero
+// value is CouldNotTell.
+type Outcome int
+
+const (
+	// CouldNotTell: nothing is known against the file, but not enough for it.
+	CouldNotTell Outcome = iota
+	// NotValid: something is known against the file, or the policy refuses it.
+	NotValid
+	// Valid: everything the policy asks for was checked and holds.
+	Valid
+)
+
+// String returns "valid", "not valid" or "could not tell".
+func (o Outcome) String() string {
+	switch o {
+	case Valid:
+		return "valid"
+	case NotValid:
+		return "not valid"
+	default:
+		return "could not tell"
+	}
+}
+
+// Verdict is the answer with its reasons. What it says about vendor, claims and
+// times is set only from authenticated data.
+type Verdict struct {
+	File    string
+	Outcome Outcome
+	// Reasons is empty exactly when Outcome is Valid.
+	Reasons []Reason
+	// Notes never change the outcome.
+	Notes []Reason
+
+	Digest   string      // SHA-256 of the signed bytes in hex, "" if they were not read
+	Vendor   string      // the vendor's URI, once the chain holds
+	Claims   []ext.Claim // once chain and mark hold
+	SignedAt time.Time   // from a trusted timestamp; zero without one
+	Serial   string      // of the signer's certificate in hex, once the chain holds
+	Warn     bool        // the policy's mode is warn: report, but do not block
+}
+
+// Has reports whether the code is among the reasons.
+func (v Verdict) Has(c Code) bool {
+	for _, r := range v.Reasons {
+		if r.Code == c {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse adds a reason. An error that is no Reason is the verifier's own failure.
+func (v *Verdict) refuse(err error) {
+	if err == nil {
+		return
+	}
+	var r Reason
+	if !errors.As(err, &r) {
+		r = Reason{InternalError, err.Error()}
+	}
+	v.Reasons = append(v.Reasons, r)
+}
+
+func (v *Verdict) note(c Code, format string, args ...any) {
+	v.Notes = append(v.Notes, Reason{c, fmt.Sprintf(format, args...)})
+}
+
+// conclude sets the outcome: the worst of the reasons, valid only without any.
+func (v *Verdict) conclude() {
+	v.Outcome = Valid
+	for _, r := range v.Reasons {
+		if o := r.Code.Outcome(); v.Outcome == Valid || o == NotValid {
+			v.Outcome = o
+		}
+	}
+}
+
+// wireClaim is a claim as MarshalJSON writes it.
+type wireClaim struct {
+	Framework  string    `json:"framework"`
+	Track      string    `json:"track"`
+	Level      int       `json:"level"`
+	LevelID    string    `json:"level_id"`
+	Properties []string  `json:"properties,omitempty"`
+	Assessment string    `json:"assessment"` // SHA-256 of the assessment's payload, hex
+	AssessedAt time.Time `json:"assessed_at"`
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// MarshalJSON writes the object of the --json output: file, verdict and reasons
+// always; notes, digest ("sha256:" and hex), vendor, claims, signed_at (RFC 3339),
+// serial (hex) and mode where they are known.
+func (v Verdict) MarshalJSON() ([]byte, error) {
+	w := struct {
+		File     string      `json:"file"`
+		Digest   string      `json:"digest,omitempty"`
+		Verdict  string      `json:"verdict"`
+		Reasons  []Reason    `json:"reasons"`
+		Notes    []Reason    `json:"notes,omitempty"`
+		Vendor   string      `json:"vendor,omitempty"`
+		Claims   []wireClaim `json:"claims,omitempty"`
+		SignedAt *time.Time  `json:"signed_at,omitempty"`
+		Serial   string      `json:"serial,omitempty"`
+		Mode     string      `json:"mode,omitempty"`
+	}{File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial}
+	if w.Reasons == nil {
+		w.Reasons = []Reason{}
+	}
+	if v.Digest != "" {
+		w.Digest = "sha256:" + v.Digest
+	}
+	if !v.SignedAt.IsZero() {
+		w.SignedAt = &v.SignedAt
+	}
+	if v.Warn {
+		w.Mode = string(Warn)
+	}
+	for _, c := range v.Claims {
+		w.Claims = append(w.Claims, wireClaim{
+			Framework: c.Framework, Track: c.Track, Level: c.Level, LevelID: c.LevelID, Properties: c.Properties,
+			Assessment: hex.EncodeToString(c.Assessment.Payload[:]),
+			AssessedAt: c.Assessment.AssessedAt, ValidUntil: c.Assessment.ValidUntil,
+		})
+	}
+	return json.Marshal(w)
+}
