@@ -1,0 +1,99 @@
+# hallmark: what a person types. `make help` lists the targets.
+#
+# Variables, with what each is for:
+#   GO         the go command
+#   DEMO_DIR   where `make demo` works; empty: a temporary folder that is removed again
+#   RUN_DIR    where `make run` keeps its throwaway CA; empty: a temporary folder
+#   LISTEN     the address that `make run` serves
+#   P          packages that are built and tested at once; linking the CA takes about 1 GB each
+#   TIMEOUT    after which one package's tests are given up
+#   FUZZTIME   for each fuzz target of `make fuzz`
+#   BENCHFLAGS for `make bench`, such as --json or --rows verify
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO         ?= go
+DEMO_DIR   ?=
+RUN_DIR    ?=
+LISTEN     ?= 127.0.0.1:8443
+P          ?= 2
+TIMEOUT    ?= 12m
+FUZZTIME   ?= 10s
+BENCHFLAGS ?=
+
+TOOLS := .tools/bin
+
+.PHONY: help demo build test check bench run lint fmt golden fuzz clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+demo: ## show the whole way, from an audit to a refused package
+	@test/setup demo
+	@$(MAKE) --no-print-directory build
+	@bin/hallmark demo $(if $(DEMO_DIR),--dir '$(DEMO_DIR)')
+
+# Whether hallmark uses cgo is left to go: with a C compiler it can load a PKCS#11 module,
+# without one it cannot, and everything else works. The verifier is one static file.
+build: ## build bin/hallmark and bin/hallmark-verify
+	$(GO) build -trimpath -o bin/hallmark ./cmd/hallmark
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/hallmark-verify ./cmd/hallmark-verify
+
+test: ## install what is missing, run every test with the race detector, sum up
+	@test/setup test
+	@mkdir -p bin && $(GO) build -o bin/report ./test/report
+	@CGO_ENABLED=1 $(GO) test -json -race -p $(P) -timeout $(TIMEOUT) ./... 2>&1 | bin/report
+
+check: ## everything that can be said without running the product
+	@test/setup check
+	@$(MAKE) --no-print-directory lint
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+	$(GO) test -count=1 ./test/structure
+	@$(MAKE) --no-print-directory vulnerabilities
+
+lint: ## gofmt, vet, staticcheck
+	@test/setup check
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then printf 'gofmt would change these (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+
+# The database of vulnerabilities is on the network. If it cannot be reached that is said,
+# and is no failure: an offline machine must be able to run the gate. A finding is one.
+.PHONY: vulnerabilities
+vulnerabilities:
+	@if out=$$($(TOOLS)/govulncheck ./... 2>&1); then printf '%s\n' "$$out"; \
+	elif grep -q 'fetching vulnerabilities' <<<"$$out"; then \
+		printf 'govulncheck: NOT RUN, its database cannot be reached from here:\n  %s\n' "$$(tail -n 1 <<<"$$out")"; \
+	else printf '%s\n' "$$out"; exit 1; fi
+
+bench: ## print the table of ratios (BENCHFLAGS=--json for a program)
+	@test/setup bench
+	@$(MAKE) --no-print-directory build
+	@$(GO) run ./test/bench $(BENCHFLAGS)
+
+run: build ## start a throwaway CA
+	@test/run '$(RUN_DIR)' '$(LISTEN)'
+
+fmt: ## gofmt -w
+	gofmt -w .
+
+# Golden files are remade by the tests that compare with them, where those know the flag.
+golden: ## rewrite golden files and generated documents from the code
+	@packages=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n 1 dirname | sort -u); \
+	if [ -z "$$packages" ]; then echo 'no test knows -update'; exit 1; fi; \
+	$(GO) test -count=1 $$packages -update
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@targets=$$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | wc -l); \
+	if [ "$$targets" = 0 ]; then echo 'no fuzz target found'; exit 1; fi; \
+	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | while read -r file target; do \
+		echo "$$target ($$(dirname "$$file"))"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+	done
+
+clean: ## remove what was built
+	rm -rf bin .tools

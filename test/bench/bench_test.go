@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestGoal(t *testing.T) {
+	cases := []struct {
+		name  string
+		goal  goal
+		value float64
+		met   bool
+	}{
+		{"none", goal{}, 99, true},
+		{"below a ceiling", atMost(1.3), 1.2, true},
+		{"on a ceiling", atMost(1.3), 1.3, true},
+		{"above a ceiling", atMost(1.3), 1.31, false},
+		{"above a floor", atLeast(0.7), 0.8, true},
+		{"below a floor", atLeast(0.7), 0.69, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.goal.met(c.value); got != c.met {
+				t.Errorf("%s met by %g: %v, want %v", c.goal, c.value, got, c.met)
+			}
+		})
+	}
+}
+
+func TestTakeTurns(t *testing.T) {
+	var order strings.Builder
+	fake := func(name string, took ...time.Duration) side {
+		n := 0
+		return side{name, func(context.Context) (time.Duration, error) {
+			order.WriteString(name)
+			n++
+			return took[(n-1)%len(took)], nil
+		}}
+	}
+	// Three warm-ups, which the long times fall into, then three rounds.
+	const long = time.Hour
+	got, err := takeTurns(t.Context(), 3, fake("a", long, long, long, 3, 1, 2), fake("b", long, long, long, 30, 10, 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0] != 2 || got[1] != 20 {
+		t.Errorf("medians %v, want 2 and 20", got)
+	}
+	if order.String() != "abbaabbaabba" {
+		t.Errorf("order %s: the first must not always be the same", order.String())
+	}
+}
+
+func TestTakeTurnsStops(t *testing.T) {
+	broken := errors.New("broken")
+	fails := side{"fails", func(context.Context) (time.Duration, error) { return 0, broken }}
+	if _, err := takeTurns(t.Context(), 1, fails); !errors.Is(err, broken) || !strings.Contains(err.Error(), "fails") {
+		t.Errorf("a side that fails gave %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := takeTurns(ctx, 1, fails); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled run gave %v", err)
+	}
+}
+
+func TestRate(t *testing.T) {
+	got, err := rate(t.Context(), 4, 20*time.Millisecond, func(context.Context, int, int) error {
+		time.Sleep(time.Millisecond)
+		return nil
+	})
+	if err != nil || got <= 0 || got > 4000 {
+		t.Errorf("rate %g, %v; four workers at a millisecond each manage at most 4000", got, err)
+	}
+	broken := errors.New("broken")
+	_, err = rate(t.Context(), 4, time.Hour, func(_ context.Context, worker, _ int) error {
+		if worker == 2 {
+			return broken
+		}
+		return nil
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("a worker that fails gave %v", err)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	results := []result{
+		{"one", measurement{"ours 2ms", "peer 1ms", 2, "x", atMost(1)}},
+		{"two", measurement{"ours 1ms", "peer 2ms", 0.5, "x", atMost(1)}},
+		{"three", measurement{Ours: "size", Value: 3, Unit: "MB"}},
+	}
+	var table, lines strings.Builder
+	if err := printTable(&table, results); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2.00 x <= 1 MISSED", "0.50 x <= 1 met", "3.00 MB"} {
+		if !strings.Contains(strings.Join(strings.Fields(table.String()), " "), want) {
+			t.Errorf("table lacks %q:\n%s", want, table.String())
+		}
+	}
+	if err := printJSON(&lines, results[:1]); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"name":"one","ours":"ours 2ms","peer":"peer 1ms","value":2,"unit":"x","goal":{"at_most":1},"met":false}` + "\n"
+	if lines.String() != want {
+		t.Errorf("JSON %s, want %s", lines.String(), want)
+	}
+	if !missed(results) || missed(results[1:]) {
+		t.Error("missed does not tell a met goal from a missed one")
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for _, args := range [][]string{{"--rows", "no such row"}, {"--rounds", "0"}, {"--unknown"}} {
+		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
+			t.Errorf("%v was accepted", args)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/test/pki"
+	"github.com/hallmark-pki/hallmark/verify"
+)
+
+// unavoidable is how many signatures cannot be remembered from one file to the next:
+// the file's own, its timestamp's, and, since each build may have a certificate of its
+// own, the leaf's. Issuing CA and timestamping authority stay the same.
+const unavoidable = 3
+
+// batch is how many verifications are timed together, so that reading the clock is nothing.
+const batch = 50
+
+// libraryVerify compares a warm verifier with the bare ECDSA verifications it has to do.
+func libraryVerify(ctx context.Context, l *lab) ([]measurement, error) {
+	p, err := newPKI()
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256([]byte("what is verified"))
+	var signature []byte
+	var status verify.Status
+	err = inFixture(func(t testing.TB) { signature, status = p.Sign(t, digest), p.Status(t) })
+	if err != nil {
+		return nil, err
+	}
+	policy := verify.DefaultPolicy()
+	policy.Revocation = verify.Required
+	v, err := verify.New(verify.Config{Trust: p.Trust(), Status: status, Policy: policy, Now: func() time.Time { return p.Now }})
+	if err != nil {
+		return nil, err
+	}
+	ours := side{"verify in the library", timed(func() error {
+		if verdict := v.Signature(ctx, "bench", digest, signature); verdict.Outcome != verify.Valid {
+			return fmt.Errorf("%s: %v", verdict.Outcome, verdict.Reasons)
+		}
+		return nil
+	})}
+	raw, err := rawECDSA(unavoidable)
+	if err != nil {
+		return nil, err
+	}
+	took, err := takeTurns(ctx, l.rounds, ours, raw)
+	if err != nil {
+		return nil, err
+	}
+	return []measurement{{
+		Ours: ours.name + " " + show(took[0]/batch), Peer: raw.name + " " + show(took[1]/batch),
+		Value: float64(took[1]) / float64(took[0]), Unit: "of limit", Goal: atLeast(0.7),
+	}}, nil
+}
+
+// timed is how long a batch of calls takes.
+func timed(op func() error) func(context.Context) (time.Duration, error) {
+	return func(context.Context) (time.Duration, error) {
+		start := time.Now()
+		for range batch {
+			if err := op(); err != nil {
+				return 0, err
+			}
+		}
+		return time.Since(start), nil
+	}
+}
+
+// rawECDSA verifies n P-256 signatures.
+func rawECDSA(n int) (side, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return side{}, err
+	}
+	digest := sha256.Sum256([]byte("what is verified"))
+	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		return side{}, err
+	}
+	return side{fmt.Sprintf("%d P-256 verifications", n), timed(func() error {
+		for range n {
+			if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
+				return errors.New("a good signature was refused")
+			}
+		}
+		return nil
+	})}, nil
+}
+
+// processVerify compares the installed verifier, from fork to exit, with gpgv on the
+// same file, and on a large package with a program that only hashes it.
+func processVerify(ctx context.Context, l *lab) ([]measurement, error) {
+	p, err := newPKI()
+	if err != nil {
+		return nil, err
+	}
+	arguments, err := l.installerFiles(p)
+	if err != nil {
+		return nil, err
+	}
+	small, err := l.signed(p, "small.bin", make([]byte, smallFile))
+	if err != nil {
+		return nil, err
+	}
+	payload := make([]byte, largeFile)
+	rand.Read(payload)
+	large, err := l.signed(p, "large.deb", pki.Deb(payload))
+	if err != nil {
+		return nil, err
+	}
+	onSmall, err := l.beside(ctx, "4 KB file", small, arguments, atMost(1), goal{})
+	if err != nil {
+		return nil, err
+	}
+	onLarge, err := l.beside(ctx, "10 MB .deb", large, arguments, atMost(0.4), atMost(1.3))
+	if err != nil {
+		return nil, err
+	}
+	memory, err := l.peakMemory(ctx, slices.Concat(arguments, []string{large}))
+	return slices.Concat(onSmall, onLarge, []measurement{memory}), err
+}
+
+// installerFiles writes what an installer has, and returns the arguments that name it.
+func (l *lab) installerFiles(p *pki.PKI) ([]string, error) {
+	trust, err := p.Trust().Marshal()
+	if err != nil {
+		return nil, err
+	}
+	policy := fmt.Sprintf("version: 1\nrequire:\n  - {framework: %s, track: %s, level: 3}\nrevocation: if-available\n", pki.SLSA, pki.Track)
+	for name, content := range map[string][]byte{"trust.json": trust, "policy.yaml": []byte(policy)} {
+		if err := os.WriteFile(l.path(name), content, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return []string{"--trust", l.path("trust.json"), "--policy", l.path("policy.yaml"), "--at", p.Now.Format(time.RFC3339)}, nil
+}
+
+// signed writes a file with our signature.
+func (l *lab) signed(p *pki.PKI, name string, content []byte) (path string, err error) {
+	err = inFixture(func(t testing.TB) {
+		path = pki.Write(t, l.dir, name, content, func(digest [32]byte) []byte { return p.Sign(t, digest) })
+	})
+	return path, err
+}
+
+// beside measures one file: our verifier against gpgv, and against hashing alone.
+func (l *lab) beside(ctx context.Context, what, file string, arguments []string, toGPGV, toHash goal) ([]measurement, error) {
+	ours := process("hallmark-verify, "+what, filepath.Join(l.bin, "hallmark-verify"), slices.Concat(arguments, []string{file})...)
+	gpgv, err := l.gpgvOf(file)
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := l.hasher()
+	if err != nil {
+		return nil, err
+	}
+	hash := process("hash only, Go", hasher, file)
+	took, err := takeTurns(ctx, l.rounds, ours, gpgv, hash)
+	if err != nil {
+		return nil, err
+	}
+	return []measurement{slower(ours, took[0], gpgv, took[1], toGPGV), slower(ours, took[0], hash, took[2], toHash)}, nil
+}
+
+func (l *lab) peakMemory(ctx context.Context, arguments []string) (measurement, error) {
+	program, err := l.build("peak", peak)
+	if err != nil {
+		return measurement{}, err
+	}
+	out, err := runProgram(ctx, program, append([]string{filepath.Join(l.bin, "hallmark-verify")}, arguments...)...)
+	if err != nil {
+		return measurement{}, err
+	}
+	var kib int64
+	if _, err := fmt.Sscan(string(out), &kib); err != nil {
+		return measurement{}, fmt.Errorf("read peak memory %q: %w", out, err)
+	}
+	return measurement{Ours: "hallmark-verify, peak memory on 10 MB", Value: megabytes(kib << 10), Unit: "MB", Goal: atMost(32)}, nil
+}
+
+// binarySize is what an installer downloads.
+func binarySize(_ context.Context, l *lab) ([]measurement, error) {
+	info, err := os.Stat(filepath.Join(l.bin, "hallmark-verify"))
+	if err != nil {
+		return nil, err
+	}
+	return []measurement{{Ours: "hallmark-verify, static", Value: megabytes(info.Size()), Unit: "MB", Goal: atMost(12)}}, nil
+}
+
+func megabytes(n int64) float64 { return float64(n) / 1e6 }

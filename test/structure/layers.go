@@ -1,0 +1,95 @@
+package structure
+
+// The layers, from the bottom. A package may import those of a lower layer, and of
+// its own layer only those that its row names.
+const (
+	layerLeaf     = iota // the mark, records, profiles, file formats
+	layerEvidence        // assess, evidence, transparency log, install-time judgement
+	layerIssue           // issue, sign, rebuild
+	layerServe           // the HTTP API
+	layerCommand         // flags, wiring, exit codes
+	layerTest            // what needs more than one package
+)
+
+// Row says where a package stands.
+type Row struct {
+	Package string // below the module
+	Layer   int
+	// Beside names the packages of the same layer that it may import.
+	Beside []string
+	// TestOnly packages are imported by tests and by other TestOnly packages alone.
+	TestOnly bool
+}
+
+// Layers has one row for each package. A package without a row fails the check: where
+// a new one stands is a decision, to be taken here.
+func Layers() []Row {
+	return []Row{
+		{Package: "ext", Layer: layerLeaf},
+		{Package: "format", Layer: layerLeaf},
+		{Package: "templates", Layer: layerLeaf},
+		{Package: "store", Layer: layerLeaf},
+		{Package: "store/bolt", Layer: layerLeaf, Beside: []string{"store"}},
+		{Package: "store/storetest", Layer: layerLeaf, Beside: []string{"store"}, TestOnly: true},
+
+		{Package: "attest", Layer: layerEvidence},
+		{Package: "attest/repository", Layer: layerEvidence, Beside: []string{"attest"}},
+		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
+		{Package: "ledger/receipt", Layer: layerEvidence},
+		{Package: "ledger", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
+		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
+		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
+
+		{Package: "ca", Layer: layerIssue},
+		{Package: "sign", Layer: layerIssue, Beside: []string{"ca"}},
+		{Package: "rebuild", Layer: layerIssue},
+
+		// server/api is the wire: types and a client. It stands low because whoever
+		// calls the API should not link the server.
+		{Package: "server/api", Layer: layerEvidence},
+		{Package: "server", Layer: layerServe},
+
+		{Package: "cmd/hallmark", Layer: layerCommand, Beside: []string{"cmd/hallmark/demo"}},
+		{Package: "cmd/hallmark/demo", Layer: layerCommand},
+		{Package: "cmd/hallmark-verify", Layer: layerCommand},
+
+		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/pki"}},
+		{Package: "test/nonet", Layer: layerTest},
+		{Package: "test/pki", Layer: layerTest, TestOnly: true},
+		{Package: "test/report", Layer: layerTest},
+		{Package: "test/structure", Layer: layerTest},
+	}
+}
+
+// Ban says what a package must not link, however far down.
+type Ban struct {
+	Package string // below the module
+	Links   []string
+	Why     string
+}
+
+// serverCode is what an installer's machine has no use for.
+func serverCode() []string {
+	return []string{
+		Module + "/ca", Module + "/store", Module + "/server", Module + "/audit", Module + "/sign",
+		Module + "/rebuild", Module + "/ledger", Module + "/templates", Module + "/attest/repository",
+	}
+}
+
+// Bans keeps the verifier small, offline and quick to start. A banned path stands for
+// itself and everything below it, except what Layers lets the verifier import.
+func Bans() []Ban {
+	const quick = "a verifier's start-up is as long as gpgv's whole run: docs/decisions/0001-json-instead-of-protobuf-types.md"
+	slow := []string{"google.golang.org/protobuf", "google.golang.org/grpc", "github.com/smallstep/certificates"}
+	return []Ban{
+		{"verify", serverCode(), "what judges a signature must not contain what makes one"},
+		{"verify", []string{"net/http"}, "the verifier opens no socket of its own accord"},
+		{"verify", slow, quick},
+		{"cmd/hallmark-verify", serverCode(), "what judges a signature must not contain what makes one"},
+		{"cmd/hallmark-verify", slow, quick},
+		{"attest", append(slow, "net/http"), quick},
+		{"ledger/receipt", append(slow, "net/http"), quick},
+		{"server/api", []string{Module + "/ca", Module + "/sign", Module + "/store/bolt"}, "whoever calls the API should not link the server"},
+	}
+}
