@@ -1,0 +1,124 @@
+package sign
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/format"
+)
+
+// summary signs a SLSA verification summary: this service saw the evidence, and the
+// artifact meets the levels that the certificate claims. The policy is the first
+// assessment of the certificate; further ones are among the inputs.
+func (s *Service) summary(ctx context.Context, r Request, g ground, d Decision, now time.Time) ([]byte, error) {
+	digest := hex.EncodeToString(r.Digest[:])
+	first := g.assessed[0]
+	v := attest.VSA{
+		Subjects:     []attest.Subject{{Name: r.Product, Digest: map[string]string{"sha256": digest}}},
+		VerifierID:   s.c.VerifierID,
+		TimeVerified: now.Truncate(time.Second),
+		ResourceURI:  g.vendor.URI + "#" + r.Product,
+		Policy: attest.ResourceDescriptor{
+			Name: "assessment", URI: first.Assessment.Framework.URI, Digest: map[string]string{"sha256": first.ID}},
+		Result:         attest.Passed,
+		VerifiedLevels: verifiedLevels(g.mark.Assurance.Claims),
+	}
+	for _, e := range d.Evidence() {
+		v.InputAttestations = append(v.InputAttestations, attest.ResourceDescriptor{
+			Name: "provenance", URI: ext.EvidenceURL(g.mark.Repository.URLs[0], r.Digest), Digest: map[string]string{"sha256": e}})
+	}
+	for _, a := range g.assessed[1:] {
+		v.InputAttestations = append(v.InputAttestations, attest.ResourceDescriptor{
+			Name: "assessment", URI: a.Assessment.Framework.URI, Digest: map[string]string{"sha256": a.ID}})
+	}
+	if version, ok := strings.CutPrefix(first.Assessment.Framework.URI, "https://slsa.dev/spec/v"); ok {
+		v.SLSAVersion = strings.TrimSuffix(version, "/")
+	}
+	statement, err := attest.NewVSA(v)
+	if err != nil {
+		return nil, fmt.Errorf("write verification summary: %w", err)
+	}
+	envelope, err := attest.SignStatement(ctx, statement, s.c.VSASigner)
+	if err != nil {
+		return nil, fmt.Errorf("sign verification summary: %w", err)
+	}
+	return envelope, nil
+}
+
+// verifiedLevels lists the level tokens and properties of the claims, each once.
+func verifiedLevels(claims []ext.Claim) []string {
+	var out []string
+	for _, c := range claims {
+		for _, token := range append([]string{c.LevelID}, c.Properties...) {
+			if token != "" && !slices.Contains(out, token) {
+				out = append(out, token)
+			}
+		}
+	}
+	return out
+}
+
+// signature makes the CMS with its timestamp and staple.
+func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte, now time.Time) ([]byte, error) {
+	issuer, err := s.c.Issuers.Certificate(g.record.Tier)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of tier %s: %w", g.record.Tier, err)
+	}
+	key, err := s.c.Keys.Signer(ctx, g.record.SigningKey)
+	if err != nil {
+		return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
+	}
+	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, SigningTime: now})
+	if err != nil {
+		return nil, err
+	}
+	hash, imprint := cms.Imprint()
+	token, err := s.c.Stamper.StampDigest(ctx, hash, imprint)
+	if err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
+	}
+	if err := cms.AddTimestamp(token); err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
+	}
+	staple, err := s.staple(ctx, g, vsa)
+	if err != nil {
+		return nil, err
+	}
+	if err := cms.AddUnsigned(s.c.Arc.Staple(), staple); err != nil {
+		return nil, fmt.Errorf("staple: %w", err)
+	}
+	der, err := cms.Marshal()
+	if err == nil && len(der) > format.MaxSignatureBytes {
+		err = fmt.Errorf("signature of %d bytes, at most %d", len(der), format.MaxSignatureBytes)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return der, nil
+}
+
+// staple puts together what an installer needs without a network. A CRL that is too
+// large for a staple is left out: verifiers then need a status bundle, which is
+// better than no signatures after a mass revocation.
+func (s *Service) staple(ctx context.Context, g ground, vsa []byte) ([]byte, error) {
+	crl, err := s.c.Issuers.CRL(ctx, g.record.Tier)
+	if err != nil {
+		return nil, fmt.Errorf("CRL of tier %s: %w", g.record.Tier, err)
+	}
+	staple := ext.Staple{VSA: vsa, Receipts: g.receipts}
+	if len(crl) <= ext.MaxCRLBytes {
+		staple.CRLs = [][]byte{crl}
+	}
+	der, err := staple.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("staple: %w", err)
+	}
+	return der, nil
+}

@@ -1,0 +1,183 @@
+package sign
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// ground is what a signature stands on, read from one snapshot of the store.
+type ground struct {
+	vendor      store.Vendor
+	record      store.Certificate
+	certificate *x509.Certificate
+	mark        ext.Mark
+	assessed    []Assessed // one for each of record.Assessments, in that order
+	receipts    [][]byte   // likewise
+}
+
+func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
+	now := s.now()
+	var g ground
+	err := s.c.Store.View(ctx, func(rd store.Reader) error {
+		g = ground{}
+		var err error
+		if g.vendor, err = activeVendor(rd, r.Vendor); err != nil {
+			return err
+		}
+		if g.record, err = choose(rd, r, now); err != nil {
+			return err
+		}
+		records, err := inForce(rd, g.record, now)
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			a, err := audit.Open(rd, rec)
+			if err != nil {
+				// Not wrapped: it was accepted once, so this is a damaged record and not
+				// a refusal of anything the caller sent.
+				return fmt.Errorf("assessment %s on record: %v", rec.ID, err)
+			}
+			if a.Vendor.ID != g.vendor.ID || a.Vendor.URI != g.vendor.URI {
+				return fmt.Errorf("assessment %s is about %s, not about %s", rec.ID, quote(a.Vendor.URI), g.vendor.URI)
+			}
+			g.assessed = append(g.assessed, Assessed{rec.ID, a})
+			g.receipts = append(g.receipts, slices.Clone(rec.Receipt))
+		}
+		return nil
+	})
+	if err != nil {
+		return ground{}, fmt.Errorf("examine request: %w", err)
+	}
+	if err := g.readMark(s.c.Arc); err != nil {
+		return ground{}, fmt.Errorf("examine request: certificate %s: %w", g.record.Serial, err)
+	}
+	return g, nil
+}
+
+func activeVendor(r store.Reader, id string) (store.Vendor, error) {
+	v, err := store.Vendors.Get(r, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Vendor{}, refuse(CodeVendor, "", "no vendor %s", quote(id))
+	}
+	if err == nil && !v.SuspendedAt.IsZero() {
+		return store.Vendor{}, refuse(CodeVendor, "ask the CA why", "vendor %s is suspended", quote(id))
+	}
+	return v, err
+}
+
+// choose returns the certificate named, or the newest one that can be used.
+func choose(r store.Reader, req Request, now time.Time) (store.Certificate, error) {
+	if req.Certificate != "" {
+		c, err := store.Certificates.Get(r, req.Certificate)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return store.Certificate{}, err
+		}
+		// Another vendor's certificate is answered like one that does not exist.
+		if err != nil || c.Vendor != req.Vendor {
+			return store.Certificate{}, refuse(CodeCertificate, "", "vendor %s has no certificate %s", quote(req.Vendor), quote(req.Certificate))
+		}
+		if why := unusable(c, now); why != "" {
+			return store.Certificate{}, refuse(CodeCertificate, "request a certificate whose key the service holds", "certificate %s %s", c.Serial, why)
+		}
+		return c, nil
+	}
+	return newest(r, req.Vendor, now)
+}
+
+// newest goes by the vendor's keys and not by its certificates: there are few keys
+// held here, and there may be a certificate for every build there ever was.
+func newest(r store.Reader, vendor string, now time.Time) (store.Certificate, error) {
+	var best store.Certificate
+	for key, err := range store.SigningKeys.By(r, "vendor", vendor) {
+		if err != nil {
+			return store.Certificate{}, err
+		}
+		for c, err := range store.Certificates.By(r, "key", key.SPKISHA256) {
+			if err != nil {
+				return store.Certificate{}, err
+			}
+			if c.Vendor != vendor || unusable(c, now) != "" {
+				continue
+			}
+			if best.Serial == "" || c.IssuedAt.After(best.IssuedAt) || c.IssuedAt.Equal(best.IssuedAt) && c.Serial > best.Serial {
+				best = c
+			}
+		}
+	}
+	if best.Serial == "" {
+		return store.Certificate{}, refuse(CodeCertificate, "request a certificate whose key the service holds", "vendor %s has no certificate that can be used now", quote(vendor))
+	}
+	return best, nil
+}
+
+// unusable says why a certificate cannot be used at a time, or "".
+func unusable(c store.Certificate, now time.Time) string {
+	switch {
+	case c.Revocation != nil:
+		return "is revoked"
+	case now.Before(c.NotBefore):
+		return "is not valid yet"
+	case now.After(c.NotAfter):
+		return "has expired"
+	case c.SigningKey == "":
+		return "has a key that the service does not hold"
+	}
+	return ""
+}
+
+// inForce returns the assessments that a certificate rests on, in its order. Each
+// must be in force; a certificate that rests on none is not used.
+func inForce(r store.Reader, c store.Certificate, now time.Time) ([]store.Assessment, error) {
+	all, err := audit.InForce(r, c.Vendor, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Assessments) == 0 {
+		return nil, refuse(CodeAssessment, "", "certificate %s rests on no assessment", c.Serial)
+	}
+	var out []store.Assessment
+	for _, id := range c.Assessments {
+		i := slices.IndexFunc(all, func(a store.Assessment) bool { return a.ID == id })
+		if i < 0 {
+			return nil, refuse(CodeAssessment, "have the vendor assessed and request a new certificate",
+				"assessment %s, on which certificate %s rests, is not in force", quote(id), c.Serial)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+// readMark parses the certificate and compares its mark with its record: what is
+// judged must be what installers will read.
+func (g *ground) readMark(arc ext.Arc) error {
+	cert, err := x509.ParseCertificate(g.record.DER)
+	if err != nil {
+		return err
+	}
+	mark, err := arc.ReadMark(cert)
+	if err != nil {
+		return err
+	}
+	var marked []string
+	for _, c := range mark.Assurance.Claims {
+		marked = append(marked, hex.EncodeToString(c.Assessment.Payload[:]))
+	}
+	recorded := slices.Clone(g.record.Assessments)
+	slices.Sort(marked)
+	slices.Sort(recorded)
+	if !slices.Equal(slices.Compact(marked), slices.Compact(recorded)) {
+		return errors.New("the assessments in its mark are not those on record")
+	}
+	g.certificate, g.mark = cert, mark
+	return nil
+}

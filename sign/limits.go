@@ -1,0 +1,19 @@
+package sign
+
+import "time"
+
+const (
+	// maxEvidence bounds the envelopes judged for one digest: what a repository
+	// keeps for one. Each may cost a signature verification per audited key.
+	maxEvidence = 64
+	// maxProductLength bounds a product's name, in bytes; it ends up in records,
+	// events and verification summaries. A guess.
+	maxProductLength = 256
+	// maxNameLength bounds ids and serial numbers in a request, in bytes.
+	maxNameLength = 256
+	// maxDetailLength bounds what a verdict quotes from evidence, in bytes.
+	maxDetailLength = 200
+	// signTimeout bounds one signature from request to record; the slowest step is a
+	// key device, and those that take longer are broken.
+	signTimeout = time.Minute
+)

@@ -1,0 +1,69 @@
+package sign
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// Actions of the events written here.
+const (
+	actionSigned  = "sign.artifact"
+	actionRefused = "refuse.artifact"
+)
+
+// recordSignature makes the signature's record durable, if what it stands on still
+// holds: between the examination and now, a certificate may have been revoked or an
+// assessment withdrawn, and after this transaction either finds the signature on record.
+func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res Result) error {
+	digest := hex.EncodeToString(r.Digest[:])
+	signature := store.Signature{
+		ID: res.ID, Vendor: r.Vendor, Serial: res.Serial, Digest: digest, Format: r.Format, Product: r.Product,
+		Evidence: res.Decision.Evidence(), At: res.At, By: r.By,
+	}
+	event := store.Event{ID: res.ID, At: res.At, Who: r.By, Action: actionSigned, Object: digest, Detail: map[string]string{
+		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "serial": res.Serial, "signature": res.ID}}
+	now := s.now()
+	err := s.c.Store.Update(ctx, func(tx store.Tx) error {
+		if _, err := activeVendor(tx, r.Vendor); err != nil {
+			return err
+		}
+		c, err := store.Certificates.Get(tx, g.record.Serial)
+		if err != nil {
+			return err
+		}
+		if why := unusable(c, now); why != "" {
+			return refuse(CodeCertificate, "", "certificate %s %s", c.Serial, why)
+		}
+		if _, err := inForce(tx, g.record, now); err != nil {
+			return err
+		}
+		if err := store.Signatures.Insert(tx, signature); err != nil {
+			return err
+		}
+		return store.Events.Insert(tx, event)
+	})
+	if err != nil {
+		return fmt.Errorf("record signature: %w", err)
+	}
+	return nil
+}
+
+// recordRefusal notes that the gate said no: a build that does not meet its vendor's
+// audited level is something an officer wants to see.
+func (s *Service) recordRefusal(ctx context.Context, r Request, refusal *Refusal) error {
+	now := s.now()
+	id, err := newID(now)
+	if err != nil {
+		return err
+	}
+	event := store.Event{ID: id, At: now, Who: r.By, Action: actionRefused, Object: hex.EncodeToString(r.Digest[:]), Detail: map[string]string{
+		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "rules": strings.Join(refusal.Decision.Failed(), " ")}}
+	if err := s.c.Store.Update(ctx, func(tx store.Tx) error { return store.Events.Insert(tx, event) }); err != nil {
+		return fmt.Errorf("record refusal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package sign
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+	"unicode"
+
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// Store is the part of a store driver used here.
+type Store interface {
+	View(ctx context.Context, fn func(store.Reader) error) error
+	Update(ctx context.Context, fn func(store.Tx) error) error
+}
+
+// Keys gives access to the vendors' signing keys held by the service.
+type Keys interface {
+	// Signer returns the key of a store.SigningKey. Safe for concurrent use.
+	Signer(ctx context.Context, keyID string) (crypto.Signer, error)
+}
+
+// Evidence is an attestation repository.
+type Evidence interface {
+	// Get returns the DSSE envelopes stored under a SHA-256 (lower-case hex) for a
+	// vendor (id). None is no error.
+	Get(ctx context.Context, vendor, sha256 string) ([][]byte, error)
+}
+
+// Stamper is a time stamping authority.
+type Stamper interface {
+	// StampDigest returns the DER token of RFC 3161 §2.4.2 over a digest.
+	StampDigest(ctx context.Context, hash crypto.Hash, digest []byte) ([]byte, error)
+}
+
+// Issuers knows the issuing CAs.
+type Issuers interface {
+	// Certificate returns the certificate of a tier's CA, the one that the root signed.
+	Certificate(tier string) (*x509.Certificate, error)
+	// CRL returns the newest CRL of a tier, DER.
+	CRL(ctx context.Context, tier string) ([]byte, error)
+}
+
+// Config is what a Service needs. All fields but Now are required.
+type Config struct {
+	Store    Store
+	Keys     Keys
+	Evidence Evidence
+	Stamper  Stamper
+	Issuers  Issuers
+	// VSASigner signs verification summaries; verifiers find its key in the trust bundle.
+	VSASigner crypto.Signer
+	// VerifierID is the URI by which summaries name this service.
+	VerifierID string
+	// Arc is where the CA's extensions live.
+	Arc ext.Arc
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Service signs builds. It keeps no state of its own and is safe for concurrent use.
+type Service struct{ c Config }
+
+// New checks the configuration.
+func New(c Config) (*Service, error) {
+	if c.Store == nil || c.Keys == nil || c.Evidence == nil || c.Stamper == nil || c.Issuers == nil || c.VSASigner == nil {
+		return nil, errors.New("signing service: store, keys, evidence, stamper, issuers and VSA signer are required")
+	}
+	if c.VerifierID == "" || c.Arc.IsZero() {
+		return nil, errors.New("signing service: verifier id and arc are required")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Service{c}, nil
+}
+
+// Request asks for one signature over one digest.
+type Request struct {
+	Vendor  string   // Vendor.ID
+	Digest  [32]byte // SHA-256 of the bytes to be signed
+	Format  string   // how the client will carry the signature: a format.Kind
+	Product string   // as in the audited scope
+	// Certificate is the serial number of the certificate to use, as in
+	// store.Certificate; "" picks the newest that can be used.
+	Certificate string
+	By          string // Person.ID of who asks
+}
+
+// Result is a signature that is on record.
+type Result struct {
+	ID       string // of the store.Signature
+	Serial   string // of the certificate used
+	At       time.Time
+	CMS      []byte // DER ContentInfo, at most format.MaxSignatureBytes
+	VSA      []byte // the verification summary, a DSSE envelope
+	Decision Decision
+}
+
+// Sign judges a build and signs it. The error is a *Refusal when the answer is no;
+// any other error means that no answer could be given, and the caller may try again.
+// When Sign returns a Result, its record is durable.
+func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
+	if refusal := r.check(); refusal != nil {
+		return Result{}, refusal
+	}
+	ctx, cancel := context.WithTimeout(ctx, signTimeout)
+	defer cancel()
+	g, d, err := s.examine(ctx, r)
+	if err != nil {
+		return Result{}, err
+	}
+	if !d.Granted() {
+		refusal := gateRefusal(d)
+		if err := s.recordRefusal(ctx, r, refusal); err != nil {
+			return Result{}, errors.Join(refusal, err)
+		}
+		return Result{}, refusal
+	}
+	now := s.now()
+	res := Result{Serial: g.record.Serial, At: now, Decision: d}
+	if res.ID, err = newID(now); err != nil {
+		return Result{}, err
+	}
+	if res.VSA, err = s.summary(ctx, r, g, d, now); err != nil {
+		return Result{}, err
+	}
+	if res.CMS, err = s.signature(ctx, r, g, res.VSA, now); err != nil {
+		return Result{}, err
+	}
+	if err := s.recordSignature(ctx, r, g, res); err != nil {
+		return Result{}, err
+	}
+	return res, nil
+}
+
+// Explain judges a build and signs nothing. The Decision holds every rule's verdict;
+// errors are those of Sign, except that a denial by the gate is none.
+func (s *Service) Explain(ctx context.Context, r Request) (Decision, error) {
+	if refusal := r.check(); refusal != nil {
+		return Decision{}, refusal
+	}
+	_, d, err := s.examine(ctx, r)
+	return d, err
+}
+
+func (s *Service) examine(ctx context.Context, r Request) (ground, Decision, error) {
+	g, err := s.ground(ctx, r)
+	if err != nil {
+		return ground{}, Decision{}, err
+	}
+	digest := hex.EncodeToString(r.Digest[:])
+	evidence, err := s.c.Evidence.Get(ctx, r.Vendor, digest)
+	if err != nil {
+		return ground{}, Decision{}, fmt.Errorf("evidence about %s: %w", digest, err)
+	}
+	if len(evidence) > maxEvidence {
+		return ground{}, Decision{}, fmt.Errorf("evidence about %s: %d envelopes, at most %d", digest, len(evidence), maxEvidence)
+	}
+	return g, Decide(Build{Digest: digest, Product: r.Product}, evidence, g.assessed), nil
+}
+
+func (s *Service) now() time.Time { return s.c.Now().UTC() }
+
+// check refuses a request whose fields cannot be meant.
+func (r Request) check() *Refusal {
+	field := func(name, format string, args ...any) *Refusal {
+		refusal := refuse(CodeRequest, "", format, args...)
+		refusal.Field = name
+		return refusal
+	}
+	for _, f := range []struct {
+		name, value string
+		max         int
+		optional    bool
+	}{
+		{"vendor", r.Vendor, maxNameLength, false},
+		{"product", r.Product, maxProductLength, false},
+		{"by", r.By, maxNameLength, false},
+		{"certificate", r.Certificate, maxNameLength, true},
+	} {
+		switch {
+		case f.value == "" && !f.optional:
+			return field(f.name, "is required")
+		case len(f.value) > f.max:
+			return field(f.name, "%d bytes, at most %d", len(f.value), f.max)
+		case !isText(f.value):
+			return field(f.name, "has a control character or is not UTF-8")
+		}
+	}
+	if k := format.Kind(r.Format); k != format.Deb && k != format.Detached {
+		return field("format", "%s is neither %s nor %s", quote(r.Format), format.Deb, format.Detached)
+	}
+	if r.Digest == ([32]byte{}) {
+		return field("digest", "is required")
+	}
+	return nil
+}
+
+func isText(s string) bool {
+	for _, c := range s {
+		if unicode.IsControl(c) || c == unicode.ReplacementChar {
+			return false
+		}
+	}
+	return true
+}
+
+// newID returns a key whose byte order is time order; the random part keeps two of
+// the same nanosecond apart.
+func newID(at time.Time) (string, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("draw id: %w", err)
+	}
+	return at.UTC().Format("20060102T150405.000000000Z") + "-" + hex.EncodeToString(b[:]), nil
+}
