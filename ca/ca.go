@@ -1,0 +1,239 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// Store is what the CA needs of a store driver: View sees one snapshot, Update is
+// atomic and durable on return. The function given to Update may run more than once.
+type Store interface {
+	View(ctx context.Context, fn func(store.Reader) error) error
+	Update(ctx context.Context, fn func(store.Tx) error) error
+}
+
+// Config says what a CA runs on.
+type Config struct {
+	Dir        string     // made by Init; or
+	Hierarchy  *Hierarchy // opened already, then Dir is not read
+	Passphrase []byte     // of the keys, and of the signing keys the service holds; may be nil with Hierarchy, which knows it
+
+	Store     Store            // required
+	Catalogue *audit.Catalogue // nil takes audit.Embedded
+
+	Arc         ext.Arc  // zero takes the hierarchy's; another than the hierarchy's is refused
+	PublicURL   string   // "" takes the hierarchy's
+	ServerNames []string // DNS names and IP addresses of the server's TLS certificate; nil takes the host of PublicURL and localhost
+
+	Now  func() time.Time // nil takes time.Now
+	Rand io.Reader        // serial numbers; nil takes crypto/rand.Reader
+	Log  *slog.Logger     // nil discards
+}
+
+// CA issues, revokes and vouches. Safe for concurrent use.
+type CA struct {
+	store      Store
+	catalogue  *audit.Catalogue
+	arc        ext.Arc
+	publicURL  string
+	passphrase []byte
+	now        func() time.Time
+	random     io.Reader
+	log        *slog.Logger
+
+	hierarchy *Hierarchy
+	linter    *linter
+	tiers     []*tier // lowest first
+	operator  *issuer
+	tsa       *timestamper
+	server    *serverCertificate
+	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
+
+	stepMarker string // see certificateService
+
+	crls    sync.Mutex // one list is made at a time
+	signers sync.Map   // store.SigningKey.ID → crypto.Signer, decrypted
+}
+
+// tier is an issuing CA ready to issue.
+type tier struct {
+	name      string
+	issuer    *issuer
+	twin      *x509.Certificate
+	profile   *profile
+	policies  map[string]bool // dotted, what its certificate may vouch for
+	responder responder
+}
+
+// covers reports whether every policy lies under the tier's ceiling.
+func (t *tier) covers(policies []x509.OID) bool {
+	for _, p := range policies {
+		if !t.policies[p.String()] {
+			return false
+		}
+	}
+	return true
+}
+
+// Open makes a CA of a hierarchy and a store. The error wraps ErrPassphrase when
+// the passphrase is wrong.
+func Open(ctx context.Context, cfg Config) (*CA, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := newCA(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open CA: %w", err)
+	}
+	for _, set := range []func() error{c.setTiers, c.setTimestamper, c.setOperator} {
+		if err := set(); err != nil {
+			return nil, fmt.Errorf("open CA: %w", err)
+		}
+	}
+	if c.server, err = newServerCertificate(c, cfg.ServerNames); err != nil {
+		return nil, fmt.Errorf("open CA: %w", err)
+	}
+	return c, c.reserveKeys()
+}
+
+func newCA(cfg Config) (*CA, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("no store")
+	}
+	h, err := cfg.Hierarchy, error(nil)
+	if h == nil {
+		if h, err = OpenHierarchy(cfg.Dir, cfg.Passphrase); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Passphrase != nil && !bytes.Equal(cfg.Passphrase, h.passphrase) {
+		return nil, fmt.Errorf("%w: not the one the hierarchy was opened with", ErrPassphrase)
+	}
+	if !cfg.Arc.IsZero() && !cfg.Arc.Equal(h.arc) {
+		return nil, fmt.Errorf("OID arc %s is not the hierarchy's %s: its tiers would vouch for nothing", cfg.Arc, h.arc)
+	}
+	c := &CA{
+		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
+		passphrase: h.passphrase,
+		now:        cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
+	}
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	c.linter, err = newLinter()
+	return c, err
+}
+
+func (c *CA) complete() error {
+	if c.publicURL == "" {
+		c.publicURL = c.hierarchy.manifest.PublicURL
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.random == nil {
+		c.random = rand.Reader
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.catalogue == nil {
+		var err error
+		if c.catalogue, err = audit.Embedded(); err != nil {
+			return err
+		}
+	}
+	return checkPublicURL(c.publicURL)
+}
+
+func (c *CA) setTiers() error {
+	for _, f := range c.hierarchy.tiers {
+		i, err := newIssuer(f.name, f.cert, c.hierarchy.keys[f.name], c.linter)
+		if err != nil {
+			return err
+		}
+		p, err := newProfile(f.name, c.arc, c.publicURL, c.random)
+		if err != nil {
+			return err
+		}
+		t := &tier{name: f.name, issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
+		for _, oid := range f.cert.Policies {
+			t.policies[oid.String()] = true
+		}
+		c.tiers = append(c.tiers, t)
+	}
+	return nil
+}
+
+func (c *CA) setOperator() (err error) {
+	c.operator, err = newIssuer(nameOperator, c.hierarchy.operator, c.hierarchy.keys[nameOperator], c.linter)
+	return err
+}
+
+// reserveKeys notes the CA's own keys: a certificate for one of them would make a
+// vendor of the CA.
+func (c *CA) reserveKeys() error {
+	keys := []crypto.PublicKey{c.hierarchy.root.PublicKey, c.hierarchy.timestamping.PublicKey}
+	for _, k := range c.hierarchy.keys {
+		keys = append(keys, k.Public())
+	}
+	for _, k := range keys {
+		sum, err := spkiSHA256(k)
+		if err != nil {
+			return err
+		}
+		c.reserved[sum] = true
+	}
+	return nil
+}
+
+func (c *CA) tier(name string) (*tier, bool) {
+	for _, t := range c.tiers {
+		if t.name == name {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+// Arc returns the OID arc of the marks this CA writes.
+func (c *CA) Arc() ext.Arc { return c.arc }
+
+// PublicURL returns what stands before /crl, /ca and /ocsp in certificates.
+func (c *CA) PublicURL() string { return c.publicURL }
+
+// Summary describes the hierarchy to a person.
+func (c *CA) Summary() Summary { return c.hierarchy.Summary() }
+
+// Tiers returns the names of the issuing CAs, lowest first.
+func (c *CA) Tiers() []string { return append([]string(nil), c.hierarchy.manifest.Tiers...) }
+
+// VSASigner returns the key that signs verification summaries, P-256.
+func (c *CA) VSASigner() crypto.Signer { return c.hierarchy.keys[nameVSA] }
+
+// LedgerKey returns the key that signs the transparency log's checkpoints.
+func (c *CA) LedgerKey() ed25519.PrivateKey { return c.hierarchy.keys[nameLedger].(ed25519.PrivateKey) }
+
+// defaultServerNames are the names a server is reached by when nobody says.
+func defaultServerNames(publicURL string) []string {
+	names := []string{"localhost", "127.0.0.1", "::1"}
+	if u, err := url.Parse(publicURL); err == nil && u.Hostname() != "" && u.Hostname() != "localhost" {
+		names = append(names, u.Hostname())
+	}
+	return names
+}

@@ -1,0 +1,75 @@
+package ca
+
+import "time"
+
+// Bounds on what comes from outside.
+const (
+	// maxCSRBytes bounds a certification request. RSA-8192 with a few attributes takes 3 KB;
+	// requests that bring extensions along grow, and those are dropped anyway.
+	maxCSRBytes = 16 << 10
+	// maxTimestampRequestBytes bounds an RFC 3161 request; with SHA-512, a policy and a nonce it has under 200 bytes.
+	maxTimestampRequestBytes = 4 << 10
+	// maxNonceBits bounds the nonce echoed in a timestamp. Clients send 64 to 160 bits; a guess with room.
+	maxNonceBits = 512
+	// maxOCSPRequestBytes bounds an OCSP request; RFC 6960 §A.1 puts GET requests under 255 bytes, a signed one with
+	// its chain fits as well.
+	maxOCSPRequestBytes = 4 << 10
+	// maxStepBodyBytes bounds a request to the step-compatible API: a CSR and a token with a certificate chain, in JSON.
+	maxStepBodyBytes = 64 << 10
+	// maxFileBytes bounds each file of the hierarchy's directory, except CRLs.
+	maxFileBytes = 1 << 20
+	// maxClaims and maxRepositories are the extension's own bounds (ext/hallmark.asn1).
+	maxClaims       = 16
+	maxRepositories = 8
+	// maxNote bounds the free text of a revocation. A guess.
+	maxNote = 1024
+)
+
+// Bounds on keys: CABF Code Signing BR section 6.1.5.2, and a ceiling so that one request cannot keep a core busy.
+const (
+	minRSABits = 3072
+	maxRSABits = 8192
+	// minRSAExponent: smaller ones have made broken padding checks forgeable (NIST SP 800-89 asks for more than 2^16).
+	minRSAExponent = 1<<16 + 1
+)
+
+// Times.
+const (
+	// MaxValidity is the longest a code-signing certificate may last: CABF Code Signing BR section 6.3.2 (ballot CSC-31).
+	// The period counts both its first and its last second (RFC 5280 §4.1.2.5), hence one less.
+	MaxValidity = 460*24*time.Hour - time.Second
+	// backdate is how far before its issue a certificate begins, for clocks that run late.
+	backdate = 5 * time.Minute
+	// minValidity is the shortest certificate worth issuing: less is a race with the end of the assessment.
+	minValidity = time.Minute
+	// MaxClientValidity bounds a person's mTLS certificate: a year and a month to renew in.
+	MaxClientValidity = 400 * 24 * time.Hour
+
+	// crlValidity is thisUpdate to nextUpdate: CABF Code Signing BR section 4.9.7 allows 7 days.
+	crlValidity = 7*24*time.Hour - time.Second
+	// crlRefresh is the age at which an unchanged list is made anew.
+	crlRefresh = 24 * time.Hour
+	// offlineCRLValidity is for lists of CA certificates and of the TSA: CABF Code Signing BR section 4.9.7, 12 months.
+	offlineCRLValidity = 365 * 24 * time.Hour
+
+	// ocspValidity is how long a response may be cached. A revocation is seen by then at the latest.
+	ocspValidity = time.Hour
+	// responderValidity is the life of a delegated responder certificate; it carries id-pkix-ocsp-nocheck, so it cannot
+	// be revoked and must be short (RFC 6960 §4.2.2.2.1).
+	responderValidity = 30 * 24 * time.Hour
+	// serverValidity is the life of the server's TLS certificate, renewed in memory at half of it.
+	serverValidity = 90 * 24 * time.Hour
+
+	rootValidity     = 20 * 365 * 24 * time.Hour
+	issuerValidity   = 15 * 365 * 24 * time.Hour
+	operatorValidity = 20 * 365 * 24 * time.Hour
+	// tsaValidity: signatures are judged by timestamps for years after they were made; CABF Code Signing BR section 6.3.2
+	// allows a timestamp certificate 135 months.
+	tsaValidity = 11 * 365 * 24 * time.Hour
+
+	// timestampAccuracy is what the TSA states: its times are whole seconds, and the clock is the machine's.
+	timestampAccuracy = time.Second
+)
+
+// serialBytes is the length of a serial number: over 126 random bits, where the CABF BR ask for 64.
+const serialBytes = 16

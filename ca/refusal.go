@@ -1,0 +1,75 @@
+package ca
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code says why something was refused, for programs. The constants document when.
+type Code string
+
+// About who asks and what for.
+const (
+	CodeBadRequest       Code = "bad-request"             // a field is missing or contradicts another
+	CodeUnknownVendor    Code = "unknown-vendor"          // no vendor of that id or URI
+	CodeVendorSuspended  Code = "vendor-suspended"        // the vendor exists but may not be issued anything
+	CodeNoAssessment     Code = "no-assessment-in-force"  // nothing in force supports the claim, or any claim
+	CodeLevelTooHigh     Code = "level-too-high"          // in force, but for a lower level
+	CodeLevelUnsupported Code = "level-unsupported"       // the findings, recomputed, do not give the level on record, or the level demands nothing
+	CodeUnknownFramework Code = "unknown-framework"       // not in the catalogue
+	CodeUnknownTrack     Code = "unknown-track"           // the framework has no such track, or several and none was named
+	CodeNoRepository     Code = "no-repository"           // no assessment relied on names an attestation repository, or too many do
+	CodeNoTier           Code = "no-tier"                 // no issuing CA may certify all of the claims together
+	CodeValidity         Code = "validity"                // asked for longer than allowed, or nothing is left of the assessment
+	CodeAssessmentEnded  Code = "assessment-ended"        // withdrawn or superseded while the certificate was being made
+	CodeLint             Code = "lint"                    // the content fails a lint; the detail names it
+	CodeRenewal          Code = "renewal-not-offered"     // certificates are asked for anew so that everything is checked again
+	CodeProvisioner      Code = "provisioner-not-trusted" // a step-compatible request that did not come through our provisioner
+)
+
+// About keys and requests for certification.
+const (
+	CodeCSRTooLarge    Code = "csr-too-large"
+	CodeCSRMalformed   Code = "csr-malformed"
+	CodeCSRSignature   Code = "csr-signature"       // the self-signature does not verify, or uses MD5 or SHA-1
+	CodeKeyAlgorithm   Code = "key-algorithm"       // not RSA or ECDSA: Ed25519, DSA, …
+	CodeKeyCurve       Code = "key-curve"           // an elliptic curve other than P-256 and P-384
+	CodeKeySize        Code = "key-size"            // RSA under 3072 bits or over 8192
+	CodeKeyExponent    Code = "key-exponent"        // RSA public exponent even or under 65537
+	CodeKeyInUse       Code = "key-in-use"          // another vendor's certificate has this key
+	CodeKeyCompromised Code = "key-compromised"     // a certificate with this key was revoked for keyCompromise
+	CodeSigningKey     Code = "signing-key-unknown" // no such key held by the service for this vendor
+	CodeKeyReserved    Code = "key-belongs-to-ca"   // the key is one of this CA's own
+)
+
+// About revocation.
+const (
+	CodeUnknownCertificate Code = "unknown-certificate" // no certificate of that serial number
+	CodeAlreadyRevoked     Code = "already-revoked"     // revoked already, and the new revocation adds nothing
+	CodeReason             Code = "revocation-reason"   // not a reason a code-signing certificate is revoked for
+	CodeRevocationDate     Code = "revocation-date"     // in the future
+)
+
+// Refusal says no with a reason. It is the error for everything a client can
+// mend; other errors are the CA's own trouble.
+type Refusal struct {
+	Code   Code   `json:"code"`
+	Detail string `json:"detail"`         // what is wrong, in lower case
+	Hint   string `json:"hint,omitempty"` // what would help
+}
+
+// Error returns code and detail.
+func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Detail }
+
+// IsRefusal returns the Refusal in err's chain, or nil.
+func IsRefusal(err error) *Refusal {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return nil
+}
+
+func refuse(code Code, hint, format string, args ...any) error {
+	return &Refusal{Code: code, Detail: fmt.Sprintf(format, args...), Hint: hint}
+}

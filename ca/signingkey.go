@@ -1,0 +1,97 @@
+package ca
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// NewSigningKey makes a P-256 key for a vendor, encrypted under the CA's passphrase
+// and durable when it returns. The private key never leaves the service.
+func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey, error) {
+	signer, err := newP256()
+	if err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
+	}
+	encrypted, err := encryptKey(signer, c.passphrase, rand.Reader)
+	if err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
+	}
+	spki, err := spkiSHA256(signer.Public())
+	if err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
+	}
+	var id [16]byte
+	rand.Read(id[:]) // never fails (crypto/rand.Read documents it)
+	rec := store.SigningKey{
+		ID: hex.EncodeToString(id[:]), Vendor: vendor, Encrypted: encrypted, SPKISHA256: spki, CreatedAt: c.now().UTC(),
+	}
+	err = c.store.Update(ctx, func(tx store.Tx) error {
+		if _, err := activeVendor(tx, vendor); err != nil {
+			return err
+		}
+		return store.SigningKeys.Insert(tx, rec)
+	})
+	if err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
+	}
+	c.signers.Store(rec.ID, signer)
+	return rec, nil
+}
+
+// Signer returns a key held by the service. It is decrypted once (a fifth of a
+// second) and then kept. The error is a *Refusal with CodeSigningKey for an id that
+// there is not. The caller answers for the vendor's right to use it.
+func (c *CA) Signer(ctx context.Context, id string) (crypto.Signer, error) {
+	if s, ok := c.signers.Load(id); ok {
+		return s.(crypto.Signer), nil
+	}
+	rec, err := c.signingKey(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := decryptKey(rec.Encrypted, c.passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", id, err)
+	}
+	if spki, err := spkiSHA256(signer.Public()); err != nil || spki != rec.SPKISHA256 {
+		return nil, fmt.Errorf("signing key %s: the record holds another key", id)
+	}
+	kept, _ := c.signers.LoadOrStore(id, signer)
+	return kept.(crypto.Signer), nil
+}
+
+// vendorSigner is Signer for a key that must be this vendor's.
+func (c *CA) vendorSigner(ctx context.Context, id, vendor string) (crypto.Signer, error) {
+	rec, err := c.signingKey(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Vendor != vendor {
+		return nil, noSigningKey(id) // no hint that another vendor has it
+	}
+	return c.Signer(ctx, id)
+}
+
+func (c *CA) signingKey(ctx context.Context, id string) (rec store.SigningKey, err error) {
+	if id == "" {
+		return rec, noSigningKey(id)
+	}
+	err = c.store.View(ctx, func(r store.Reader) error {
+		rec, err = store.SigningKeys.Get(r, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return rec, noSigningKey(id)
+	}
+	return rec, err
+}
+
+func noSigningKey(id string) error {
+	return refuse(CodeSigningKey, "make one first", "no signing key %q for this vendor", id)
+}
