@@ -55,13 +55,8 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 // recordRefusal notes that the gate said no: a build that does not meet its vendor's
 // audited level is something an officer wants to see.
 func (s *Service) recordRefusal(ctx context.Context, r Request, refusal *Refusal) error {
-	now := s.now()
-	id, err := newID(now)
-	if err != nil {
-		return err
-	}
-	event := store.Event{ID: id, At: now, Who: r.By, Action: actionRefused, Object: hex.EncodeToString(r.Digest[:]), Detail: map[string]string{
-		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "rules": strings.Join(refusal.Decision.Failed(), " ")}}
+	event := store.NewEvent(s.now(), r.By, actionRefused, hex.EncodeToString(r.Digest[:]), map[string]string{
+		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "rules": strings.Join(refusal.Decision.Failed(), " ")})
 	if err := s.c.Store.Update(ctx, func(tx store.Tx) error { return store.Events.Insert(tx, event) }); err != nil {
 		return fmt.Errorf("record refusal: %w", err)
 	}

@@ -3,7 +3,6 @@ package sign
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -126,10 +125,7 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 		return Result{}, refusal
 	}
 	now := s.now()
-	res := Result{Serial: g.record.Serial, At: now, Decision: d}
-	if res.ID, err = newID(now); err != nil {
-		return Result{}, err
-	}
+	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d}
 	if res.VSA, err = s.summary(ctx, r, g, d, now); err != nil {
 		return Result{}, err
 	}
@@ -212,14 +208,4 @@ func isText(s string) bool {
 		}
 	}
 	return true
-}
-
-// newID returns a key whose byte order is time order; the random part keeps two of
-// the same nanosecond apart.
-func newID(at time.Time) (string, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "", fmt.Errorf("draw id: %w", err)
-	}
-	return at.UTC().Format("20060102T150405.000000000Z") + "-" + hex.EncodeToString(b[:]), nil
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -270,17 +269,6 @@ func TestNewChecks(t *testing.T) {
 	good.Now = nil
 	if s, err := New(good); err != nil || s.now().IsZero() {
 		t.Error(err)
-	}
-}
-
-func TestIDsAreOrdered(t *testing.T) {
-	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
-	a, err := newID(at)
-	must(t, err)
-	b, err := newID(at.Add(time.Nanosecond))
-	must(t, err)
-	if !strings.HasPrefix(a, "20260102T020405.000000006Z-") || a >= b {
-		t.Errorf("%s, %s", a, b)
 	}
 }
 

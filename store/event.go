@@ -13,8 +13,8 @@ func NewID(t time.Time) string {
 	return t.UTC().Format("20060102T150405.000000000Z") + "-" + hex.EncodeToString(tail[:])
 }
 
-// NewEvent returns a line for the audit trail. Make it before Update, not inside:
-// the function that Update runs may run more than once.
+// NewEvent returns a line for the audit trail. Made inside the function that Update
+// runs it has another id in each run; the one that is committed stays.
 func NewEvent(at time.Time, who, action, object string, detail map[string]string) Event {
 	return Event{ID: NewID(at), At: at.UTC(), Who: who, Action: action, Object: object, Detail: detail}
 }
