@@ -1,0 +1,176 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// fill puts something of the right form in place of a path's parameters.
+func (w *world) fill(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/v1/assessments/"):
+		path = strings.Replace(path, "{id}", w.assessment, 1)
+	case strings.HasPrefix(path, "/v1/auditors/"):
+		path = strings.Replace(path, "{id}", "nobody", 1)
+	}
+	for parameter, value := range map[string]string{"{id}": "nobody", "{serial}": w.certificate, "{sha256}": w.artifact, "{tier}": "standard"} {
+		path = strings.Replace(path, parameter, value, 1)
+	}
+	return path
+}
+
+// TestEveryRouteEveryRole holds the table of routes against what the server does:
+// a role that is not named is turned away before the body is looked at.
+func TestEveryRouteEveryRole(t *testing.T) {
+	w := newWorld(t)
+	people := map[string]string{"": "", "olga": api.RoleOfficer, "quill": api.RoleAuditor, "acme": api.RoleVendor, "rita": api.RoleReader}
+	routes := w.server.routes()
+	if len(routes) < 30 {
+		t.Fatalf("only %d routes", len(routes))
+	}
+	for _, route := range routes {
+		if len(route.Roles) == 0 {
+			t.Errorf("%s %s names no role", route.Method, route.Path)
+		}
+		for who, role := range people {
+			// A body that no route takes: the admitted get 422 or do nothing.
+			got := w.do(who, route.Method, w.fill(route.Path), bodyFor(route))
+			turnedAway := got.problem.Code == "wrong-role" || got.problem.Code == "no-identity"
+			if may := slices.Contains(route.Roles, role); may == turnedAway {
+				t.Errorf("%s %s as %q: %d %s, allowed roles %q", route.Method, route.Path, role, got.status, got.body, route.Roles)
+			}
+			if turnedAway && got.status != http.StatusForbidden && got.status != http.StatusUnauthorized {
+				t.Errorf("%s %s as %q: status %d", route.Method, route.Path, role, got.status)
+			}
+		}
+	}
+}
+
+func bodyFor(r Route) any {
+	if r.Method == http.MethodPost {
+		return []int{}
+	}
+	return nil
+}
+
+func TestUnknownRoleAndRoute(t *testing.T) {
+	w := newWorld(t)
+	err := w.store.Update(context.Background(), func(tx store.Tx) error {
+		rita, err := store.People.Get(tx, "rita")
+		if err != nil {
+			return err
+		}
+		rita.Role = "superuser"
+		return store.People.Put(tx, rita)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, route := range w.server.routes() {
+		if got := w.do("rita", route.Method, w.fill(route.Path), bodyFor(route)); got.problem.Code != "wrong-role" {
+			t.Errorf("%s %s with an unknown role: %d %s", route.Method, route.Path, got.status, got.body)
+		}
+	}
+	for _, path := range []string{"/v1/nothing", "/v2/whoami", "/", "/v1/vendors/acme/delete", "/docs", "/schemas/Person.json"} {
+		if got := w.do("olga", "GET", path, nil); got.status != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, got.status)
+		}
+	}
+	if got := w.do("olga", "DELETE", "/v1/vendors/acme", nil); got.status != http.StatusMethodNotAllowed {
+		t.Errorf("DELETE: %d", got.status)
+	}
+	for who, want := range map[string]int{"": http.StatusUnauthorized, "acme": http.StatusForbidden, "olga": http.StatusOK} {
+		if got := w.do(who, "GET", "/metrics", nil); got.status != want {
+			t.Errorf("GET /metrics as %q: %d", who, got.status)
+		}
+	}
+}
+
+// TestVendorsAreStrangers: one vendor sees and does nothing of another's, and
+// cannot tell "not yours" from "not there" (DESIGN invariant 8).
+func TestVendorsAreStrangers(t *testing.T) {
+	w := newWorld(t)
+	t.Run("records", func(t *testing.T) {
+		for _, call := range []struct {
+			method, path string
+			in           any
+		}{
+			{"GET", "/v1/vendors/acme", nil},
+			{"GET", "/v1/assessments/" + w.assessment, nil},
+			{"GET", "/v1/certificates/" + w.certificate, nil},
+			{"POST", "/v1/certificates/" + w.certificate + "/revoke", api.NewRevocation{Reason: "keyCompromise"}},
+			{"GET", "/v1/certificates?vendor=acme", nil},
+			{"GET", "/v1/signatures?vendor=acme", nil},
+			{"GET", "/v1/assessments?vendor=acme", nil},
+		} {
+			if got := w.do("beta", call.method, call.path, call.in); got.status != http.StatusNotFound {
+				t.Errorf("beta %s %s: %d %s", call.method, call.path, got.status, got.body)
+			}
+			if got := w.do("acme", call.method, call.path, call.in); call.method == "GET" && got.status != http.StatusOK {
+				t.Errorf("acme %s %s: %d %s", call.method, call.path, got.status, got.body)
+			}
+		}
+	})
+	t.Run("lists", func(t *testing.T) {
+		for _, path := range []string{"/v1/certificates", "/v1/signatures", "/v1/assessments"} {
+			var mine, theirs api.Page[map[string]any]
+			w.must("acme", "GET", path, nil, &mine)
+			w.must("beta", "GET", path, nil, &theirs)
+			if len(mine.Items) != 1 || len(theirs.Items) != 0 {
+				t.Errorf("%s: acme sees %d, beta %d", path, len(mine.Items), len(theirs.Items))
+			}
+		}
+	})
+	t.Run("evidence", func(t *testing.T) {
+		var found api.Attestations
+		w.must("beta", "GET", "/v1/attestations/"+w.artifact, nil, &found)
+		if len(found.Envelopes) != 0 {
+			t.Error("beta sees acme's evidence")
+		}
+	})
+	t.Run("signing", func(t *testing.T) {
+		got := w.do("beta", "POST", "/v1/signatures", api.NewSignature{SHA256: w.artifact, Format: "detached", Product: "hello", Certificate: w.certificate})
+		if got.status != http.StatusForbidden || bytes.Contains(got.body, []byte("acme")) {
+			t.Errorf("beta signs with acme's certificate: %d %s", got.status, got.body)
+		}
+	})
+}
+
+func TestDisabledAndRevoked(t *testing.T) {
+	w := newWorld(t)
+	w.must("olga", "POST", "/v1/people/beta/disable", nil, nil)
+	if got := w.do("beta", "GET", "/v1/whoami", nil); got.problem.Code != "person-disabled" {
+		t.Errorf("disabled person: %d %s", got.status, got.body)
+	}
+	if got := w.do("olga", "POST", "/v1/people/olga/disable", nil); got.problem.Code != "own-account" {
+		t.Errorf("disabling oneself: %d %s", got.status, got.body)
+	}
+	err := w.store.Update(context.Background(), func(tx store.Tx) error {
+		var mine []store.ClientCertificate
+		for c, err := range store.ClientCertificates.By(tx, "person", "acme") {
+			if err != nil {
+				return err
+			}
+			mine = append(mine, c)
+		}
+		if len(mine) != 1 {
+			t.Fatalf("acme has %d client certificates", len(mine))
+		}
+		mine[0].RevokedAt = time.Now()
+		return store.ClientCertificates.Put(tx, mine[0])
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.do("acme", "GET", "/v1/whoami", nil); got.problem.Code != "certificate-revoked" {
+		t.Errorf("revoked client certificate: %d %s", got.status, got.body)
+	}
+}

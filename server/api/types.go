@@ -1,0 +1,327 @@
+package api
+
+import "time"
+
+// Roles of a person. A client certificate belongs to one person, a person has
+// exactly one role.
+const (
+	RoleOfficer = "officer" // runs the CA: vendors, auditors, acceptance, revocation
+	RoleAuditor = "auditor" // submits assessments
+	RoleVendor  = "vendor"  // requests certificates and signatures for one vendor
+	RoleReader  = "reader"  // sees everything an officer sees, changes nothing
+)
+
+// EnrollRequest trades a one-time token for a client certificate.
+type EnrollRequest struct {
+	Token      string `json:"token" maxLength:"200" doc:"secret part of the enrolment token"`
+	CSR        []byte `json:"csr" doc:"PKCS#10 request in DER for the client certificate; only its key is used"`
+	SigningCSR []byte `json:"signing_csr,omitempty" doc:"auditors: PKCS#10 request in DER that proves possession of the key which will sign assessments"`
+}
+
+// EnrollResponse is the new identity.
+type EnrollResponse struct {
+	Person      Person `json:"person"`
+	Certificate []byte `json:"certificate" doc:"client certificate, DER"`
+	CA          []byte `json:"ca" doc:"operator CA certificate, DER: issues client and server certificates"`
+}
+
+// Person is somebody with a role.
+type Person struct {
+	ID           string    `json:"id"`
+	Role         string    `json:"role" enum:"officer,auditor,vendor,reader"`
+	Vendor       string    `json:"vendor,omitempty"`
+	Organization string    `json:"organization"`
+	CreatedAt    time.Time `json:"created_at"`
+	DisabledAt   time.Time `json:"disabled_at,omitzero"`
+}
+
+// NewPerson adds a person and invites them.
+type NewPerson struct {
+	ID           string `json:"id" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"`
+	Role         string `json:"role" enum:"officer,vendor,reader"`
+	Vendor       string `json:"vendor,omitempty" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" doc:"role vendor: which vendor"`
+	Organization string `json:"organization" minLength:"1" maxLength:"128"`
+}
+
+// Invitation is an enrolment token. It is shown once; the server keeps a digest.
+type Invitation struct {
+	Person    Person    `json:"person"`
+	Token     string    `json:"token" doc:"give to 'hallmark enroll': server URL, fingerprint of the operator CA and a secret"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// NewVendor registers a vendor and invites its first person, who has the same id.
+type NewVendor struct {
+	ID           string `json:"id" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"`
+	URI          string `json:"uri" maxLength:"255" doc:"https URI; becomes the URI SAN of the vendor's certificates"`
+	Organization string `json:"organization" minLength:"1" maxLength:"64" doc:"subject O"`
+	Country      string `json:"country" pattern:"^[A-Z]{2}$" doc:"subject C, ISO 3166-1 alpha-2"`
+}
+
+// Vendor is a subscriber.
+type Vendor struct {
+	ID           string    `json:"id"`
+	URI          string    `json:"uri"`
+	Organization string    `json:"organization"`
+	Country      string    `json:"country"`
+	CreatedAt    time.Time `json:"created_at"`
+	SuspendedAt  time.Time `json:"suspended_at,omitzero"`
+}
+
+// VendorInvitation is the answer to NewVendor.
+type VendorInvitation struct {
+	Vendor     Vendor     `json:"vendor"`
+	Invitation Invitation `json:"invitation"`
+}
+
+// NewAuditor registers an auditor with accreditations and invites them.
+type NewAuditor struct {
+	ID             string          `json:"id" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"`
+	Organization   string          `json:"organization" minLength:"1" maxLength:"128"`
+	Accreditations []Accreditation `json:"accreditations" minItems:"1" maxItems:"16"`
+}
+
+// Accreditation allows assessments against one framework for a while.
+type Accreditation struct {
+	Framework   string    `json:"framework" doc:"framework id, e.g. slsa-v0.1"`
+	From        time.Time `json:"from,omitzero" doc:"default: now"`
+	Until       time.Time `json:"until"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero" readOnly:"true"`
+}
+
+// Auditor is a person in role auditor with what they may assess.
+type Auditor struct {
+	Person         Person          `json:"person"`
+	Accreditations []Accreditation `json:"accreditations"`
+	Keys           []string        `json:"keys" doc:"SHA-256 of the SubjectPublicKeyInfo of each signing key"`
+}
+
+// Framework is one line of the catalogue list.
+type Framework struct {
+	ID      string           `json:"id"`
+	Name    string           `json:"name"`
+	Version string           `json:"version"`
+	URI     string           `json:"uri"`
+	SHA256  string           `json:"sha256" doc:"of the catalogue file; assessments pin it"`
+	Tracks  []FrameworkTrack `json:"tracks"`
+}
+
+// FrameworkTrack is one ladder of levels.
+type FrameworkTrack struct {
+	ID           string           `json:"id"`
+	Name         string           `json:"name"`
+	Levels       []FrameworkLevel `json:"levels"`
+	Requirements int              `json:"requirements"`
+}
+
+// FrameworkLevel is one rung.
+type FrameworkLevel struct {
+	Level   int    `json:"level"`
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+}
+
+// NewAssessment submits a signed assessment.
+type NewAssessment struct {
+	Envelope []byte `json:"envelope" doc:"DSSE envelope (JSON) over an in-toto Statement v1"`
+}
+
+// Assessment is a signed assessment and what became of it.
+type Assessment struct {
+	ID            string    `json:"id" doc:"SHA-256 of the signed payload"`
+	State         string    `json:"state" enum:"submitted,accepting,in-force,expired,superseded,withdrawn,rejected"`
+	Vendor        string    `json:"vendor"`
+	Framework     string    `json:"framework"`
+	Track         string    `json:"track"`
+	Level         int       `json:"level"`
+	LevelID       string    `json:"level_id"`
+	Auditor       string    `json:"auditor"`
+	AssessedAt    time.Time `json:"assessed_at"`
+	ValidUntil    time.Time `json:"valid_until"`
+	SubmittedAt   time.Time `json:"submitted_at"`
+	AcceptedAt    time.Time `json:"accepted_at,omitzero"`
+	AcceptedBy    string    `json:"accepted_by,omitempty"`
+	LogOrigin     string    `json:"log_origin,omitempty"`
+	LogIndex      uint64    `json:"log_index,omitempty"`
+	EndedAt       time.Time `json:"ended_at,omitzero"`
+	EndedReason   string    `json:"ended_reason,omitempty"`
+	IneffectiveAt time.Time `json:"ineffective_at,omitzero"`
+	Envelope      []byte    `json:"envelope,omitempty" doc:"only when one assessment is asked for"`
+	Receipt       []byte    `json:"receipt,omitempty" doc:"c2sp.org/tlog-proof@v1; only when one assessment is asked for"`
+}
+
+// Ending rejects or withdraws an assessment.
+type Ending struct {
+	Reason string    `json:"reason" minLength:"1" maxLength:"1000"`
+	Since  time.Time `json:"since,omitzero" doc:"withdrawal: when its cause arose; certificates count as invalid from then on (default: now)"`
+	DryRun bool      `json:"dry_run,omitempty" doc:"only say what would happen"`
+}
+
+// Plan is what a transition does, or would do, to certificates.
+type Plan struct {
+	Assessment   Assessment          `json:"assessment"`
+	DryRun       bool                `json:"dry_run"`
+	Certificates []PlannedRevocation `json:"certificates"`
+}
+
+// PlannedRevocation is one certificate of a Plan.
+type PlannedRevocation struct {
+	Serial         string    `json:"serial"`
+	Vendor         string    `json:"vendor"`
+	Tier           string    `json:"tier"`
+	Reason         string    `json:"reason" doc:"RFC 5280 reason code name"`
+	RevocationDate time.Time `json:"revocation_date"`
+	InvalidityDate time.Time `json:"invalidity_date,omitzero"`
+}
+
+// Claim names a level of a framework's track.
+type Claim struct {
+	Framework string `json:"framework" doc:"framework id or URI" maxLength:"255"`
+	Track     string `json:"track,omitempty" doc:"default: the framework's only track" maxLength:"64"`
+	Level     int    `json:"level" minimum:"1" maximum:"100"`
+	LevelID   string `json:"level_id,omitempty" readOnly:"true"`
+}
+
+// NewCertificate asks for a code-signing certificate.
+type NewCertificate struct {
+	CSR          []byte  `json:"csr,omitempty" doc:"PKCS#10 request in DER or PEM; only its key is used. Without it the signing service makes and keeps a key"`
+	Claims       []Claim `json:"claims,omitempty" maxItems:"16" doc:"default: all that assessments in force support"`
+	ValidityDays int     `json:"validity_days,omitempty" minimum:"0" maximum:"460" doc:"default: as long as the assessments allow"`
+}
+
+// Certificate is an issued certificate.
+type Certificate struct {
+	Serial     string      `json:"serial"`
+	Vendor     string      `json:"vendor"`
+	Tier       string      `json:"tier"`
+	Claims     []Claim     `json:"claims"`
+	State      string      `json:"state" enum:"valid,expired,revoked"`
+	NotBefore  time.Time   `json:"not_before"`
+	NotAfter   time.Time   `json:"not_after"`
+	KeyHeldBy  string      `json:"key_held_by" enum:"service,vendor"`
+	Revocation *Revocation `json:"revocation,omitempty"`
+	DER        []byte      `json:"der"`
+	Chain      [][]byte    `json:"chain,omitempty" doc:"issuing CA and up, DER; only when one certificate is asked for"`
+}
+
+// Revocation says since when a certificate counts for nothing.
+type Revocation struct {
+	Reason         string    `json:"reason"`
+	RevocationDate time.Time `json:"revocation_date"`
+	InvalidityDate time.Time `json:"invalidity_date,omitzero"`
+	Note           string    `json:"note,omitempty"`
+	By             string    `json:"by"`
+}
+
+// NewRevocation revokes one certificate.
+type NewRevocation struct {
+	Reason         string    `json:"reason" enum:"unspecified,keyCompromise,affiliationChanged,superseded,cessationOfOperation,privilegeWithdrawn"`
+	InvalidityDate time.Time `json:"invalidity_date,omitzero" doc:"when the key or certificate stopped deserving trust; signatures made before stay valid"`
+	Note           string    `json:"note,omitempty" maxLength:"1000"`
+	DryRun         bool      `json:"dry_run,omitempty"`
+}
+
+// NewAttestations pushes evidence into the vendor's repository.
+type NewAttestations struct {
+	Envelopes [][]byte `json:"envelopes" minItems:"1" maxItems:"64" doc:"DSSE envelopes (JSON)"`
+}
+
+// StoredAttestations says under which artifacts they were filed.
+type StoredAttestations struct {
+	SHA256 []string `json:"sha256"`
+}
+
+// Attestations is the evidence about one artifact.
+type Attestations struct {
+	SHA256    string   `json:"sha256"`
+	Vendor    string   `json:"vendor"`
+	Envelopes [][]byte `json:"envelopes"`
+}
+
+// NewSignature asks the signing service to sign a digest.
+type NewSignature struct {
+	SHA256      string `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the bytes to be signed"`
+	Format      string `json:"format" enum:"deb,detached"`
+	Product     string `json:"product" minLength:"1" maxLength:"200" doc:"one of the products in the audited scope"`
+	Certificate string `json:"certificate,omitempty" pattern:"^[0-9a-f]{2,40}$" doc:"serial; default: the newest valid one whose key the service holds"`
+	Explain     bool   `json:"explain,omitempty" doc:"judge only: say what each rule finds, sign nothing"`
+}
+
+// Signature is a signed digest, or with Explain the verdicts alone.
+type Signature struct {
+	CMS     []byte    `json:"cms,omitempty" doc:"CMS SignedData, DER, detached, timestamped and stapled"`
+	Serial  string    `json:"serial"`
+	SHA256  string    `json:"sha256"`
+	At      time.Time `json:"at"`
+	Allowed bool      `json:"allowed"`
+	Rules   []Rule    `json:"rules"`
+}
+
+// Rule is what one rule of the gate found, for one of the assessments that the
+// certificate rests on.
+type Rule struct {
+	Rule       string `json:"rule"`
+	Assessment string `json:"assessment"`
+	Outcome    string `json:"outcome" enum:"pass,fail,not-judged"`
+	Detail     string `json:"detail"`
+	Evidence   string `json:"evidence,omitempty" doc:"SHA-256 of the envelope judged"`
+	Satisfy    string `json:"satisfy,omitempty" doc:"what would make it pass"`
+}
+
+// SignatureRecord is one line of the signing record.
+type SignatureRecord struct {
+	ID      string    `json:"id"`
+	Vendor  string    `json:"vendor"`
+	Serial  string    `json:"serial"`
+	SHA256  string    `json:"sha256"`
+	Format  string    `json:"format"`
+	Product string    `json:"product"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+}
+
+// Event is one line of the audit trail.
+type Event struct {
+	ID     string            `json:"id"`
+	At     time.Time         `json:"at"`
+	Who    string            `json:"who"`
+	Action string            `json:"action" doc:"verb.noun"`
+	Object string            `json:"object"`
+	Detail map[string]string `json:"detail,omitempty"`
+}
+
+// LedgerState is where the transparency log stands.
+type LedgerState struct {
+	Origin      string `json:"origin"`
+	VerifierKey string `json:"verifier_key" doc:"C2SP signed-note verifier key"`
+	Size        uint64 `json:"size"`
+	Checkpoint  string `json:"checkpoint"`
+}
+
+// Status is the CA at a glance.
+type Status struct {
+	Name        string         `json:"name"`
+	Version     string         `json:"version"`
+	Arc         string         `json:"arc"`
+	Ledger      LedgerState    `json:"ledger"`
+	Vendors     int            `json:"vendors"`
+	Assessments map[string]int `json:"assessments" doc:"by state"`
+	Expiring    []Assessment   `json:"expiring" doc:"in force, but for no more than 30 days"`
+	Certs       map[string]int `json:"certificates" doc:"by state"`
+	CRLs        []CRLState     `json:"crls"`
+}
+
+// CRLState is the newest list of one tier.
+type CRLState struct {
+	Tier       string    `json:"tier"`
+	Number     uint64    `json:"number"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+}
+
+// Page is a list of T. Next is the cursor of the following page, empty at the end.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}

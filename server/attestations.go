@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/repository"
+	"github.com/hallmark-pki/hallmark/server/api"
+)
+
+// pushAttestations files evidence under the digests of its subjects, in the
+// caller's own folder. Nothing is believed here: the gate verifies signatures
+// when it judges, against the scope in force at that moment.
+func (s *Server) pushAttestations(ctx context.Context, in *body[api.NewAttestations]) (*body[api.StoredAttestations], error) {
+	stored := api.StoredAttestations{SHA256: []string{}}
+	for i, envelope := range in.Body.Envelopes {
+		digests, err := s.Repository.Put(ctx, caller(ctx).Vendor, envelope)
+		if err != nil {
+			return nil, s.evidenceProblem(i, err)
+		}
+		stored.SHA256 = append(stored.SHA256, digests...)
+	}
+	slices.Sort(stored.SHA256)
+	stored.SHA256 = slices.Compact(stored.SHA256)
+	return answer(stored), nil
+}
+
+type artifactInput struct {
+	SHA256 string `path:"sha256" pattern:"^[0-9a-f]{64}$"`
+}
+
+func (s *Server) showAttestations(ctx context.Context, in *artifactInput) (*body[api.Attestations], error) {
+	vendor := caller(ctx).Vendor
+	envelopes, err := s.Repository.Get(ctx, vendor, in.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	if envelopes == nil {
+		envelopes = [][]byte{}
+	}
+	return answer(api.Attestations{SHA256: in.SHA256, Vendor: vendor, Envelopes: envelopes}), nil
+}
+
+// parseDigest reads a digest that the schema has checked already.
+func parseDigest(text string) ([32]byte, error) {
+	var digest [32]byte
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) != len(digest) {
+		return digest, invalid("sha256", "must be 64 lower-case hex digits", "")
+	}
+	copy(digest[:], raw)
+	return digest, nil
+}
+
+// evidenceProblem names the envelope that was refused. Those before it are filed.
+func (s *Server) evidenceProblem(i int, err error) error {
+	var malformed *attest.Error
+	field := fmt.Sprintf("envelopes[%d]", i)
+	switch {
+	case errors.As(err, &malformed), errors.Is(err, repository.ErrNoDigest):
+		return invalid(field, err.Error(), "a DSSE envelope over an in-toto statement that names the artifact's sha256 is wanted")
+	case errors.Is(err, repository.ErrFull):
+		p := problem(http.StatusConflict, "repository-full", err.Error(), "")
+		p.Field = field
+		return p
+	}
+	return err
+}

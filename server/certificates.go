@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertificate]) (*body[api.Certificate], error) {
+	vendor := caller(ctx).Vendor
+	wanted := make([]ca.Wanted, 0, len(in.Body.Claims))
+	for _, c := range in.Body.Claims {
+		wanted = append(wanted, ca.Wanted{Framework: c.Framework, Track: c.Track, Level: c.Level})
+	}
+	request := ca.Request{
+		Vendor: vendor, Claims: wanted, By: caller(ctx).ID, Way: "api",
+		Validity: time.Duration(in.Body.ValidityDays) * 24 * time.Hour,
+	}
+	var err error
+	if request.PublicKey, request.SigningKey, err = s.certificateKey(ctx, vendor, wanted, in.Body.CSR); err != nil {
+		return nil, err
+	}
+	issued, err := s.CA.Issue(ctx, request)
+	if err != nil {
+		s.metrics.refused.WithLabelValues("issue").Inc()
+		return nil, err
+	}
+	s.metrics.issued.Inc()
+	out, err := s.apiCertificate(issued.Record)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range issued.Chain {
+		out.Chain = append(out.Chain, c.Raw)
+	}
+	return answer(out), nil
+}
+
+// certificateKey takes the vendor's key from its request, or has the service make
+// one. A service key is stored, encrypted, before a certificate names it.
+func (s *Server) certificateKey(ctx context.Context, vendor string, wanted []ca.Wanted, csr []byte) (crypto.PublicKey, string, error) {
+	if len(csr) > 0 {
+		pub, err := ca.CheckCSR(csr)
+		if err != nil {
+			return nil, "", invalid("csr", err.Error(), "ECDSA P-256 or P-384, or RSA of at least 3072 bits, signed with its own key")
+		}
+		return pub, "", nil
+	}
+	if err := s.CA.MayIssue(ctx, vendor, wanted); err != nil { // no keys for vendors who would be refused
+		return nil, "", err
+	}
+	key, err := s.CA.NewSigningKey(ctx, vendor)
+	if err != nil {
+		return nil, "", err
+	}
+	signer, err := s.CA.Signer(ctx, key.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	return signer.Public(), key.ID, nil
+}
+
+type certificatesInput struct {
+	PageQuery
+	Vendor        string    `query:"vendor" maxLength:"63"`
+	State         string    `query:"state" enum:"valid,expired,revoked"`
+	ExpiresBefore time.Time `query:"expires_before" doc:"valid certificates that end before this time"`
+}
+
+func (s *Server) listCertificates(ctx context.Context, in *certificatesInput) (*body[api.Page[api.Certificate]], error) {
+	vendor, err := ownVendor(ctx, in.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	records := func(r store.Reader) seq[store.Certificate] {
+		if vendor != "" {
+			return store.Certificates.ByAfter(r, "vendor", vendor, in.After)
+		}
+		return store.Certificates.All(r, in.After)
+	}
+	keep := func(c store.Certificate) bool {
+		expiring := in.ExpiresBefore.IsZero() || (s.certificateState(c) == "valid" && c.NotAfter.Before(in.ExpiresBefore))
+		return expiring && (in.State == "" || s.certificateState(c) == in.State)
+	}
+	recs, err := listWhere(ctx, s.Store, records, keep, func(c store.Certificate) (string, store.Certificate) { return c.Serial, c })
+	if err != nil {
+		return nil, err
+	}
+	page := api.Page[api.Certificate]{Items: []api.Certificate{}, Next: recs.Body.Next}
+	for _, rec := range recs.Body.Items {
+		item, err := s.apiCertificate(rec)
+		if err != nil {
+			return nil, err
+		}
+		page.Items = append(page.Items, item)
+	}
+	return answer(page), nil
+}
+
+// SerialPath is the path of a certificate.
+type SerialPath struct {
+	Serial string `path:"serial" pattern:"^[0-9a-f]{2,40}$"`
+}
+
+func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*body[api.Certificate], error) {
+	rec, err := s.visibleCertificate(ctx, in.Serial)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.apiCertificate(rec)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := s.CA.Certificate(rec.Tier)
+	if err != nil {
+		return nil, err
+	}
+	out.Chain = [][]byte{issuer.Raw}
+	return answer(out), nil
+}
+
+func (s *Server) visibleCertificate(ctx context.Context, serial string) (store.Certificate, error) {
+	var rec store.Certificate
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		var err error
+		rec, err = store.Certificates.Get(r, serial)
+		return missing(err, "certificate", serial)
+	})
+	if err != nil {
+		return rec, err
+	}
+	if p := caller(ctx); p.Role == api.RoleVendor && rec.Vendor != p.Vendor {
+		return store.Certificate{}, notFound("certificate", serial)
+	}
+	return rec, nil
+}
+
+type revokeInput struct {
+	SerialPath
+	Body api.NewRevocation
+}
+
+func (s *Server) revokeCertificate(ctx context.Context, in *revokeInput) (*body[api.Plan], error) {
+	rec, err := s.visibleCertificate(ctx, in.Serial)
+	if err != nil {
+		return nil, err
+	}
+	revocation, err := s.newRevocation(ctx, rec, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	plan := api.Plan{DryRun: in.Body.DryRun, Certificates: []api.PlannedRevocation{{
+		Serial: rec.Serial, Vendor: rec.Vendor, Tier: rec.Tier, Reason: reasonName(revocation.Reason),
+		RevocationDate: revocation.RevocationDate, InvalidityDate: revocation.InvalidityDate,
+	}}}
+	if !in.Body.DryRun {
+		if err := s.CA.Revoke(ctx, rec.Serial, revocation); err != nil {
+			return nil, err
+		}
+	}
+	return answer(plan), nil
+}
+
+// newRevocation dates a revocation. With an invalidity date in the past the
+// revocation date goes back with it, which is how code signing verifiers tell
+// signatures made before a compromise from those made after (CSBR 4.9.1).
+func (s *Server) newRevocation(ctx context.Context, rec store.Certificate, in api.NewRevocation) (store.Revocation, error) {
+	reason, err := reasonCode(in.Reason)
+	if err != nil {
+		return store.Revocation{}, err
+	}
+	now := s.Now().UTC().Truncate(time.Second)
+	revocation := store.Revocation{At: now, RevocationDate: now, Reason: reason, Note: in.Note, By: caller(ctx).ID}
+	if !in.InvalidityDate.IsZero() {
+		since := in.InvalidityDate.UTC().Truncate(time.Second)
+		if since.After(now) {
+			return store.Revocation{}, invalid("invalidity_date", "lies in the future", "leave it out for 'from now on'")
+		}
+		if since.Before(rec.NotBefore) {
+			since = rec.NotBefore
+		}
+		revocation.InvalidityDate, revocation.RevocationDate = since, since
+	}
+	return revocation, nil
+}
+
+func (s *Server) certificateState(c store.Certificate) string {
+	switch {
+	case c.Revocation != nil:
+		return "revoked"
+	case s.Now().After(c.NotAfter):
+		return "expired"
+	}
+	return "valid"
+}
+
+func (s *Server) apiCertificate(c store.Certificate) (api.Certificate, error) {
+	cert, err := x509.ParseCertificate(c.DER)
+	if err != nil {
+		return api.Certificate{}, fmt.Errorf("certificate %s on record: %w", c.Serial, err)
+	}
+	mark, err := s.CA.Arc().ReadMark(cert)
+	if err != nil {
+		return api.Certificate{}, fmt.Errorf("certificate %s on record: %w", c.Serial, err)
+	}
+	out := api.Certificate{
+		Serial: c.Serial, Vendor: c.Vendor, Tier: c.Tier, State: s.certificateState(c), Claims: []api.Claim{},
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, KeyHeldBy: "vendor", DER: c.DER,
+	}
+	if c.SigningKey != "" {
+		out.KeyHeldBy = "service"
+	}
+	for _, claim := range mark.Assurance.Claims {
+		out.Claims = append(out.Claims, api.Claim{Framework: claim.Framework, Track: claim.Track, Level: claim.Level, LevelID: claim.LevelID})
+	}
+	if r := c.Revocation; r != nil {
+		out.Revocation = &api.Revocation{Reason: reasonName(r.Reason), RevocationDate: r.RevocationDate, InvalidityDate: r.InvalidityDate, Note: r.Note, By: r.By}
+	}
+	return out, nil
+}
+
+// reasons are the CRLReason codes of RFC 5280 §5.3.1 that hallmark uses, by name.
+var reasons = map[string]int{
+	"unspecified": 0, "keyCompromise": 1, "cACompromise": 2, "affiliationChanged": 3, "superseded": 4,
+	"cessationOfOperation": 5, "privilegeWithdrawn": 9,
+}
+
+func reasonCode(name string) (int, error) {
+	code, ok := reasons[name]
+	if !ok {
+		return 0, invalid("reason", "unknown revocation reason "+name, "")
+	}
+	return code, nil
+}
+
+func reasonName(code int) string {
+	for name, c := range reasons {
+		if c == code {
+			return name
+		}
+	}
+	return fmt.Sprintf("reason %d", code)
+}

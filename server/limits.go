@@ -1,0 +1,40 @@
+package server
+
+import "time"
+
+// Bounds on what a client may send and how long it may take. Those marked as a
+// guess are generous for every legitimate use known today.
+const (
+	// maxBodyBytes bounds any request body: 64 attestations of an average size. A guess.
+	maxBodyBytes = 32 << 20
+	// maxJSONBytes bounds the body of an API call that carries no evidence.
+	maxJSONBytes = 1 << 20
+	// maxEvidenceBytes bounds the body of a call that carries DSSE envelopes,
+	// which grow by a third in base64.
+	maxEvidenceBytes = maxBodyBytes
+	// maxHeaderBytes bounds the request head.
+	maxHeaderBytes = 32 << 10
+	// maxTimestampBytes bounds an RFC 3161 request: a digest, a nonce and a policy.
+	maxTimestampBytes = 4 << 10
+
+	// maxInFlight bounds the requests worked on at once, so that a flood costs
+	// answers and not memory: 512 bodies of ordinary size. A guess.
+	maxInFlight = 512
+
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 90 * time.Second // the ledger may take a moment to publish
+	idleTimeout       = 2 * time.Minute
+	// shutdownTimeout is how long requests under way may take after a stop signal.
+	shutdownTimeout = 15 * time.Second
+
+	// pageSize is how many records one answer lists.
+	pageSize = 200
+
+	// enrolmentValidity is how long an invitation can be used.
+	enrolmentValidity = 7 * 24 * time.Hour
+	// clientValidity is how long a client certificate lasts.
+	clientValidity = 365 * 24 * time.Hour
+	// expiringWithin is the window in which status lists an assessment as expiring.
+	expiringWithin = 30 * 24 * time.Hour
+)

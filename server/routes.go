@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/hallmark-pki/hallmark/server/api"
+)
+
+// Route is one operation of the API: who may call it, and what it takes.
+type Route struct {
+	Method   string
+	Path     string
+	ID       string // operationId in the OpenAPI document
+	Summary  string
+	Roles    []string // nobody may call a route without roles
+	MaxBytes int64    // of the request body
+
+	register func(*Server, Route)
+}
+
+// routes is the whole API. Nothing is registered elsewhere, so this table is
+// what the access test walks.
+func (s *Server) routes() []Route {
+	return []Route{
+		post("/v1/enroll", "enroll", "Trade an enrolment token for a client certificate", anonymous, s.enroll),
+		get("/v1/whoami", "whoami", "Who the client certificate names", everybody, s.whoami),
+		get("/v1/status", "status", "The CA at a glance", readers, s.status),
+
+		post("/v1/people", "add-person", "Add an officer, reader or further person of a vendor, and invite them", officers, s.addPerson),
+		get("/v1/people", "list-people", "List people", readers, s.listPeople),
+		post("/v1/people/{id}/invite", "invite-person", "Invite a person again: a new device, a lost key", officers, s.invitePerson),
+		post("/v1/people/{id}/disable", "disable-person", "Disable a person and their client certificates", officers, s.disablePerson),
+
+		post("/v1/vendors", "add-vendor", "Register a vendor and invite its first person", officers, s.addVendor),
+		get("/v1/vendors", "list-vendors", "List vendors", []string{api.RoleOfficer, api.RoleReader, api.RoleAuditor}, s.listVendors),
+		get("/v1/vendors/{id}", "show-vendor", "One vendor", everybody, s.showVendor),
+		post("/v1/vendors/{id}/suspend", "suspend-vendor", "Issue and sign nothing more for a vendor", officers, s.suspendVendor),
+		post("/v1/vendors/{id}/resume", "resume-vendor", "End a suspension", officers, s.resumeVendor),
+
+		post("/v1/auditors", "add-auditor", "Register an auditor with accreditations, and invite them", officers, s.addAuditor),
+		get("/v1/auditors", "list-auditors", "List auditors", readers, s.listAuditors),
+		post("/v1/auditors/{id}/accreditations", "accredit-auditor", "Accredit an auditor for one more framework", officers, s.accreditAuditor),
+		post("/v1/auditors/{id}/suspend", "suspend-auditor", "Suspend all accreditations of an auditor", officers, s.suspendAuditor),
+
+		get("/v1/frameworks", "list-frameworks", "Frameworks that assessments may name", everybody, s.listFrameworks),
+
+		evidence("/v1/assessments", "submit-assessment", "Submit a signed assessment", auditors, s.submitAssessment),
+		get("/v1/assessments", "list-assessments", "List assessments: an auditor's own, a vendor's own, or all", everybody, s.listAssessments),
+		get("/v1/assessments/{id}", "show-assessment", "One assessment with envelope and receipt", everybody, s.showAssessment),
+		post("/v1/assessments/{id}/accept", "accept-assessment", "Put a submitted assessment in force", officers, s.acceptAssessment),
+		post("/v1/assessments/{id}/reject", "reject-assessment", "Refuse a submitted assessment", officers, s.rejectAssessment),
+		post("/v1/assessments/{id}/withdraw", "withdraw-assessment", "Withdraw an assessment and revoke what relies on it", officers, s.withdrawAssessment),
+
+		post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, s.requestCertificate),
+		get("/v1/certificates", "list-certificates", "List certificates: a vendor's own, or all", certificateReaders, s.listCertificates),
+		get("/v1/certificates/{serial}", "show-certificate", "One certificate with its chain", certificateReaders, s.showCertificate),
+		post("/v1/certificates/{serial}/revoke", "revoke-certificate", "Revoke a certificate: an officer any, a vendor its own", []string{api.RoleOfficer, api.RoleVendor}, s.revokeCertificate),
+
+		evidence("/v1/attestations", "push-attestations", "File evidence in the vendor's repository", vendors, s.pushAttestations),
+		get("/v1/attestations/{sha256}", "show-attestations", "Evidence about one artifact", vendors, s.showAttestations),
+
+		post("/v1/signatures", "sign", "Sign a digest, or judge it only", vendors, s.sign),
+		get("/v1/signatures", "list-signatures", "The signing record: a vendor's own, or all", certificateReaders, s.listSignatures),
+
+		get("/v1/trust", "trust-bundle", "Trust bundle for verifiers", anonymous, s.trustBundle),
+		get("/v1/trust/status", "status-bundle", "Status bundle for verifiers: revocation lists", anonymous, s.statusBundle),
+		get("/v1/trust/tiers/{tier}", "tier-anchor", "Self-signed twin of a tier's CA: trusts that tier and no other", anonymous, s.tierAnchor),
+
+		get("/v1/ledger", "ledger", "Where the transparency log stands", anonymous, s.ledgerState),
+		get("/v1/events", "list-events", "The audit trail", readers, s.listEvents),
+	}
+}
+
+// certificateReaders see certificates and signatures; vendors only their own.
+var certificateReaders = []string{api.RoleOfficer, api.RoleReader, api.RoleVendor}
+
+type handler[I, O any] func(context.Context, *I) (*O, error)
+
+func get[I, O any](path, id, summary string, roles []string, h handler[I, O]) Route {
+	return route(Route{Method: http.MethodGet, Path: path, ID: id, Summary: summary, Roles: roles, MaxBytes: maxJSONBytes}, h)
+}
+
+func post[I, O any](path, id, summary string, roles []string, h handler[I, O]) Route {
+	return route(Route{Method: http.MethodPost, Path: path, ID: id, Summary: summary, Roles: roles, MaxBytes: maxJSONBytes}, h)
+}
+
+// evidence is post for routes whose body carries DSSE envelopes.
+func evidence[I, O any](path, id, summary string, roles []string, h handler[I, O]) Route {
+	return route(Route{Method: http.MethodPost, Path: path, ID: id, Summary: summary, Roles: roles, MaxBytes: maxEvidenceBytes}, h)
+}
+
+func route[I, O any](r Route, h handler[I, O]) Route {
+	r.register = func(s *Server, r Route) {
+		huma.Register(s.api, huma.Operation{
+			OperationID:  r.ID,
+			Method:       r.Method,
+			Path:         r.Path,
+			Summary:      r.Summary,
+			Description:  describeRoles(r.Roles),
+			MaxBodyBytes: r.MaxBytes,
+			Middlewares:  huma.Middlewares{s.admit(r.Roles)},
+		}, func(ctx context.Context, in *I) (*O, error) {
+			out, err := h(ctx, in)
+			if err != nil {
+				return nil, s.asProblem(ctx, err)
+			}
+			return out, nil
+		})
+	}
+	return r
+}
+
+func describeRoles(roles []string) string {
+	if slices.Contains(roles, "") {
+		return "Open to everybody, without a client certificate."
+	}
+	return "Roles: " + strings.Join(roles, ", ") + "."
+}
+
+// newAPI prepares huma without its extras: no documentation pages that load
+// scripts from elsewhere, no $schema members in answers.
+func newAPI(mux *http.ServeMux, name, version string) huma.API {
+	conf := huma.DefaultConfig("hallmark: "+name, version)
+	conf.OpenAPIPath = "/v1/openapi"
+	conf.DocsPath = ""
+	conf.SchemasPath = ""
+	conf.CreateHooks = nil
+	conf.RejectUnknownQueryParameters = true
+	return humago.New(mux, conf)
+}

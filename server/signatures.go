@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// sign signs a digest, or with explain only says what the gate finds. A refusal
+// in explain mode is an answer, not an error: the caller asked for it.
+func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[api.Signature], error) {
+	digest, err := parseDigest(in.Body.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	request := sign.Request{
+		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest,
+		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
+	}
+	if in.Body.Explain {
+		return s.explain(ctx, request)
+	}
+	result, err := s.Signing.Sign(ctx, request)
+	if err != nil {
+		s.metrics.refused.WithLabelValues("sign").Inc()
+		return nil, err
+	}
+	s.metrics.signed.Inc()
+	return answer(api.Signature{
+		CMS: result.CMS, Serial: result.Serial, SHA256: in.Body.SHA256, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
+	}), nil
+}
+
+func (s *Server) explain(ctx context.Context, request sign.Request) (*body[api.Signature], error) {
+	decision, err := s.Signing.Explain(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.Signature{Allowed: decision.Granted(), SHA256: decision.Digest, Rules: apiRules(decision)}), nil
+}
+
+func apiRules(d sign.Decision) []api.Rule {
+	rules := []api.Rule{}
+	for _, v := range d.Verdicts {
+		rules = append(rules, api.Rule{
+			Rule: v.Rule, Assessment: v.Assessment, Outcome: string(v.Outcome),
+			Detail: v.Detail, Evidence: v.Evidence, Satisfy: v.Satisfy,
+		})
+	}
+	return rules
+}
+
+func signProblem(refusal *sign.Refusal) *api.Problem {
+	status := http.StatusForbidden
+	if refusal.Code == sign.CodeRequest {
+		status = http.StatusUnprocessableEntity
+	}
+	p := problem(status, string(refusal.Code), refusal.Detail, refusal.Hint)
+	p.Field = refusal.Field
+	if refusal.Decision != nil {
+		p.Rules = apiRules(*refusal.Decision)
+	}
+	return p
+}
+
+type signaturesInput struct {
+	PageQuery
+	Vendor string `query:"vendor" maxLength:"63"`
+}
+
+func (s *Server) listSignatures(ctx context.Context, in *signaturesInput) (*body[api.Page[api.SignatureRecord]], error) {
+	vendor, err := ownVendor(ctx, in.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	records := func(r store.Reader) seq[store.Signature] {
+		if vendor != "" {
+			return store.Signatures.ByAfter(r, "vendor", vendor, in.After)
+		}
+		return store.Signatures.All(r, in.After)
+	}
+	return list(ctx, s.Store, records, func(sig store.Signature) (string, api.SignatureRecord) {
+		return sig.ID, api.SignatureRecord{
+			ID: sig.ID, Vendor: sig.Vendor, Serial: sig.Serial, SHA256: sig.Digest,
+			Format: sig.Format, Product: sig.Product, At: sig.At, By: sig.By,
+		}
+	})
+}

@@ -1,0 +1,358 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/repository"
+	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ledger"
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/storetest"
+)
+
+// Keys take seconds to encrypt and open, so all tests share one hierarchy.
+var (
+	passphrase = []byte("only for tests")
+	sharedDir  string
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "hallmark-server-test-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	sharedDir = filepath.Join(dir, "hierarchy")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var openShared = sync.OnceValues(func() (*ca.Hierarchy, error) {
+	_, err := ca.Init(context.Background(), ca.InitConfig{
+		Dir: sharedDir, Name: "Example CA", Organization: "Example", Country: "NL", Passphrase: passphrase, PublicURL: "http://ca.example.com",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ca.OpenHierarchy(sharedDir, passphrase)
+})
+
+// world is a running server with people of every role:
+//
+//	olga (officer)  quill (auditor)  rita (reader)  acme, beta (vendors)
+//
+// Acme has been assessed at SLSA 3 and has a certificate, evidence and a
+// signature; beta has nothing.
+type world struct {
+	t       testing.TB
+	server  *Server
+	http    *httptest.Server
+	public  *httptest.Server
+	store   storetest.Driver
+	clients map[string]*http.Client // by person; "" is anonymous
+	auditor *ecdsa.PrivateKey
+	builder *ecdsa.PrivateKey
+
+	assessment  string // acme's, in force
+	certificate string // acme's serial
+	artifact    string // SHA-256 of what acme signed
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, store: storetest.NewMemory(), clients: map[string]*http.Client{}, auditor: newTestKey(t), builder: newTestKey(t)}
+	w.server = w.newServer()
+	w.http = httptest.NewUnstartedServer(w.server.API())
+	// Not StartTLS: that one would put a certificate of its own before ours.
+	w.http.Listener = tls.NewListener(w.http.Listener, w.server.TLS())
+	w.http.Start()
+	w.http.URL = "https://" + w.http.Listener.Addr().String()
+	t.Cleanup(w.http.Close)
+	w.public = httptest.NewServer(w.server.Public())
+	t.Cleanup(w.public.Close)
+	w.clients[""] = w.client(nil)
+	w.people()
+	w.acmesBusiness()
+	return w
+}
+
+func newTestKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (w *world) newServer() *Server {
+	t := w.t
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := context.Background()
+	hierarchy, err := openShared()
+	check(err)
+	catalogue, err := audit.Embedded()
+	check(err)
+	authority, err := ca.Open(ctx, ca.Config{Hierarchy: hierarchy, Passphrase: passphrase, Store: w.store, Catalogue: catalogue, ServerNames: []string{"127.0.0.1"}})
+	check(err)
+	signer, vkey, err := ledger.NewSigner("ca.example.com/log", authority.LedgerKey())
+	check(err)
+	log, err := ledger.Open(ctx, ledger.Options{Dir: filepath.Join(t.TempDir(), "ledger"), Signer: signer, VKey: vkey})
+	check(err)
+	t.Cleanup(func() { log.Close(context.Background()) })
+	register, err := audit.New(audit.Config{Store: w.store, Ledger: log, Certificates: authority, Catalogue: catalogue, Arc: authority.Arc(), Now: time.Now})
+	check(err)
+	evidence, err := repository.Open(filepath.Join(t.TempDir(), "attestations"))
+	check(err)
+	signing, err := sign.New(sign.Config{
+		Store: w.store, Keys: authority, Evidence: evidence, Stamper: authority, Issuers: authority,
+		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
+	})
+	check(err)
+	step, err := authority.NewStepAuthority(ca.StepOptions{DNSNames: []string{"127.0.0.1"}})
+	check(err)
+	t.Cleanup(func() { step.Shutdown() })
+	s, err := New(Config{
+		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com", PublicURL: "http://ca.example.com",
+		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: evidence,
+		Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	check(err)
+	return s
+}
+
+func (w *world) client(identity *tls.Certificate) *http.Client {
+	roots := x509.NewCertPool()
+	roots.AddCert(w.server.Operator.OperatorRoot())
+	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}
+	if identity != nil {
+		conf.Certificates = []tls.Certificate{*identity}
+	}
+	transport := &http.Transport{TLSClientConfig: conf}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// reply is a response, read.
+type reply struct {
+	status  int
+	body    []byte
+	problem api.Problem
+}
+
+func (w *world) do(who, method, path string, in any) reply {
+	w.t.Helper()
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	return w.doRaw(who, method, path, body)
+}
+
+func (w *world) doRaw(who, method, path string, body io.Reader) reply {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.http.URL+path, body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := w.clients[who].Do(req)
+	if err != nil {
+		w.t.Fatalf("%s %s as %q: %v", method, path, who, err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := reply{status: resp.StatusCode, body: raw}
+	if r.status >= 400 {
+		json.Unmarshal(raw, &r.problem)
+	}
+	return r
+}
+
+// must does a call that succeeds, and reads its answer.
+func (w *world) must(who, method, path string, in, out any) {
+	w.t.Helper()
+	r := w.do(who, method, path, in)
+	if r.status >= 300 {
+		w.t.Fatalf("%s %s as %s: %d %s", method, path, who, r.status, r.body)
+	}
+	if out != nil {
+		if err := json.Unmarshal(r.body, out); err != nil {
+			w.t.Fatalf("%s %s: %v in %s", method, path, err, r.body)
+		}
+	}
+}
+
+func (w *world) people() {
+	w.t.Helper()
+	now := time.Now().UTC()
+	olga := store.Person{ID: "olga", Role: api.RoleOfficer, Organization: "Example", CreatedAt: now}
+	enrolment, token := Invite("olga", "https://ca.example.com", [32]byte{}, now)
+	err := w.store.Update(context.Background(), func(tx store.Tx) error {
+		if err := store.People.Insert(tx, olga); err != nil {
+			return err
+		}
+		return store.Enrolments.Insert(tx, enrolment)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.enrol("olga", token.Secret)
+
+	var invitation api.Invitation
+	w.must("olga", "POST", "/v1/people", api.NewPerson{ID: "rita", Role: api.RoleReader, Organization: "Example"}, &invitation)
+	w.enrol("rita", secretOf(w.t, invitation))
+	w.must("olga", "POST", "/v1/auditors", api.NewAuditor{ID: "quill", Organization: "Quill Assurance",
+		Accreditations: []api.Accreditation{{Framework: "slsa-v0.1", Until: now.AddDate(1, 0, 0)}}}, &invitation)
+	w.enrol("quill", secretOf(w.t, invitation))
+	for _, v := range []string{"acme", "beta"} {
+		var added api.VendorInvitation
+		w.must("olga", "POST", "/v1/vendors", api.NewVendor{ID: v, URI: "https://" + v + ".example", Organization: strings.ToUpper(v), Country: "NL"}, &added)
+		w.enrol(v, secretOf(w.t, added.Invitation))
+	}
+}
+
+func secretOf(t testing.TB, i api.Invitation) string {
+	t.Helper()
+	token, err := api.ParseToken(i.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Secret
+}
+
+func (w *world) enrol(who, secret string) {
+	w.t.Helper()
+	key := newTestKey(w.t)
+	request := api.EnrollRequest{Token: secret, CSR: newTestCSR(w.t, key)}
+	if who == "quill" {
+		request.SigningCSR = newTestCSR(w.t, w.auditor)
+	}
+	var answer api.EnrollResponse
+	w.must("", "POST", "/v1/enroll", request, &answer)
+	w.clients[who] = w.client(&tls.Certificate{Certificate: [][]byte{answer.Certificate}, PrivateKey: key})
+}
+
+func newTestCSR(t testing.TB, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "x"}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return csr
+}
+
+const (
+	testBuilder   = "https://ci.acme.example/builder"
+	testBuildType = "https://ci.acme.example/make/v1"
+	testSource    = "git+https://git.acme.example/hello"
+)
+
+// acmesBusiness takes acme from assessment to signature.
+func (w *world) acmesBusiness() {
+	w.t.Helper()
+	w.assessment = w.submit("acme")
+	w.must("olga", "POST", "/v1/assessments/"+w.assessment+"/accept", nil, nil)
+	var cert api.Certificate
+	w.must("acme", "POST", "/v1/certificates", api.NewCertificate{}, &cert)
+	w.certificate = cert.Serial
+	w.artifact = strings.Repeat("ab", 32)
+	w.must("acme", "POST", "/v1/attestations", api.NewAttestations{Envelopes: [][]byte{w.provenance(w.artifact)}}, nil)
+	w.must("acme", "POST", "/v1/signatures", api.NewSignature{SHA256: w.artifact, Format: "detached", Product: "hello"}, nil)
+}
+
+func (w *world) provenance(digest string) []byte {
+	w.t.Helper()
+	statement, err := attest.NewProvenanceV1(attest.Build{
+		Subjects: []attest.Subject{{Name: "hello", Digest: map[string]string{"sha256": digest}}}, BuilderID: testBuilder, BuildType: testBuildType,
+		Source: attest.ResourceDescriptor{URI: testSource, Digest: map[string]string{"gitCommit": strings.Repeat("1f", 20)}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	envelope, err := attest.SignStatement(context.Background(), statement, w.builder)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return envelope
+}
+
+// submit hands in an assessment of a vendor that meets all of SLSA 3, and returns its id.
+func (w *world) submit(vendor string) string {
+	w.t.Helper()
+	envelope, err := audit.Sign(context.Background(), w.newAssessment(vendor), w.auditor)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var a api.Assessment
+	w.must("quill", "POST", "/v1/assessments", api.NewAssessment{Envelope: envelope}, &a)
+	return a.ID
+}
+
+func (w *world) newAssessment(vendor string) audit.Assessment {
+	w.t.Helper()
+	framework, _ := w.server.Catalogue.Lookup("slsa-v0.1")
+	track, _ := framework.Track("slsa")
+	der, err := x509.MarshalPKIXPublicKey(w.builder.Public())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	a := audit.Assessment{
+		Framework: framework.Ref("slsa"), Level: 3, LevelID: "SLSA_LEVEL_3", AssessedAt: now, ValidUntil: now.AddDate(0, 6, 0),
+		Vendor:  audit.Party{ID: vendor, URI: "https://" + vendor + ".example", Organization: strings.ToUpper(vendor)},
+		Auditor: audit.Party{ID: "quill", URI: "https://quill.example", Organization: "Quill Assurance"},
+		Scope: audit.Scope{
+			Products: []audit.Product{{Name: "hello"}}, Sources: []audit.Source{{URI: testSource}},
+			Builders:     []audit.Builder{{ID: testBuilder, BuildTypes: []string{testBuildType}, Keys: []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}}},
+			Repositories: []string{"https://attestations.acme.example/v1"},
+		},
+	}
+	for _, r := range track.Requirements {
+		if r.FromLevel <= 3 {
+			a.Findings = append(a.Findings, audit.Finding{Requirement: r.ID, Status: audit.Met, Evidence: []attest.ResourceDescriptor{{
+				Name: "report", URI: "https://quill.example/report", Digest: map[string]string{"sha256": hex.EncodeToString(make([]byte, 32))},
+			}}})
+		}
+	}
+	return a
+}
