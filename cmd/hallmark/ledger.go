@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// maxReceiptBytes bounds a receipt file.
+const maxReceiptBytes = 1 << 20
+
+func (e *env) ledgerCommand() *cli.Command {
+	return group("ledger", "the transparency log of assessments",
+		command(cli.Command{
+			Name: "show", Usage: "where the log stands: origin, size, checkpoint, verifier key", Flags: []cli.Flag{jsonFlag},
+			Description: "EXAMPLE: hallmark ledger show",
+		}, 0, 0, e.ledgerShow),
+		command(cli.Command{
+			Name: "receipt", Usage: "write an assessment's receipt to a file", ArgsUsage: "ASSESSMENT",
+			Flags:       []cli.Flag{&cli.StringFlag{Name: "out", Usage: "write here (default: print)"}},
+			Description: "EXAMPLE: hallmark ledger receipt --out receipt.txt 3f5a...",
+		}, 1, 1, e.ledgerReceipt),
+		command(cli.Command{
+			Name: "verify", Usage: "verify a receipt offline, under the log's verifier key", ArgsUsage: "RECEIPT",
+			Flags:       []cli.Flag{jsonFlag, &cli.StringFlag{Name: "key", Usage: "verifier key, as 'ledger show' prints it"}},
+			Description: "EXAMPLE: hallmark ledger verify --key ca.example/log+1f2e3d4c+AaBb... receipt.txt",
+		}, 1, 1, e.ledgerVerify),
+	)
+}
+
+func (e *env) ledgerShow(c *cli.Context) error {
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	var state api.LedgerState
+	if err := client.Get(c.Context, "/v1/ledger", &state); err != nil {
+		return err
+	}
+	return e.printDone(c, state,
+		"origin  "+state.Origin, fmt.Sprintf("size    %d", state.Size), "key     "+state.VerifierKey,
+		"", strings.TrimRight(state.Checkpoint, "\n"))
+}
+
+func (e *env) ledgerReceipt(c *cli.Context) error {
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	var a api.Assessment
+	if err := client.Get(c.Context, "/v1/assessments/"+c.Args().First(), &a); err != nil {
+		return err
+	}
+	if len(a.Receipt) == 0 {
+		return withHint(fmt.Errorf("assessment %s has no receipt: it is %s", short(a.ID), a.State), "an officer has to accept it first")
+	}
+	return e.writeOut(c, a.Receipt)
+}
+
+func (e *env) ledgerVerify(c *cli.Context) error {
+	if err := need(c, "key"); err != nil {
+		return err
+	}
+	key, err := note.NewVerifier(c.String("key"))
+	if err != nil {
+		return &usageError{text: fmt.Sprintf("--key: %v", err), hint: "'hallmark ledger show' prints it"}
+	}
+	raw, err := e.readBounded(c.Args().First(), maxReceiptBytes)
+	if err != nil {
+		return err
+	}
+	r, err := receipt.Verify(raw, key)
+	if err != nil {
+		return err
+	}
+	return e.printDone(c, r, fmt.Sprintf("verified: entry %d of %d in %s", r.Index, r.TreeSize, r.Origin),
+		fmt.Sprintf("  %s  assessment %s  %s level %d  %s", moment(r.Entry.At), short(r.Entry.Assessment), r.Entry.Type, r.Entry.Level, r.Entry.Vendor))
+}

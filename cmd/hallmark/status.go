@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/urfave/cli/v2"
+)
+
+func (e *env) statusCommand() *cli.Command {
+	status := command(cli.Command{
+		Name: "status", Usage: "the CA at a glance (officers, readers), or who you are",
+		Flags:       []cli.Flag{jsonFlag, &cli.BoolFlag{Name: "whoami", Usage: "only say who the server takes you for"}},
+		Description: "EXAMPLE: hallmark status --json",
+	}, 0, 0, e.status)
+	status.Subcommands = []*cli.Command{command(cli.Command{
+		Name: "trail", Usage: "officers, readers: the audit trail, oldest first", Flags: []cli.Flag{jsonFlag, formatFlag},
+		Description: "EXAMPLE: hallmark status trail -o csv",
+	}, 0, 0, e.trail)}
+	return status
+}
+
+func (e *env) trail(c *cli.Context) error {
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	events, err := api.List[api.Event](c.Context, client, "/v1/events", url.Values{})
+	if err != nil {
+		return err
+	}
+	t := table{header: []string{"at", "who", "action", "object", "detail"}, records: events}
+	for _, ev := range events {
+		var detail []string
+		for _, k := range slices.Sorted(maps.Keys(ev.Detail)) {
+			detail = append(detail, k+"="+ev.Detail[k])
+		}
+		t.rows = append(t.rows, []string{moment(ev.At), ev.Who, ev.Action, ev.Object, strings.Join(detail, " ")})
+	}
+	return e.printTable(c, t)
+}
+
+func (e *env) status(c *cli.Context) error {
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	var me api.Person
+	if err := client.Get(c.Context, "/v1/whoami", &me); err != nil {
+		return err
+	}
+	who := fmt.Sprintf("you are      %s (%s) of %s", me.ID, me.Role, me.Organization)
+	if c.Bool("whoami") || me.Role == api.RoleVendor || me.Role == api.RoleAuditor {
+		return e.printDone(c, me, who)
+	}
+	var s api.Status
+	if err := client.Get(c.Context, "/v1/status", &s); err != nil {
+		return err
+	}
+	lines := []string{
+		fmt.Sprintf("%s, hallmark %s", s.Name, s.Version), who,
+		fmt.Sprintf("vendors      %d", s.Vendors),
+		"assessments  " + counts(s.Assessments),
+		"certificates " + counts(s.Certs),
+		fmt.Sprintf("ledger       %s, %d entries", s.Ledger.Origin, s.Ledger.Size),
+	}
+	for _, a := range s.Expiring {
+		lines = append(lines, fmt.Sprintf("expiring     %s %s %s of %s, until %s", short(a.ID), a.Framework, a.LevelID, a.Vendor, day(a.ValidUntil)))
+	}
+	for _, crl := range s.CRLs {
+		lines = append(lines, fmt.Sprintf("crl          %s number %d, next by %s", crl.Tier, crl.Number, moment(crl.NextUpdate)))
+	}
+	return e.printDone(c, s, lines...)
+}
+
+func counts(byState map[string]int) string {
+	if len(byState) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, state := range slices.Sorted(maps.Keys(byState)) {
+		parts = append(parts, fmt.Sprintf("%d %s", byState[state], state))
+	}
+	return strings.Join(parts, ", ")
+}
