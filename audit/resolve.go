@@ -30,7 +30,7 @@ func ReadDraft(name string) (Draft, error) {
 	}
 	d, err := ParseDraft(raw)
 	if err != nil {
-		return Draft{}, err
+		return Draft{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return d.Resolve(files), nil
 }

@@ -165,6 +165,41 @@ func equal(a, b map[string]int) bool {
 	return bytes.Equal(x, y)
 }
 
+// TestGarbageBodies sends every route bodies that are nothing, as somebody who may
+// call it: a 4xx, or the route takes no body and has its own reason to refuse.
+func TestGarbageBodies(t *testing.T) {
+	w := newWorld(t)
+	before := w.inventory()
+	people := map[string]string{api.RoleOfficer: "olga", api.RoleAuditor: "quill", api.RoleVendor: "beta", "": ""}
+	tried := 0
+	for _, route := range w.server.routes() {
+		if route.Method != http.MethodPost {
+			continue
+		}
+		// Paths name nothing that exists, so that routes without a body change nothing.
+		path := strings.NewReplacer("{id}", "nobody", "{serial}", "00ff", "{sha256}", w.artifact).Replace(route.Path)
+		if strings.HasPrefix(path, "/v1/assessments/") {
+			path = strings.Replace(path, "nobody", strings.Repeat("0", 64), 1)
+		}
+		for _, garbage := range []string{"", "{", "[]", `"text"`, "null", "7", "{}{}", "\x00\xff", strings.Repeat("[", 100000), `{"a":` + strings.Repeat(`{"a":`, 5000)} {
+			tried++
+			got := w.doRaw(people[route.Roles[0]], route.Method, path, strings.NewReader(garbage))
+			if got.status < 400 || got.status >= 500 {
+				t.Errorf("POST %s with %.20q: %d %.200s", path, garbage, got.status, got.body)
+			}
+			if bytes.Contains(got.body, []byte("goroutine ")) || bytes.Contains(got.body, []byte(".go:")) {
+				t.Errorf("POST %s with %.20q shows a stack: %.200s", path, garbage, got.body)
+			}
+		}
+	}
+	if tried < 100 {
+		t.Fatalf("only %d requests", tried)
+	}
+	if after := w.inventory(); !equal(before, after) {
+		t.Errorf("garbage left something:\nbefore %v\nafter  %v", before, after)
+	}
+}
+
 // TestBadAssessments: what an auditor may not hand in.
 func TestBadAssessments(t *testing.T) {
 	w := newWorld(t)

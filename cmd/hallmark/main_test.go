@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "passphrase"), []byte("only for tests\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"startca": startCA, "killca": killCA, "tokenof": tokenOf, "field": field,
+			"startca": startCA, "killca": killCA, "tokenof": tokenOf, "field": field, "gigabyte": gigabyte,
 		},
 	})
 }
@@ -206,6 +206,14 @@ func tokenOf(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	token, _, _ := strings.Cut(rest, `"`)
 	ts.Setenv(args[1], token)
+}
+
+// gigabyte FILE makes a sparse file of that size.
+func gigabyte(ts *testscript.TestScript, neg bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(f.Truncate(1 << 30))
+	ts.Check(f.Close())
 }
 
 // field FILE KEY NAME sets $NAME to the first string under KEY in a JSON answer.
