@@ -10,25 +10,9 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
-
-// corpora is the folder of others' test data, or the test is skipped.
-func corpora(t testing.TB, folder string) string {
-	t.Helper()
-	root := os.Getenv("HALLMARK_CORPORA")
-	if root == "" {
-		t.Skip("HALLMARK_CORPORA is not set: no test data of other projects")
-	}
-	dir := filepath.Join(root, folder)
-	if _, err := os.Stat(dir); err != nil {
-		t.Fatalf("HALLMARK_CORPORA is set but lacks %s: %v", folder, err)
-	}
-	return dir
-}
 
 func ecKey(t testing.TB, c elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()

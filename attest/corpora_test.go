@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
+	"github.com/hallmark-pki/hallmark/test/corpora"
 )
 
 // found is an envelope somewhere in a file of others: alone, in a bundle, in a
@@ -29,7 +31,7 @@ import (
 // gcb_container) are signed without PAE, which DSSE forbids, and npm's publish
 // attestations and the container's come without their keys.
 func TestCorporaSLSA(t *testing.T) {
-	dir := corpora(t, "slsa")
+	dir := corpora.Folder(t, "slsa")
 	gcb := readKeys(t, filepath.Join(dir, "gcb-keys", "*.key"))
 	vsa := readKeys(t, filepath.Join(dir, "vsa", "gce", "v1", "*.pem"))
 	refused, opened, types := map[Reason][]string{}, 0, map[string]int{}
@@ -92,7 +94,7 @@ type slsaCase struct {
 // tests expect to find: artifact, source repository, branch. Who the builder is
 // stands in the certificates there, so cases about that are not ours.
 func TestCorporaSLSAViews(t *testing.T) {
-	dir := corpora(t, "slsa")
+	dir := corpora.Folder(t, "slsa")
 	var table struct {
 		Cases map[string][]slsaCase `json:"cases"`
 	}
@@ -211,7 +213,7 @@ func matches(t *testing.T, dir, file string, kept artefacts, c slsaCase, p Prove
 
 // TestCorporaDSSE: the protocol's vector, and envelopes of sigstore's projects.
 func TestCorporaDSSE(t *testing.T) {
-	dir := corpora(t, "dsse")
+	dir := corpora.Folder(t, "dsse")
 	var v struct {
 		Body        string `json:"serialized_body"`
 		PayloadType string `json:"payload_type"`
@@ -296,7 +298,7 @@ func inDER(t *testing.T) func(*envelope) {
 // must not be taken for them.
 func TestCorporaInToto(t *testing.T) {
 	n := 0
-	for _, f := range findEnvelopes(t, corpora(t, "in-toto")) {
+	for _, f := range findEnvelopes(t, corpora.Folder(t, "in-toto")) {
 		u, err := ParseEnvelope(f.raw)
 		if err != nil {
 			t.Errorf("%s: %v", f.file, err)

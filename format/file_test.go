@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/test/corpora"
 )
 
 func write(t testing.TB, path, data string) {
@@ -273,25 +275,15 @@ func TestAttachToRealPackage(t *testing.T) {
 }
 
 func TestAttachToCorpus(t *testing.T) {
-	for _, src := range corpus(t, "deb/relic/*.deb") {
+	files, err := filepath.Glob(filepath.Join(corpora.Folder(t, "deb", "relic"), "*.deb"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no packages in the corpus: %v", err)
+	}
+	for _, src := range files {
 		path := filepath.Join(t.TempDir(), "corpus.deb")
 		write(t, path, string(read(t, src)))
 		checkSignable(t, path, []byte("cms"))
 	}
-}
-
-// corpus lists other projects' test files.
-func corpus(t *testing.T, pattern string) []string {
-	t.Helper()
-	root := os.Getenv("HALLMARK_CORPORA")
-	if root == "" {
-		t.Skip("HALLMARK_CORPORA is not set: other projects' test material is not there")
-	}
-	files, err := filepath.Glob(filepath.Join(root, pattern))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no %s in HALLMARK_CORPORA: %v", pattern, err)
-	}
-	return files
 }
 
 func TestAttachDetached(t *testing.T) {

@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/hallmark-pki/hallmark/verify"
+
+	"github.com/hallmark-pki/hallmark/test/corpora"
 )
 
 // TestCorpusCMS: OpenSSL's broken signatures are all refused. They are BER, so the
 // form alone refuses them; each defect in DER is among the negatives.
 func TestCorpusCMS(t *testing.T) {
 	v, digest, _ := bundle(t)
-	files, err := filepath.Glob(filepath.Join(corpus(t, "cms", "openssl"), "*"))
+	files, err := filepath.Glob(filepath.Join(corpora.Folder(t, "cms", "openssl"), "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
@@ -38,7 +40,7 @@ func TestCorpusCMS(t *testing.T) {
 // replaced), the second has a SignedData version that RFC 5652 §5.1 reserves for
 // id-data.
 func TestCorpusTimestamps(t *testing.T) {
-	dir := corpus(t, "rfc3161")
+	dir := corpora.Folder(t, "rfc3161")
 	for _, c := range []struct {
 		response, want string
 	}{
@@ -67,7 +69,7 @@ func TestCorpusTimestamps(t *testing.T) {
 // TestCorpusSeeds: nearly all of these are malformed; none is valid, none panics.
 func TestCorpusSeeds(t *testing.T) {
 	v, digest, _ := bundle(t)
-	dir := corpus(t, "fuzz")
+	dir := corpora.Folder(t, "fuzz")
 	archive(t, filepath.Join(dir, "openssl-cms.tar.gz"), func(name string, data []byte) {
 		if got := v.Signature(context.Background(), name, digest, data); got.Outcome != verify.NotValid {
 			t.Errorf("%s: %v", name, got.Outcome)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,21 +15,6 @@ import (
 	"github.com/hallmark-pki/hallmark/test/pki"
 	"github.com/hallmark-pki/hallmark/verify"
 )
-
-// corpus returns a folder of others' test data: skipped where none is set up,
-// failing where it is set up and lacks what is asked for.
-func corpus(t testing.TB, parts ...string) string {
-	t.Helper()
-	root := os.Getenv("HALLMARK_CORPORA")
-	if root == "" {
-		t.Skip("HALLMARK_CORPORA is not set")
-	}
-	path := filepath.Join(append([]string{root}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // archive calls f for each file of a .tar.gz and fails if there are none.
 func archive(t testing.TB, path string, f func(name string, data []byte)) {

@@ -15,23 +15,12 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/hallmark-pki/hallmark/test/corpora"
 )
 
-func corpora(t testing.TB, folder string) string {
-	t.Helper()
-	root := os.Getenv("HALLMARK_CORPORA")
-	if root == "" {
-		t.Skip("HALLMARK_CORPORA is not set: no test data of other projects")
-	}
-	dir := filepath.Join(root, folder)
-	if _, err := os.Stat(dir); err != nil {
-		t.Fatalf("HALLMARK_CORPORA is set but lacks %s: %v", folder, err)
-	}
-	return dir
-}
-
 func TestCorporaMerkle(t *testing.T) {
-	dir := corpora(t, "merkle")
+	dir := corpora.Folder(t, "merkle")
 	counts := map[string]int{}
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -92,7 +81,7 @@ func (c merkleCase) verify(kind string) error {
 }
 
 func TestCorporaCheckpoints(t *testing.T) {
-	dir := corpora(t, "tlog-tiles")
+	dir := corpora.Folder(t, "tlog-tiles")
 	vkey, err := os.ReadFile(filepath.Join(dir, "vkey.txt"))
 	if err != nil {
 		t.Fatal(err)

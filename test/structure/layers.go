@@ -55,6 +55,7 @@ func Layers() []Row {
 		{Package: "cmd/hallmark-verify", Layer: layerCommand},
 
 		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/pki"}},
+		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
