@@ -25,6 +25,9 @@ BENCHFLAGS ?=
 
 TOOLS := .tools/bin
 
+# No stamp from git: a clone of another user's, as with sudo, would fail the build.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
 .PHONY: help demo build test check bench run lint fmt golden fuzz clean
 
 help: ## list the targets
@@ -39,7 +42,7 @@ demo: ## show the whole way, from an audit to a refused package
 # without one it cannot, and everything else works. The verifier is one static file.
 build: ## build bin/hallmark and bin/hallmark-verify
 	$(GO) build -trimpath -o bin/hallmark ./cmd/hallmark
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/hallmark-verify ./cmd/hallmark-verify
+	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags='-s -w' -o bin/hallmark-verify ./cmd/hallmark-verify
 
 test: ## install what is missing, run every test with the race detector, sum up
 	@test/setup test
@@ -92,7 +95,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 	if [ "$$targets" = 0 ]; then echo 'no fuzz target found'; exit 1; fi; \
 	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | while read -r file target; do \
 		echo "$$target ($$(dirname "$$file"))"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$(dirname "$$file")" </dev/null; \
 	done
 
 clean: ## remove what was built

@@ -144,6 +144,22 @@ func TestVendorsAreStrangers(t *testing.T) {
 	})
 }
 
+// TestStepRoutes: of the step-compatible API only what the gate stands behind is there.
+func TestStepRoutes(t *testing.T) {
+	w := newWorld(t)
+	if got := w.do("acme", "POST", "/1.0/sign", map[string]any{"csr": "", "ott": "x"}); got.status < 400 || got.status >= 500 {
+		t.Errorf("sign without a token: %d %s", got.status, got.body)
+	}
+	for _, path := range []string{"renew", "rekey", "revoke", "ssh/sign", "admin", "acme/acme/directory", "crl"} {
+		if got := w.do("acme", "POST", "/1.0/"+path, nil); got.status != http.StatusNotFound && got.status != http.StatusMethodNotAllowed {
+			t.Errorf("POST /1.0/%s: %d %s", path, got.status, got.body)
+		}
+	}
+	if n := w.inventory()["certs"]; n != 1 {
+		t.Errorf("%d certificates", n)
+	}
+}
+
 func TestDisabledAndRevoked(t *testing.T) {
 	w := newWorld(t)
 	w.must("olga", "POST", "/v1/people/beta/disable", nil, nil)

@@ -105,7 +105,7 @@ func (e *env) attestProvenance(c *cli.Context) error {
 			return err
 		}
 		statement, err := attest.NewProvenanceV1(attest.Build{
-			Subjects:  []attest.Subject{{Name: filepath.Base(path), Digest: map[string]string{"sha256": digest}}},
+			Subjects:  []attest.Subject{{Name: filepath.Base(path), Digest: map[string]string{"sha256": hex.EncodeToString(digest[:])}}},
 			BuilderID: c.String("builder-id"), BuildType: c.String("build-type"),
 			Source: attest.ResourceDescriptor{URI: c.String("source"), Digest: map[string]string{"gitCommit": c.String("commit")}},
 		})
@@ -174,7 +174,7 @@ func digestArgument(arg string) (string, error) {
 		return strings.ToLower(arg), nil
 	}
 	_, digest, err := unsignedDigest(arg)
-	return digest, err
+	return hex.EncodeToString(digest[:]), err
 }
 
 func (e *env) attestShow(c *cli.Context) error {

@@ -74,32 +74,32 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, c *
 	if err != nil {
 		return signed{}, err
 	}
+	sha256Hex := hex.EncodeToString(digest[:])
 	var answer api.Signature
 	err = client.Post(ctx, "/v1/signatures", api.NewSignature{
-		SHA256: digest, Format: kind, Product: c.String("product"), Certificate: c.String("cert"), Explain: c.Bool("explain"),
+		SHA256: sha256Hex, Format: kind, Product: c.String("product"), Certificate: c.String("cert"), Explain: c.Bool("explain"),
 	}, &answer)
 	if err != nil {
 		return signed{}, err
 	}
-	out := signed{File: path, SHA256: digest, Serial: answer.Serial, Allowed: answer.Allowed, Rules: answer.Rules}
+	out := signed{File: path, SHA256: sha256Hex, Serial: answer.Serial, Allowed: answer.Allowed, Rules: answer.Rules}
 	if c.Bool("explain") {
 		return out, nil
 	}
-	out.Signature, err = format.Attach(path, answer.CMS, format.Options{Replace: c.Bool("replace")})
+	out.Signature, err = format.Attach(path, answer.CMS, format.Options{Replace: c.Bool("replace"), Digest: digest})
 	return out, err
 }
 
-func unsignedDigest(path string) (kind, digest string, err error) {
+// unsignedDigest hashes what is to be signed: all of a file, or all of a package
+// before its signature.
+func unsignedDigest(path string) (kind string, digest [32]byte, err error) {
 	f, err := format.Open(path)
 	if err != nil {
-		return "", "", err
+		return "", digest, err
 	}
 	defer f.Close()
-	sum, err := f.Digest()
-	if err != nil {
-		return "", "", err
-	}
-	return string(f.Kind), hex.EncodeToString(sum[:]), nil
+	digest, err = f.Digest()
+	return string(f.Kind), digest, err
 }
 
 func (e *env) printSigned(s signed) {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/urfave/cli/v2"
 )
 
@@ -21,13 +23,36 @@ func (e *env) trustCommand() *cli.Command {
 			if tier := c.String("tier"); tier != "" {
 				return e.export(c, "/v1/trust/tiers/"+url.PathEscape(tier))
 			}
-			return e.export(c, "/v1/trust")
+			return e.exportBundle(c)
 		}),
 		command(cli.Command{
 			Name: "status", Usage: "status bundle for hallmark-verify: the revocation lists", Flags: []cli.Flag{out},
 			Description: "EXAMPLE: hallmark trust status --out status.json",
 		}, 0, 0, func(c *cli.Context) error { return e.export(c, "/v1/trust/status") }),
 	)
+}
+
+// exportBundle also says what to compare before the bundle is believed.
+func (e *env) exportBundle(c *cli.Context) error {
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	var raw []byte
+	if err := client.Get(c.Context, "/v1/trust", &raw); err != nil {
+		return err
+	}
+	trust, err := verify.ParseTrust(raw)
+	if err != nil {
+		return err
+	}
+	if err := e.writeOut(c, raw); err != nil {
+		return err
+	}
+	for _, root := range trust.Roots {
+		fmt.Fprintf(e.stderr, "root %s\n  sha256 %s: compare it with what the CA's administrator tells you\n", root.Subject, ca.Fingerprint(root))
+	}
+	return nil
 }
 
 // export writes an answer byte for byte.
