@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
@@ -60,17 +61,27 @@ func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st stapl
 	if v.policy.Attestations == NoAttestations {
 		return
 	}
-	err := v.checkSummary(st.summary, digest)
+	about := artifact{digest, verdict.Vendor, mark.Assurance.Claims}
+	err := v.checkSummary(st.summary, about)
 	var r Reason
 	if errors.As(err, &r) && r.Code != SummaryFailed && v.policy.Attestations == Fetch {
-		err = v.fetchSummary(ctx, mark.Repository.URLs, digest)
+		err = v.fetchSummary(ctx, mark.Repository.URLs, about)
 	}
 	verdict.refuse(err)
 	verdict.refuse(v.checkReceipts(st.receipts, mark.Assurance.Claims, verdict.Vendor))
 }
 
-// checkSummary judges one DSSE envelope as the summary about a digest.
-func (v *Verifier) checkSummary(raw []byte, digest [32]byte) error {
+// artifact is what a summary must be about: these bytes, judged for the vendor who
+// signed them, at the levels that the certificate claims. A summary made for another
+// vendor of the same bytes, or for a lesser certificate, proves nothing here.
+type artifact struct {
+	digest [32]byte
+	vendor string
+	claims []ext.Claim
+}
+
+// checkSummary judges one DSSE envelope as the summary about an artifact.
+func (v *Verifier) checkSummary(raw []byte, a artifact) error {
 	if len(raw) == 0 {
 		return because(SummaryMissing, "no verification summary is stapled")
 	}
@@ -85,9 +96,8 @@ func (v *Verifier) checkSummary(raw []byte, digest [32]byte) error {
 	if err != nil {
 		return because(SummaryInvalid, "%v", err)
 	}
-	want := hex.EncodeToString(digest[:])
-	if !slices.ContainsFunc(summary.Subjects, func(s attest.Subject) bool { return s.Digest["sha256"] == want }) {
-		return because(SummaryInvalid, "the summary is about another file")
+	if err := a.isAbout(summary); err != nil {
+		return err
 	}
 	if summary.Result != attest.Passed {
 		return because(SummaryFailed, "%.64q says %s", summary.VerifierID, summary.Result)
@@ -95,12 +105,33 @@ func (v *Verifier) checkSummary(raw []byte, digest [32]byte) error {
 	return nil
 }
 
+// isAbout holds a verified summary against the artifact. The signing service names
+// the resource "<vendor URI>#<product>", and a vendor's URI has no fragment.
+func (a artifact) isAbout(summary attest.VSA) error {
+	want := hex.EncodeToString(a.digest[:])
+	if !slices.ContainsFunc(summary.Subjects, func(s attest.Subject) bool { return s.Digest["sha256"] == want }) {
+		return because(SummaryInvalid, "the summary is about another file")
+	}
+	if vendor, _, _ := strings.Cut(summary.ResourceURI, "#"); vendor != a.vendor {
+		return because(SummaryInvalid, "the summary was made for %.64q", vendor)
+	}
+	if summary.Result != attest.Passed {
+		return nil // it names no levels then
+	}
+	for _, c := range a.claims {
+		if !slices.Contains(summary.VerifiedLevels, c.LevelID) {
+			return because(SummaryInvalid, "the summary does not verify %s", c.LevelID)
+		}
+	}
+	return nil
+}
+
 // fetchSummary looks for the summary at every address of the certificate's
 // repository. Envelopes by others are skipped; one authentic summary decides.
-func (v *Verifier) fetchSummary(ctx context.Context, urls []string, digest [32]byte) error {
+func (v *Verifier) fetchSummary(ctx context.Context, urls []string, a artifact) error {
 	var failed error
 	for _, base := range urls {
-		body, err := v.fetcher.Fetch(ctx, ext.EvidenceURL(base, digest))
+		body, err := v.fetcher.Fetch(ctx, ext.EvidenceURL(base, a.digest))
 		switch {
 		case errors.Is(err, ErrNotFound):
 			continue
@@ -111,7 +142,7 @@ func (v *Verifier) fetchSummary(ctx context.Context, urls []string, digest [32]b
 			failed = because(EvidenceUnavailable, "%s: %d bytes, at most %d", base, len(body), maxFetchedBytes)
 			continue
 		}
-		err = v.searchSummary(body, digest)
+		err = v.searchSummary(body, a)
 		var r Reason
 		if err == nil || errors.As(err, &r) && r.Code == SummaryFailed {
 			return err
@@ -124,7 +155,7 @@ func (v *Verifier) fetchSummary(ctx context.Context, urls []string, digest [32]b
 }
 
 // searchSummary goes through JSON Lines of envelopes.
-func (v *Verifier) searchSummary(body []byte, digest [32]byte) error {
+func (v *Verifier) searchSummary(body []byte, a artifact) error {
 	n := 0
 	for line := range bytes.Lines(body) {
 		line = bytes.TrimSpace(line)
@@ -134,7 +165,7 @@ func (v *Verifier) searchSummary(body []byte, digest [32]byte) error {
 		if n++; n > maxFetchedEnvelopes {
 			break
 		}
-		err := v.checkSummary(line, digest)
+		err := v.checkSummary(line, a)
 		var r Reason
 		if err == nil || errors.As(err, &r) && r.Code == SummaryFailed {
 			return err

@@ -237,6 +237,15 @@ func evidenceNegatives() []negative {
 		{name: "about another file", want: verify.SummaryInvalid, sign: stapled(func(t *testing.T, p *pki.PKI, _ [32]byte, s *ext.Staple) {
 			s.VSA = p.Summary(t, [32]byte{1}, attest.Passed)
 		})},
+		{name: "made for another vendor of the same bytes", want: verify.SummaryInvalid, sign: stapled(func(t *testing.T, p *pki.PKI, d [32]byte, s *ext.Staple) {
+			s.VSA = p.SummaryWith(t, p.SummaryKey, d, func(v *attest.VSA) { v.ResourceURI = "https://other.example#file" })
+		})},
+		{name: "for a vendor whose name begins the same", want: verify.SummaryInvalid, sign: stapled(func(t *testing.T, p *pki.PKI, d [32]byte, s *ext.Staple) {
+			s.VSA = p.SummaryWith(t, p.SummaryKey, d, func(v *attest.VSA) { v.ResourceURI = pki.Vendor + ".example#file" })
+		})},
+		{name: "for a lesser certificate", want: verify.SummaryInvalid, sign: stapled(func(t *testing.T, p *pki.PKI, d [32]byte, s *ext.Staple) {
+			s.VSA = p.SummaryWith(t, p.SummaryKey, d, func(v *attest.VSA) { v.VerifiedLevels = []string{"SLSA_LEVEL_2"} })
+		})},
 		{name: "another predicate", want: verify.SummaryInvalid, sign: stapled(func(t *testing.T, p *pki.PKI, d [32]byte, s *ext.Staple) {
 			s.VSA = otherPredicate(t, p, d)
 		})},

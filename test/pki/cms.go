@@ -312,12 +312,20 @@ func (p *PKI) Summary(t testing.TB, digest [32]byte, result string) []byte {
 // SummaryBy is Summary under another key.
 func (p *PKI) SummaryBy(t testing.TB, key crypto.Signer, digest [32]byte, result string) []byte {
 	t.Helper()
-	s, err := attest.NewVSA(attest.VSA{
+	return p.SummaryWith(t, key, digest, func(v *attest.VSA) { v.Result = result })
+}
+
+// SummaryWith is Summary under another key, and with something changed.
+func (p *PKI) SummaryWith(t testing.TB, key crypto.Signer, digest [32]byte, change func(*attest.VSA)) []byte {
+	t.Helper()
+	v := attest.VSA{
 		Subjects:   []attest.Subject{{Name: "file", Digest: map[string]string{"sha256": hexString(digest[:])}}},
-		VerifierID: "https://ca.example.com/verifier", TimeVerified: p.Signed, ResourceURI: Vendor + "/file",
+		VerifierID: "https://ca.example.com/verifier", TimeVerified: p.Signed, ResourceURI: Vendor + "#file",
 		Policy: attest.ResourceDescriptor{URI: SLSA, Digest: map[string]string{"sha256": hexString(digest[:])}},
-		Result: result, VerifiedLevels: []string{"SLSA_LEVEL_3"},
-	})
+		Result: attest.Passed, VerifiedLevels: []string{"SLSA_LEVEL_3"},
+	}
+	change(&v)
+	s, err := attest.NewVSA(v)
 	if err != nil {
 		t.Fatal(err)
 	}
