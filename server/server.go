@@ -57,7 +57,6 @@ type Config struct {
 	Name       string // of the CA, for people
 	Version    string
 	APIURL     string // https URL under which clients reach the API
-	PublicURL  string // http URL that certificates point to
 	Store      Store
 	CA         *ca.CA
 	Operator   Operator
@@ -86,7 +85,7 @@ func New(c Config) (*Server, error) {
 		"Store": c.Store == nil, "CA": c.CA == nil, "Operator": c.Operator == nil, "Register": c.Register == nil,
 		"Catalogue": c.Catalogue == nil, "Repository": c.Repository == nil, "Ledger": c.Ledger == nil,
 		"Signing": c.Signing == nil, "Log": c.Log == nil, "Now": c.Now == nil,
-		"APIURL": c.APIURL == "", "PublicURL": c.PublicURL == "", "Name": c.Name == "",
+		"APIURL": c.APIURL == "", "Name": c.Name == "",
 	} {
 		if missing {
 			return nil, errors.New("server: Config." + name + " is missing")

@@ -145,7 +145,7 @@ func (w *world) newServer() *Server {
 	check(err)
 	t.Cleanup(func() { step.Shutdown() })
 	s, err := New(Config{
-		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com", PublicURL: "http://ca.example.com",
+		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: evidence,
 		Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})

@@ -102,7 +102,7 @@ func (e *env) writeKeys(c *cli.Context, dir string, keys map[string]crypto.Signe
 		if err != nil {
 			return fmt.Errorf("encode key: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := writeDurably(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			return err
 		}
 	}
@@ -115,12 +115,12 @@ func writeHome(dir, server string, answer api.EnrollResponse) error {
 		homeClientCert: certificate(answer.Certificate),
 		homeCA:         certificate(answer.CA),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+		if err := writeDurably(filepath.Join(dir, name), content, 0o644); err != nil {
 			return err
 		}
 	}
 	// Last, because its presence says that the folder is complete.
-	return os.WriteFile(filepath.Join(dir, homeServer), []byte(server+"\n"), 0o644)
+	return writeDurably(filepath.Join(dir, homeServer), []byte(server+"\n"), 0o644)
 }
 
 func (e *env) inviteCommand() *cli.Command {

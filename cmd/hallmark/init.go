@@ -74,8 +74,8 @@ func (e *env) init(c *cli.Context) error {
 	}
 	defer os.RemoveAll(partial) // gone already when everything went well
 	out, err := makeInstance(c.Context, partial, conf, ca.InitConfig{
-		Dir: filepath.Join(partial, instanceHierarchy), Name: conf.Name, Organization: c.String("organization"),
-		Country: c.String("country"), Passphrase: passphrase, PublicURL: conf.PublicURL, Arc: arc, Now: time.Now,
+		Dir: filepath.Join(partial, instanceHierarchy), Name: c.String("name"), Organization: c.String("organization"),
+		Country: c.String("country"), Passphrase: passphrase, PublicURL: c.String("public-url"), Arc: arc, Now: time.Now,
 	}, c.String("officer"), c.String("organization"))
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (e *env) init(c *cli.Context) error {
 	}
 	out.Dir = dir
 	return e.printDone(c, out,
-		fmt.Sprintf("made %s in %s", conf.Name, dir),
+		fmt.Sprintf("made %s in %s", out.Summary.Name, dir),
 		"  root sha256  "+out.Summary.RootFingerprint,
 		"start it with",
 		"  hallmark serve --dir "+dir,
@@ -95,14 +95,16 @@ func (e *env) init(c *cli.Context) error {
 
 func initConfig(c *cli.Context) (config, ext.Arc, error) {
 	conf := config{
-		Version: configVersion, Name: c.String("name"), APIURL: c.String("api-url"), PublicURL: c.String("public-url"),
-		APIListen: c.String("api-listen"), PublicListen: c.String("public-listen"),
+		Version: configVersion, APIURL: c.String("api-url"), APIListen: c.String("api-listen"), PublicListen: c.String("public-listen"),
 	}
 	if u, err := url.Parse(conf.APIURL); err == nil {
 		conf.LogOrigin = u.Host + "/log"
 	}
 	if err := conf.check("command line"); err != nil {
 		return conf, ext.Arc{}, &usageError{text: err.Error()}
+	}
+	if err := checkURL(c.String("public-url"), "http"); err != nil {
+		return conf, ext.Arc{}, &usageError{text: "--public-url: " + err.Error()}
 	}
 	arc := ext.DefaultArc()
 	if text := c.String("oid-arc"); text != "" {
@@ -124,13 +126,13 @@ func makeInstance(ctx context.Context, dir string, conf config, hierarchy ca.Ini
 	if err != nil {
 		return initialised{}, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, instanceConfig), text, 0o644); err != nil {
-		return initialised{}, err
-	}
 	for _, sub := range []string{instanceFrameworks, instanceRepository} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
 			return initialised{}, err
 		}
+	}
+	if err := writeDurably(filepath.Join(dir, instanceConfig), text, 0o644); err != nil { // the folders with it
+		return initialised{}, err
 	}
 	invitation, err := firstOfficer(ctx, filepath.Join(dir, instanceStore), conf, summary, officer, organization)
 	return initialised{Summary: summary, Invitation: invitation}, err
@@ -172,9 +174,5 @@ func publish(partial, dir string) error {
 	if err := os.Rename(partial, dir); err != nil {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(parent.Sync(), parent.Close())
+	return syncFolder(filepath.Dir(dir))
 }

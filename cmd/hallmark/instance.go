@@ -41,14 +41,12 @@ const configVersion = 1
 // maxConfigBytes bounds config.yaml and a framework file.
 const maxConfigBytes = 1 << 20
 
-// config is config.yaml. Unknown keys are refused.
+// config is config.yaml: what may change while the hierarchy stays. (The CA's name
+// and public URL stand in certificates and are the hierarchy's.) Unknown keys are
+// refused.
 type config struct {
-	Version int    `yaml:"version"`
-	Name    string `yaml:"name"`    // of the CA, for people
-	APIURL  string `yaml:"api_url"` // https URL under which clients reach the API
-	// PublicURL stands in every certificate issued: a wrong value costs the
-	// revocation checks of all of them.
-	PublicURL    string `yaml:"public_url"`
+	Version      int    `yaml:"version"`
+	APIURL       string `yaml:"api_url"`       // https URL under which clients reach the API
 	APIListen    string `yaml:"api_listen"`    // host:port of the API
 	PublicListen string `yaml:"public_listen"` // host:port of the public endpoints
 	LogOrigin    string `yaml:"log_origin"`    // name of the ledger; never change it
@@ -75,16 +73,21 @@ func (c config) check(path string) error {
 	if c.Version != configVersion {
 		return fmt.Errorf("%s: version %d, this program knows %d", path, c.Version, configVersion)
 	}
-	for key, want := range map[string]struct{ value, scheme string }{"api_url": {c.APIURL, "https"}, "public_url": {c.PublicURL, "http"}} {
-		u, err := url.Parse(want.value)
-		if err != nil || u.Scheme != want.scheme || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return fmt.Errorf("%s: %s %q is not an %s URL", path, key, want.value, want.scheme)
-		}
+	if err := checkURL(c.APIURL, "https"); err != nil {
+		return fmt.Errorf("%s: api_url: %w", path, err)
 	}
-	for key, value := range map[string]string{"name": c.Name, "api_listen": c.APIListen, "public_listen": c.PublicListen, "log_origin": c.LogOrigin} {
+	for key, value := range map[string]string{"api_listen": c.APIListen, "public_listen": c.PublicListen, "log_origin": c.LogOrigin} {
 		if value == "" {
 			return fmt.Errorf("%s: %s is missing", path, key)
 		}
+	}
+	return nil
+}
+
+func checkURL(text, scheme string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != scheme || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not an %s URL", text, scheme)
 	}
 	return nil
 }
@@ -193,7 +196,7 @@ func (in *instance) wire(ctx context.Context, dir string, hierarchy *ca.Hierarch
 		return err
 	}
 	in.server, err = server.New(server.Config{
-		Name: in.config.Name, Version: version, APIURL: in.config.APIURL, PublicURL: in.config.PublicURL,
+		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: evidence,
 		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), Log: in.log, Now: time.Now,
 	})

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestReadConfig(t *testing.T) {
+	good := "version: 1\napi_url: https://ca.example.com\napi_listen: 127.0.0.1:8443\npublic_listen: 127.0.0.1:8080\nlog_origin: ca.example.com/log\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"good", good, ""},
+		{"unknown key", good + "debug: true\n", "debug"},
+		{"later version", strings.Replace(good, "version: 1", "version: 2", 1), "version 2"},
+		{"http API", strings.Replace(good, "https://", "http://", 1), "api_url"},
+		{"API URL with user", strings.Replace(good, "https://", "https://root@", 1), "api_url"},
+		{"no listener", strings.Replace(good, "public_listen: 127.0.0.1:8080\n", "", 1), "public_listen is missing"},
+		{"no log origin", strings.Replace(good, "log_origin: ca.example.com/log\n", "", 1), "log_origin is missing"},
+		{"not YAML", "\t", "config.yaml"},
+		{"too large", good + "# " + strings.Repeat("x", maxConfigBytes), "larger than"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := readConfig(path)
+			if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
