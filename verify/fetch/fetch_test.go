@@ -82,7 +82,9 @@ func TestPrivateAddresses(t *testing.T) {
 	}
 	c := New(pool)
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3", "0.0.0.0", "169.254.169.254", "10.0.0.1"} {
-		if _, err := c.Fetch(context.Background(), "https://"+host+":"+port+"/"); err == nil || !errors.Is(err, ErrAddress) {
+		_, err := c.Fetch(context.Background(), "https://"+host+":"+port+"/")
+		var unresolved *net.DNSError // a machine may not know the name localhost
+		if err == nil || !errors.Is(err, ErrAddress) && !(host == "localhost" && errors.As(err, &unresolved)) {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
