@@ -3,12 +3,14 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -188,5 +190,29 @@ func TestDisabledAndRevoked(t *testing.T) {
 	}
 	if got := w.do("acme", "GET", "/v1/whoami", nil); got.problem.Code != "certificate-revoked" {
 		t.Errorf("revoked client certificate: %d %s", got.status, got.body)
+	}
+}
+
+// TestCertificateNotOnRecord: a certificate that the operator CA signed, but that no
+// enrolment recorded, opens nothing; nor does one whose number is another's.
+func TestCertificateNotOnRecord(t *testing.T) {
+	w := newWorld(t)
+	key := newTestKey(t)
+	cert, err := w.server.Operator.IssueClient(context.Background(), key.Public(), store.Person{ID: "olga", Role: api.RoleOfficer}, clientValidity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clients["ghost"] = w.client(&tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key})
+	if got := w.do("ghost", "GET", "/v1/whoami", nil); got.problem.Code != "unknown-certificate" {
+		t.Errorf("not on record: %d %s", got.status, got.body)
+	}
+	err = w.store.Update(context.Background(), func(tx store.Tx) error {
+		return store.ClientCertificates.Insert(tx, store.ClientCertificate{Serial: ca.SerialKey(cert.SerialNumber), Person: "olga", DER: []byte("another"), NotAfter: cert.NotAfter})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.do("ghost", "GET", "/v1/whoami", nil); got.problem.Code != "unknown-certificate" {
+		t.Errorf("another certificate's number: %d %s", got.status, got.body)
 	}
 }

@@ -92,7 +92,7 @@ func (s *Server) recordEnrolment(ctx context.Context, secret string, person stor
 		return invalid("signing_csr", "goes with role auditor, and only with it", "")
 	}
 	now := s.Now().UTC()
-	serial := hex.EncodeToString(cert.SerialNumber.Bytes())
+	serial := ca.SerialKey(cert.SerialNumber)
 	event := store.NewEvent(now, person.ID, "enroll.person", person.ID, map[string]string{"client_certificate": serial})
 	return s.Store.Update(ctx, func(tx store.Tx) error {
 		enrolment, err := s.openEnrolment(tx, secret)

@@ -1,14 +1,15 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -39,12 +40,15 @@ func (s *Server) identify(ctx context.Context, state *tls.ConnectionState) (stor
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return store.Person{}, nil
 	}
-	serial := hex.EncodeToString(state.VerifiedChains[0][0].SerialNumber.Bytes())
+	presented := state.VerifiedChains[0][0]
 	var person store.Person
 	err := s.Store.View(ctx, func(r store.Reader) error {
-		cert, err := store.ClientCertificates.Get(r, serial)
+		cert, err := store.ClientCertificates.Get(r, ca.SerialKey(presented.SerialNumber))
 		if err != nil {
 			return err
+		}
+		if !bytes.Equal(cert.DER, presented.Raw) { // the bytes decide, not the number
+			return store.ErrNotFound
 		}
 		if !cert.RevokedAt.IsZero() {
 			return problem(http.StatusForbidden, "certificate-revoked", "this client certificate is revoked", "ask an officer for a new invitation")
