@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
@@ -214,5 +215,48 @@ func TestCertificateNotOnRecord(t *testing.T) {
 	}
 	if got := w.do("ghost", "GET", "/v1/whoami", nil); got.problem.Code != "unknown-certificate" {
 		t.Errorf("another certificate's number: %d %s", got.status, got.body)
+	}
+}
+
+// TestLoweringIsShownFirst: an assessment of a lower level supersedes the one in
+// force; what it revokes is listed before and happens after (DESIGN invariant 5).
+func TestLoweringIsShownFirst(t *testing.T) {
+	w := newWorld(t)
+	lower := w.newAssessment("acme")
+	lower.AssessedAt, lower.Level, lower.LevelID = time.Now().UTC().Truncate(time.Second), 2, "SLSA_LEVEL_2"
+	for i := range lower.Findings {
+		if lower.Findings[i].Requirement == "build.isolated" {
+			lower.Findings[i] = audit.Finding{Requirement: "build.isolated", Status: audit.NotMet, Note: "a shared machine"}
+		}
+	}
+	envelope, err := audit.Sign(context.Background(), lower, w.auditor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var submitted api.Assessment
+	w.must("quill", "POST", "/v1/assessments", api.NewAssessment{Envelope: envelope}, &submitted)
+
+	var plan api.Plan
+	w.must("olga", "GET", "/v1/assessments/"+submitted.ID+"/plan", nil, &plan)
+	if !plan.DryRun || len(plan.Certificates) != 1 || plan.Certificates[0].Serial != w.certificate || plan.Certificates[0].Reason != "privilegeWithdrawn" {
+		t.Fatalf("plan %+v", plan)
+	}
+	var cert api.Certificate
+	w.must("acme", "GET", "/v1/certificates/"+w.certificate, nil, &cert)
+	if cert.State != "valid" {
+		t.Fatalf("the plan was carried out: %s", cert.State)
+	}
+	w.must("olga", "POST", "/v1/assessments/"+submitted.ID+"/accept", nil, nil)
+	w.must("acme", "GET", "/v1/certificates/"+w.certificate, nil, &cert)
+	if cert.State != "revoked" || cert.Revocation.Reason != "privilegeWithdrawn" {
+		t.Errorf("after lowering: %s %+v", cert.State, cert.Revocation)
+	}
+	var old api.Assessment
+	w.must("olga", "GET", "/v1/assessments/"+w.assessment, nil, &old)
+	if old.State != "superseded" {
+		t.Errorf("the old assessment is %s", old.State)
+	}
+	if got := w.do("acme", "POST", "/v1/certificates", api.NewCertificate{Claims: []api.Claim{{Framework: "slsa-v0.1", Level: 3}}}); got.problem.Code != "level-too-high" {
+		t.Errorf("level 3 after lowering: %d %s", got.status, got.body)
 	}
 }

@@ -113,14 +113,31 @@ func (s *Server) withdrawAssessment(ctx context.Context, in *endingInput) (*body
 	if err != nil {
 		return nil, err
 	}
-	out := api.Plan{Assessment: s.apiAssessment(plan.Assessment), DryRun: in.Body.DryRun, Certificates: []api.PlannedRevocation{}}
+	return answer(s.apiPlan(plan, in.Body.DryRun)), nil
+}
+
+// planAcceptance is the dry run of accept: a new assessment of a track supersedes
+// the one in force, and what the new one does not support is revoked.
+func (s *Server) planAcceptance(ctx context.Context, in *DigestPath) (*body[api.Plan], error) {
+	if _, err := s.visibleAssessment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	plan, err := s.Register.PlanAccept(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.apiPlan(plan, true)), nil
+}
+
+func (s *Server) apiPlan(plan audit.Plan, dryRun bool) api.Plan {
+	out := api.Plan{Assessment: s.apiAssessment(plan.Assessment), DryRun: dryRun, Certificates: []api.PlannedRevocation{}}
 	for _, c := range plan.Certificates {
 		out.Certificates = append(out.Certificates, api.PlannedRevocation{
 			Serial: c.Serial, Vendor: c.Vendor, Tier: c.Tier, Reason: reasonName(c.Revocation.Reason),
 			RevocationDate: c.Revocation.RevocationDate, InvalidityDate: c.Revocation.InvalidityDate,
 		})
 	}
-	return answer(out), nil
+	return out
 }
 
 // assessmentState adds the one state that time brings about by itself.

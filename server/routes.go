@@ -52,6 +52,7 @@ func (s *Server) routes() []Route {
 		evidence("/v1/assessments", "submit-assessment", "Submit a signed assessment", auditors, s.submitAssessment),
 		get("/v1/assessments", "list-assessments", "List assessments: an auditor's own, a vendor's own, or all", everybody, s.listAssessments),
 		get("/v1/assessments/{id}", "show-assessment", "One assessment with envelope and receipt", everybody, s.showAssessment),
+		get("/v1/assessments/{id}/plan", "plan-acceptance", "What accepting a submitted assessment would revoke", readers, s.planAcceptance),
 		post("/v1/assessments/{id}/accept", "accept-assessment", "Put a submitted assessment in force", officers, s.acceptAssessment),
 		post("/v1/assessments/{id}/reject", "reject-assessment", "Refuse a submitted assessment", officers, s.rejectAssessment),
 		post("/v1/assessments/{id}/withdraw", "withdraw-assessment", "Withdraw an assessment and revoke what relies on it", officers, s.withdrawAssessment),

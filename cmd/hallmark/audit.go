@@ -59,7 +59,14 @@ func (e *env) auditCommand() *cli.Command {
 			Flags:       []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "out", Usage: "write the DSSE envelope here"}},
 			Description: "EXAMPLE: hallmark audit show --out acme.assessment.json 3f5a...",
 		}, 1, 1, e.auditShow),
-		command(cli.Command{Name: "accept", Usage: "officers: put a submitted assessment in force", ArgsUsage: "ASSESSMENT", Flags: []cli.Flag{jsonFlag}, Description: "EXAMPLE: hallmark audit accept 3f5a..."}, 1, 1, e.auditAccept),
+		command(cli.Command{
+			Name: "accept", Usage: "officers: put a submitted assessment in force", ArgsUsage: "ASSESSMENT",
+			Flags: []cli.Flag{jsonFlag, &cli.BoolFlag{Name: "dry-run", Usage: "only list the certificates that it would revoke, by superseding a better assessment"}},
+			Description: `It supersedes the assessment of the same track that is in force; certificates that
+the new one does not support are revoked.
+
+EXAMPLE: hallmark audit accept --dry-run 3f5a...`,
+		}, 1, 1, e.auditAccept),
 		command(cli.Command{
 			Name: "reject", Usage: "officers: refuse a submitted assessment", ArgsUsage: "ASSESSMENT",
 			Flags:       []cli.Flag{jsonFlag, &cli.StringFlag{Name: "reason", Usage: "for the record"}},
@@ -278,6 +285,17 @@ func (e *env) auditSubmit(c *cli.Context) error {
 }
 
 func (e *env) auditAccept(c *cli.Context) error {
+	if c.Bool("dry-run") {
+		client, err := e.client(c)
+		if err != nil {
+			return err
+		}
+		var plan api.Plan
+		if err := client.Get(c.Context, "/v1/assessments/"+url.PathEscape(c.Args().First())+"/plan", &plan); err != nil {
+			return err
+		}
+		return e.printPlan(c, plan)
+	}
 	return e.changeAssessment(c, "/v1/assessments/"+url.PathEscape(c.Args().First())+"/accept", nil, "in force")
 }
 
