@@ -2,11 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/bolt"
 )
 
 func TestGoal(t *testing.T) {
@@ -89,17 +99,76 @@ func TestRate(t *testing.T) {
 	}
 }
 
+func TestRatesWarmsUp(t *testing.T) {
+	n := 0.0
+	got, err := rates(3, func() (float64, error) { n++; return n, nil })
+	if err != nil || got[0] != 3 { // of 1 (warm-up), 2, 3, 4
+		t.Errorf("median %v, %v; want 3, of the rounds after the first", got, err)
+	}
+}
+
+// The reference must do what rows say it does, or the limit is not one.
+func TestReferenceSigns(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "x.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := startReference(&reference{key: key, db: db, record: []byte("{}")})
+	defer server.Close()
+	clients, err := clientsOf(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := api.NewSignature{SHA256: strings.Repeat("ab", 32), Format: "detached", Product: "p"}
+	var answer api.Signature
+	if err := clients[0].Post(t.Context(), "/", request, &answer); err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest := sha256.Sum256(body); !ecdsa.VerifyASN1(&key.PublicKey, digest[:], answer.CMS) {
+		t.Error("the reference did not sign the body")
+	}
+	err = db.View(t.Context(), func(r store.Reader) error {
+		_, err := r.GetRaw("bench", "1")
+		return err
+	})
+	if err != nil {
+		t.Errorf("the reference kept no record: %v", err)
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	a := &authority{program: "false", dir: t.TempDir(), public: "http://127.0.0.1:1"}
+	if _, err := a.start(t.Context()); err == nil || !strings.Contains(err.Error(), "ended") {
+		t.Errorf("a server that ends at once gave %v", err)
+	}
+	if err := a.stop(); err == nil {
+		t.Error("stop does not say that the server failed")
+	}
+	if err := a.stop(); err != nil {
+		t.Errorf("stop without a server gave %v", err)
+	}
+}
+
 func TestOutput(t *testing.T) {
 	results := []result{
-		{"one", measurement{"ours 2ms", "peer 1ms", 2, "x", atMost(1)}},
-		{"two", measurement{"ours 1ms", "peer 2ms", 0.5, "x", atMost(1)}},
+		{"one", measurement{"ours 2ms", "peer 1ms", 2, "x", atMost(1), ""}},
+		{"two", measurement{"ours 1ms", "peer 2ms", 0.5, "x", atMost(1), "as it is"}},
 		{"three", measurement{Ours: "size", Value: 3, Unit: "MB"}},
 	}
 	var table, lines strings.Builder
 	if err := printTable(&table, results); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2.00 x <= 1 MISSED", "0.50 x <= 1 met", "3.00 MB"} {
+	for _, want := range []string{"2.00 x <= 1 MISSED", "0.50 x <= 1 met", "3.00 MB", "<= 1 met as it is"} {
 		if !strings.Contains(strings.Join(strings.Fields(table.String()), " "), want) {
 			t.Errorf("table lacks %q:\n%s", want, table.String())
 		}

@@ -24,6 +24,8 @@ type lab struct {
 
 	keyring func() (string, error) // gpgv's, with one key; also makes GNUPGHOME
 	hasher  func() (string, error) // a program that only hashes a file
+	ca      *authority             // see the method authority
+	stores  int                    // references made, for the names of their files
 	closers []func() error
 }
 

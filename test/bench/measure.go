@@ -20,6 +20,7 @@ type measurement struct {
 	Value float64 `json:"value"` // the ratio, or the plain number in Unit
 	Unit  string  `json:"unit"`  // "x" for a ratio
 	Goal  goal    `json:"goal"`
+	Note  string  `json:"note,omitempty"` // what to know when reading it
 }
 
 type result struct {
@@ -149,17 +150,20 @@ func rate(ctx context.Context, goroutines int, span time.Duration, op func(ctx c
 	return float64(total) / time.Since(start).Seconds(), nil
 }
 
-// rates lets sides that measure a rate take turns and returns the median of each.
+// rates lets sides that measure a rate take turns and returns the median of each. The
+// first round is a warm-up and does not count.
 func rates(rounds int, sides ...func() (float64, error)) ([]float64, error) {
 	all := make([][]float64, len(sides))
-	for round := range rounds {
+	for round := -1; round < rounds; round++ {
 		for i := range sides {
-			n := (i + round) % len(sides)
+			n := (i + round + 1) % len(sides)
 			r, err := sides[n]()
 			if err != nil {
 				return nil, err
 			}
-			all[n] = append(all[n], r)
+			if round >= 0 {
+				all[n] = append(all[n], r)
+			}
 		}
 	}
 	medians := make([]float64, len(sides))

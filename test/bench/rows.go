@@ -8,5 +8,8 @@ func rows() []row {
 		{"verify in the library, warm", libraryVerify},
 		{"verifier binary", binarySize},
 		{"store update, durable", storeUpdates},
+		{"start-up", startUp},
+		{"sign by digest over HTTP", signHTTP},
+		{"issue over HTTP, 64 clients", issueHTTP},
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func printTable(w io.Writer, results []result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "row\tours\tpeer\tvalue\tgoal\t")
+	fmt.Fprintln(t, "row\tours\tpeer\tvalue\tgoal\t\tnote")
 	for _, r := range results {
 		verdict := ""
 		if r.Goal != (goal{}) {
@@ -18,7 +18,7 @@ func printTable(w io.Writer, results []result) error {
 				verdict = "MISSED"
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f %s\t%s\t%s\n", r.Name, r.Ours, r.Peer, r.Value, r.Unit, r.Goal, verdict)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f %s\t%s\t%s\t%s\n", r.Name, r.Ours, r.Peer, r.Value, r.Unit, r.Goal, verdict, r.Note)
 	}
 	return t.Flush()
 }

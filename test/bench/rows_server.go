@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/server/api"
+)
+
+const (
+	httpClients = 64
+	httpSpan    = time.Second
+	httpRounds  = 5
+	startRounds = 5
+)
+
+// call is one request of a client; worker is its number.
+type call func(ctx context.Context, c *api.Client, worker int) error
+
+// signHTTP compares signing a digest, with evidence judged and the record durable,
+// with one bare signature over HTTP. Ours makes three (the file's, the timestamp's,
+// the verification summary's) and verifies what it judges.
+func signHTTP(ctx context.Context, l *lab) ([]measurement, error) {
+	a, err := l.authority(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.besideReferences(ctx, a, "signatures", atLeast(0.5), "", func(ctx context.Context, c *api.Client, worker int) error {
+		var out api.Signature
+		err := c.Post(ctx, "/v1/signatures", api.NewSignature{SHA256: a.artifacts[worker], Format: "detached", Product: exampleProduct}, &out)
+		if err == nil && len(out.CMS) == 0 {
+			err = errors.New("the answer holds no signature")
+		}
+		return err
+	})
+}
+
+// issueHTTP issues certificates for keys of the vendor's own: for others most of the
+// time would go into encrypting them under a passphrase, which is slow on purpose.
+func issueHTTP(ctx context.Context, l *lab) ([]measurement, error) {
+	a, err := l.authority(ctx)
+	if err != nil {
+		return nil, err
+	}
+	requests, err := newRequests()
+	if err != nil {
+		return nil, err
+	}
+	const note = "only a reference; step-ca, which the goal is about, is not measured yet"
+	return l.besideReferences(ctx, a, "certificates", goal{}, note, func(ctx context.Context, c *api.Client, worker int) error {
+		var out api.Certificate
+		err := c.Post(ctx, "/v1/certificates", api.NewCertificate{CSR: requests[worker]}, &out)
+		if err == nil && len(out.DER) == 0 {
+			err = errors.New("the answer holds no certificate")
+		}
+		return err
+	})
+}
+
+// newRequests returns a certificate request for each client.
+func newRequests() ([][]byte, error) {
+	requests := make([][]byte, httpClients)
+	for i := range requests {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: "bench"}}
+		if requests[i], err = x509.CreateCertificateRequest(rand.Reader, template, key); err != nil {
+			return nil, err
+		}
+	}
+	return requests, nil
+}
+
+// besideReferences lets ours and both references take turns. The goal is on the first
+// reference, which writes nothing.
+func (l *lab) besideReferences(ctx context.Context, a *authority, what string, g goal, note string, ours call) (_ []measurement, err error) {
+	clients, err := a.clients()
+	if err != nil {
+		return nil, err
+	}
+	limits, err := l.references()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, limits.close()) }()
+	bare := func(ctx context.Context, c *api.Client, worker int) error {
+		return c.Post(ctx, "/", api.NewSignature{SHA256: a.artifacts[worker], Format: "detached", Product: exampleProduct}, &api.Signature{})
+	}
+	medians, err := rates(httpRounds, callRate(ctx, clients, ours), callRate(ctx, limits.plain, bare), callRate(ctx, limits.durable, bare))
+	if err != nil {
+		return nil, err
+	}
+	var all []measurement
+	for i, peer := range []string{"HTTPS + one P-256 signature", "HTTPS + signature + durable record"} {
+		m := measurement{
+			Ours: fmt.Sprintf("%d clients %.0f %s/s", httpClients, medians[0], what), Peer: fmt.Sprintf("%s %.0f/s", peer, medians[i+1]),
+			Value: medians[0] / medians[i+1], Unit: "of limit", Note: note,
+		}
+		if i == 0 {
+			m.Goal = g
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// callRate is how many calls in a second all clients get done together. The first round,
+// which is not counted, also opens their connections.
+func callRate(ctx context.Context, clients []*api.Client, c call) func() (float64, error) {
+	return func() (float64, error) {
+		return rate(ctx, len(clients), httpSpan, func(ctx context.Context, worker, _ int) error {
+			return c(ctx, clients[worker], worker)
+		})
+	}
+}
+
+// startUp is how long an administrator waits for a CA with few records. Most of it is
+// opening the keys under their passphrase, which is slow on purpose.
+func startUp(ctx context.Context, l *lab) ([]measurement, error) {
+	a, err := l.authority(ctx)
+	if err != nil {
+		return nil, err
+	}
+	restart := side{"hallmark serve, until /healthz answers", func(ctx context.Context) (time.Duration, error) {
+		if err := a.stop(); err != nil {
+			return 0, err
+		}
+		return a.start(ctx)
+	}}
+	took, err := takeTurns(ctx, startRounds, restart)
+	if err != nil {
+		return nil, err
+	}
+	return []measurement{{Ours: restart.name, Value: float64(took[0]) / float64(time.Millisecond), Unit: "ms", Note: "few records"}}, nil
+}
