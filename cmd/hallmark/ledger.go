@@ -29,6 +29,7 @@ func (e *env) ledgerCommand() *cli.Command {
 			Flags:       []cli.Flag{jsonFlag, &cli.StringFlag{Name: "key", Usage: "verifier key, as 'ledger show' prints it"}},
 			Description: "EXAMPLE: hallmark ledger verify --key ca.example/log+1f2e3d4c+AaBb... receipt.txt",
 		}, 1, 1, e.ledgerVerify),
+		e.ledgerMonitorCommand(),
 	)
 }
 

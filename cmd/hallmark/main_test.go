@@ -58,7 +58,8 @@ type runningCA struct {
 }
 
 // startCA makes a CA in ./ca on free ports and serves it in the background until
-// the script ends; the first officer's token lands in $token.
+// the script ends; the first officer's token lands in $token, the public address in
+// $public.
 func startCA(ts *testscript.TestScript, neg bool, args []string) {
 	apiAddr, publicAddr := freeAddress(ts), freeAddress(ts)
 	ts.Check(ts.Exec("hallmark", "init", "--json", "--dir", "ca", "--name", "Test CA", "--organization", "Example", "--country", "NL",
@@ -68,6 +69,7 @@ func startCA(ts *testscript.TestScript, neg bool, args []string) {
 	tokenOf(ts, false, []string{"init.json", "token"})
 	ca := ts.Value(runningKey{}).(*runningCA)
 	ca.public = "http://" + publicAddr
+	ts.Setenv("public", ca.public)
 	ca.serve(ts)
 	ts.Defer(func() { ca.stop(ts, os.Interrupt) })
 }

@@ -37,6 +37,7 @@ func Layers() []Row {
 		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
 		{Package: "ledger/receipt", Layer: layerEvidence},
 		{Package: "ledger", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
+		{Package: "ledger/monitor", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
@@ -91,6 +92,7 @@ func Bans() []Ban {
 		{"cmd/hallmark-verify", slow, quick},
 		{"attest", append(slow, "net/http"), quick},
 		{"ledger/receipt", append(slow, "net/http"), quick},
+		{"ledger/monitor", append(slow, serverCode()...), "who watches the log runs none of its code"},
 		{"server/api", []string{Module + "/ca", Module + "/sign", Module + "/store/bolt"}, "whoever calls the API should not link the server"},
 	}
 }
