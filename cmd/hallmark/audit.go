@@ -41,6 +41,7 @@ func (e *env) auditCommand() *cli.Command {
 			Flags:       []cli.Flag{jsonFlag, frameworksFlag},
 			Description: "Needs no server.\n\nEXAMPLE: hallmark audit check acme-slsa-v0.1.yaml",
 		}, 1, 1, e.auditCheck),
+		e.answerCommand(),
 		command(cli.Command{
 			Name: "sign", Usage: "auditors: sign a finished draft", ArgsUsage: "DRAFT",
 			Flags: []cli.Flag{frameworksFlag,
@@ -48,6 +49,7 @@ func (e *env) auditCommand() *cli.Command {
 				&cli.StringFlag{Name: "out", Usage: "write the signed assessment here"}},
 			Description: "Needs no server.\n\nEXAMPLE: hallmark audit sign --out acme.assessment.json acme-slsa-v0.1.yaml",
 		}, 1, 1, e.auditSign),
+		e.reportCommand(),
 		command(cli.Command{Name: "submit", Usage: "auditors: hand a signed assessment in", ArgsUsage: "FILE", Flags: []cli.Flag{jsonFlag}, Description: "EXAMPLE: hallmark audit submit acme.assessment.json"}, 1, 1, e.auditSubmit),
 		command(cli.Command{
 			Name: "list", Usage: "list assessments",
@@ -72,14 +74,7 @@ EXAMPLE: hallmark audit accept --dry-run 3f5a...`,
 			Flags:       []cli.Flag{jsonFlag, &cli.StringFlag{Name: "reason", Usage: "for the record"}},
 			Description: "EXAMPLE: hallmark audit reject --reason \"scope names the wrong builder\" 3f5a...",
 		}, 1, 1, e.auditReject),
-		command(cli.Command{
-			Name: "withdraw", Usage: "officers: withdraw an assessment and revoke what relies on it", ArgsUsage: "ASSESSMENT",
-			Flags: []cli.Flag{jsonFlag,
-				&cli.StringFlag{Name: "reason", Usage: "for the record; the log publishes it"},
-				&cli.StringFlag{Name: "since", Usage: "RFC 3339 time when its cause arose; certificates count as invalid from then on (default: now)"},
-				&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be revoked"}},
-			Description: "EXAMPLE: hallmark audit withdraw --dry-run --reason \"builder was shared\" 3f5a...",
-		}, 1, 1, e.auditWithdraw),
+		e.withdrawCommand(),
 	)
 }
 
@@ -204,6 +199,18 @@ func (e *env) auditCheck(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	problems, err := e.printCheck(c, draft, catalogue)
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%s has %d problem(s)", c.Args().First(), len(problems))
+	}
+	return nil
+}
+
+// printCheck prints what a draft amounts to, and returns what is wrong with it.
+func (e *env) printCheck(c *cli.Context, draft audit.Draft, catalogue *audit.Catalogue) ([]audit.Problem, error) {
 	result, problems := draft.Check(catalogue)
 	out := checked{Framework: draft.Framework, Track: draft.Track, Level: result.Level, LevelID: result.LevelID, Missing: map[int][]string{}, Problems: problems}
 	lines := []string{fmt.Sprintf("%s %s: level %d %s", draft.Framework, draft.Track, result.Level, result.LevelID)}
@@ -218,13 +225,7 @@ func (e *env) auditCheck(c *cli.Context) error {
 	for _, p := range problems {
 		lines = append(lines, "problem: "+p.Error())
 	}
-	if err := e.printDone(c, out, lines...); err != nil {
-		return err
-	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%s has %d problem(s)", c.Args().First(), len(problems))
-	}
-	return nil
+	return problems, e.printDone(c, out, lines...)
 }
 
 func sortedKeys[V any](m map[int]V) []int {
@@ -364,6 +365,17 @@ func (e *env) printAssessments(c *cli.Context, records any, assessments []api.As
 		t.rows = append(t.rows, []string{a.ID, a.Vendor, a.Framework, a.Track, a.LevelID, a.State, day(a.ValidUntil), a.Auditor, a.AcceptedBy})
 	}
 	return e.printTable(c, t)
+}
+
+func (e *env) withdrawCommand() *cli.Command {
+	return command(cli.Command{
+		Name: "withdraw", Usage: "officers: withdraw an assessment and revoke what relies on it", ArgsUsage: "ASSESSMENT",
+		Flags: []cli.Flag{jsonFlag,
+			&cli.StringFlag{Name: "reason", Usage: "for the record; the log publishes it"},
+			&cli.StringFlag{Name: "since", Usage: "RFC 3339 time when its cause arose; certificates count as invalid from then on (default: now)"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be revoked"}},
+		Description: "EXAMPLE: hallmark audit withdraw --dry-run --reason \"builder was shared\" 3f5a...",
+	}, 1, 1, e.auditWithdraw)
 }
 
 func (e *env) auditWithdraw(c *cli.Context) error {
