@@ -2,7 +2,7 @@ package audit
 
 import (
 	"fmt"
-	"io/fs"
+	"github.com/hallmark-pki/hallmark/durable"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,7 +97,7 @@ func WriteAnswer(name string, cat *Catalogue, f DraftFinding) error {
 	if len(out) > maxDraftBytes {
 		return fmt.Errorf("write answer: %w", refuse(CodeFormat, "", "the draft would have %d bytes, at most %d", len(out), maxDraftBytes))
 	}
-	return replaceFile(name, out, info.Mode().Perm())
+	return durable.WriteFile(name, out, info.Mode().Perm())
 }
 
 // accepts refuses an answer that Check would refuse in this draft.
@@ -119,47 +119,4 @@ func (d Draft) accepts(folder string, cat *Catalogue, f DraftFinding) error {
 		return refuseAll(wrong)
 	}
 	return nil
-}
-
-// replaceFile gives a file new content, all or nothing: synced under another name in
-// the same folder, then renamed, and the folder synced, so that a power cut leaves
-// the old or the new.
-func replaceFile(name string, content []byte, perm fs.FileMode) (err error) {
-	dir := filepath.Dir(name)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", name, err)
-		}
-	}()
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	if err := f.Chmod(perm); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return syncFolder(dir)
-}
-
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/templates"
 	"golang.org/x/sync/errgroup"
@@ -299,7 +300,7 @@ func (b *builder) write(ctx context.Context) (err error) {
 	if err := os.Rename(tmp, b.cfg.Dir); err != nil {
 		return err
 	}
-	return syncDir(parent)
+	return durable.SyncDir(parent)
 }
 
 func (b *builder) writeFiles(ctx context.Context, dir string) error {
@@ -310,12 +311,12 @@ func (b *builder) writeFiles(ctx context.Context, dir string) error {
 	}
 	for name, cert := range b.certs {
 		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
-		if err := writeFile(filepath.Join(dir, "certs", name+".pem"), text, 0o644); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, "certs", name+".pem"), text, 0o644); err != nil {
 			return err
 		}
 	}
 	for name, crl := range b.crls {
-		if err := writeFile(filepath.Join(dir, "crls", name+".crl"), crl, 0o644); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, "crls", name+".crl"), crl, 0o644); err != nil {
 			return err
 		}
 	}
@@ -326,10 +327,10 @@ func (b *builder) writeFiles(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o644); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 func (b *builder) writeKeys(ctx context.Context, dir string) error {
@@ -343,7 +344,7 @@ func (b *builder) writeKeys(ctx context.Context, dir string) error {
 			if err != nil {
 				return fmt.Errorf("key %s: %w", name, err)
 			}
-			return writeFile(filepath.Join(dir, name+".pem"), text, 0o600)
+			return durable.WriteFile(filepath.Join(dir, name+".pem"), text, 0o600)
 		})
 	}
 	return group.Wait()

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"github.com/hallmark-pki/hallmark/durable"
 	"math/big"
 	"path/filepath"
 	"time"
@@ -63,5 +64,5 @@ func renewOfflineCRL(dir, name string, passphrase []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(file, crl, 0o644)
+	return durable.WriteFile(file, crl, 0o644)
 }

@@ -5,10 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"github.com/hallmark-pki/hallmark/durable"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // signatureMode is the mode of a new FILE.p7s: a signature is public.
@@ -62,7 +62,7 @@ func attach(path string, signature []byte, o Options) (string, error) {
 	if f.Kind == Deb {
 		return out, f.rewrite(signature, o)
 	}
-	return out, durableFile(out, signatureMode, func(w io.Writer) error {
+	return out, durable.Write(out, signatureMode, func(w io.Writer) error {
 		_, err := w.Write(signature)
 		return err
 	})
@@ -112,7 +112,7 @@ func (f *File) compare(d [sha256.Size]byte, o Options) error {
 
 // rewrite writes the package anew with the signature as its last member.
 func (f *File) rewrite(signature []byte, o Options) error {
-	return durableFile(f.Path, f.mode.Perm(), func(w io.Writer) error {
+	return durable.Write(f.Path, f.mode.Perm(), func(w io.Writer) error {
 		d, err := f.copySigned(w)
 		if err != nil {
 			return err
@@ -123,46 +123,4 @@ func (f *File) rewrite(signature []byte, o Options) error {
 		_, err = w.Write(appendMember(nil, signature))
 		return err
 	})
-}
-
-// durableFile replaces path by what write writes. The data is synced before the
-// rename, so that the name never stands for half a file, and the folder after it,
-// so that the name itself survives a power cut.
-func durableFile(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".hallmark-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if err := write(tmp); err != nil {
-		return err
-	}
-	if err := tmp.Chmod(mode); err != nil {
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

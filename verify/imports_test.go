@@ -22,7 +22,8 @@ const module = "github.com/hallmark-pki/hallmark/"
 // TestImports: what judges a file links nothing of the CA, and nothing that speaks
 // HTTP or TLS. The command links verify/fetch on top, and nothing else of the network.
 func TestImports(t *testing.T) {
-	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format"}
+	// durable comes with format, which also attaches signatures; it is the standard library alone.
+	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "durable"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
 		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/fetch"}, judge...), nil},

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/urfave/cli/v2"
 	"go.step.sm/crypto/pemutil"
@@ -102,7 +103,7 @@ func (e *env) writeKeys(c *cli.Context, dir string, keys map[string]crypto.Signe
 		if err != nil {
 			return fmt.Errorf("encode key: %w", err)
 		}
-		if err := writeDurably(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			return err
 		}
 	}
@@ -115,12 +116,12 @@ func writeHome(dir, server string, answer api.EnrollResponse) error {
 		homeClientCert: certificate(answer.Certificate),
 		homeCA:         certificate(answer.CA),
 	} {
-		if err := writeDurably(filepath.Join(dir, name), content, 0o644); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			return err
 		}
 	}
 	// Last, because its presence says that the folder is complete.
-	return writeDurably(filepath.Join(dir, homeServer), []byte(server+"\n"), 0o644)
+	return durable.WriteFile(filepath.Join(dir, homeServer), []byte(server+"\n"), 0o644)
 }
 
 func (e *env) inviteCommand() *cli.Command {

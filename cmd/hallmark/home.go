@@ -86,24 +86,6 @@ func (e *env) client(c *cli.Context) (*api.Client, error) {
 	return api.NewClient(strings.TrimSpace(string(server)), roots, identity)
 }
 
-// writeDurably makes a file that is on disk, name included, when it returns.
-func writeDurably(path string, content []byte, perm fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close(), syncFolder(filepath.Dir(path)))
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
 func readPool(path string) (*x509.CertPool, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -131,7 +132,7 @@ func makeInstance(ctx context.Context, dir string, conf config, hierarchy ca.Ini
 			return initialised{}, err
 		}
 	}
-	if err := writeDurably(filepath.Join(dir, instanceConfig), text, 0o644); err != nil { // the folders with it
+	if err := durable.WriteFile(filepath.Join(dir, instanceConfig), text, 0o644); err != nil { // the folders with it
 		return initialised{}, err
 	}
 	invitation, err := firstOfficer(ctx, filepath.Join(dir, instanceStore), conf, summary, officer, organization)
@@ -174,5 +175,5 @@ func publish(partial, dir string) error {
 	if err := os.Rename(partial, dir); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(dir))
+	return durable.SyncDir(filepath.Dir(dir))
 }

@@ -6,8 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
@@ -58,28 +58,13 @@ func readState(path string, key note.Verifier) (signed, error) {
 	return s, nil
 }
 
+// stateMode: a checkpoint is public, and others compare theirs with it.
+const stateMode = 0o644
+
 // writeState replaces the file: a crash leaves the old content or the new.
-func writeState(path string, s signed) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("%w: %w", ErrState, err)
-		}
-	}()
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
+func writeState(path string, s signed) error {
+	if err := durable.WriteFile(path, s.raw, stateMode); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
 	}
-	_, err = f.Write(s.raw)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

@@ -25,8 +25,9 @@ type Row struct {
 // a new one stands is a decision, to be taken here.
 func Layers() []Row {
 	return []Row{
+		{Package: "durable", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
-		{Package: "format", Layer: layerLeaf},
+		{Package: "format", Layer: layerLeaf, Beside: []string{"durable"}},
 		{Package: "templates", Layer: layerLeaf},
 		{Package: "store", Layer: layerLeaf},
 		{Package: "store/bolt", Layer: layerLeaf, Beside: []string{"store"}},

@@ -1,0 +1,67 @@
+// Package durable writes files that are there after a power cut: when it returns,
+// is the file on disk, with its name?
+//
+// A file gets its content under another name in the same folder, is synced, renamed,
+// and the folder is synced. So a reader, and whoever looks after a crash, sees the
+// old file or the new one, whole; and the name cannot point at nothing, which is
+// what a rename before the sync can leave (FiloSottile/sunlight:internal/durable).
+//
+// A crash in the middle may leave the temporary file: ".<name>.*" beside the target.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile makes or replaces the file name, with these permissions whatever the
+// umask is. On error the old file is as it was.
+func WriteFile(name string, data []byte, perm fs.FileMode) error {
+	return Write(name, perm, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Write is WriteFile for content that is produced on the way. An error of write is
+// returned as it is, and the old file is as it was.
+func Write(name string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+	dir := filepath.Dir(name)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return SyncDir(dir)
+}
+
+// SyncDir makes the names in a folder durable: those of files made, renamed or
+// removed in it.
+func SyncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", name, err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync %s: %w", name, err)
+	}
+	return nil
+}
