@@ -55,6 +55,7 @@ check: ## everything that can be said without running the product
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 	$(GO) test -count=1 ./test/structure
+	$(GO) test -count=1 -run "^(TestPage|TestModule)" ./ext # the OID page and the ASN.1 module against the code
 	@$(MAKE) --no-print-directory vulnerabilities
 
 lint: ## gofmt, vet, staticcheck

@@ -1,20 +1,24 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 )
 
+// packageFile is named as Debian names packages: after the machine it is for.
+var packageFile = "hello_1.0_" + debianArchitecture() + ".deb"
+
 const (
-	packageFile = "hello_1.0_amd64.deb"
-	tarball     = "hello-1.0.tar.gz"
-	builderID   = "https://ci.acme.example/builders/linux-amd64"
-	buildType   = "https://ci.acme.example/types/make-deb/v1"
-	source      = "git+https://git.acme.example/acme/hello@refs/heads/main"
+	tarball   = "hello-1.0.tar.gz"
+	builderID = "https://ci.acme.example/builders/linux-amd64"
+	buildType = "https://ci.acme.example/types/make-deb/v1"
+	source    = "git+https://git.acme.example/acme/hello@refs/heads/main"
 )
 
 // buildPackage is Acme's CI: a Go program becomes a .deb and a tarball, and the
@@ -27,6 +31,13 @@ func buildPackage(ctx context.Context, s *stage) error {
 		return err
 	}
 	if err := os.Rename(s.path("hello", "go.mod.txt"), s.path("hello", "go.mod")); err != nil {
+		return err
+	}
+	control, err := assets.ReadFile("assets/hello/control")
+	if err != nil {
+		return err
+	}
+	if err := s.write("hello/control", bytes.ReplaceAll(control, []byte("@ARCHITECTURE@"), []byte(debianArchitecture()))); err != nil {
 		return err
 	}
 	for _, step := range [][]string{
@@ -46,7 +57,7 @@ func buildPackage(ctx context.Context, s *stage) error {
 	}
 	s.say("\nThe builder signs provenance for both files, with the key in the audited scope:")
 	commit := sha1.Sum([]byte("the demo has no git repository; this stands for its commit"))
-	_, err := s.hallmark(ctx, "builder", succeeds, []string{"attest", "provenance", "--key", "assessment/builder.key",
+	_, err = s.hallmark(ctx, "builder", succeeds, []string{"attest", "provenance", "--key", "assessment/builder.key",
 		"--builder-id", builderID, "--build-type", buildType, "--source", source, "--commit", hex.EncodeToString(commit[:]),
 		"--out", "hello.intoto.jsonl", packageFile, tarball}, "wrote")
 	if err != nil {
@@ -54,6 +65,19 @@ func buildPackage(ctx context.Context, s *stage) error {
 	}
 	_, err = s.hallmark(ctx, "acme", succeeds, []string{"attest", "push", "hello.intoto.jsonl"}, "filed 2 envelope")
 	return err
+}
+
+// debianArchitecture is Debian's name for what the go command builds for.
+func debianArchitecture() string {
+	switch runtime.GOARCH {
+	case "386":
+		return "i386"
+	case "arm":
+		return "armhf"
+	case "ppc64le":
+		return "ppc64el"
+	}
+	return runtime.GOARCH
 }
 
 // build runs one step of Acme's CI.

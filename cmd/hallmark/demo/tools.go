@@ -47,7 +47,7 @@ func installPackage(ctx context.Context, s *stage) error {
 		}
 	}
 	if _, err := s.tool(ctx, succeeds, "dpkg", []string{"--root=" + s.path("target"), "--force-not-root", "--force-bad-path",
-		"--force-architecture", "--log=" + s.path("dpkg.log"), "-i", packageFile}, "Setting up hello"); err != nil {
+		"--log=" + s.path("dpkg.log"), "-i", packageFile}, "Setting up hello"); err != nil {
 		return err
 	}
 	_, err := s.tool(ctx, succeeds, s.path("target", "usr", "bin", "hello"), nil, "Hello from Acme")
