@@ -20,13 +20,14 @@ import (
 const module = "github.com/hallmark-pki/hallmark/"
 
 // TestImports: what judges a file links nothing of the CA, and nothing that speaks
-// HTTP or TLS. The command links verify/fetch on top, and nothing else of the network.
+// HTTP or TLS. The command links verify/fetch on top, with
+// the rules of outbound, and nothing else of the network.
 func TestImports(t *testing.T) {
 	// durable comes with format, which also attaches signatures; it is the standard library alone.
 	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "durable"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
-		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/fetch"}, judge...), nil},
+		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/fetch", "outbound"}, judge...), nil},
 	} {
 		deps := dependencies(t, pkg)
 		for _, d := range deps {

@@ -26,6 +26,8 @@ type Row struct {
 func Layers() []Row {
 	return []Row{
 		{Package: "durable", Layer: layerLeaf},
+		{Package: "keys", Layer: layerLeaf},
+		{Package: "outbound", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
 		{Package: "format", Layer: layerLeaf, Beside: []string{"durable"}},
 		{Package: "templates", Layer: layerLeaf},
@@ -35,8 +37,13 @@ func Layers() []Row {
 
 		{Package: "attest", Layer: layerEvidence},
 		{Package: "attest/repository", Layer: layerEvidence, Beside: []string{"attest"}},
-		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
+		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify"}},
+		{Package: "audit/evidence", Layer: layerEvidence},
+		{Package: "audit/interchange", Layer: layerEvidence, Beside: []string{"attest", "audit"}},
+		{Package: "audit/probe", Layer: layerEvidence, Beside: []string{"attest"}},
+		{Package: "notify", Layer: layerEvidence},
 		{Package: "ledger/receipt", Layer: layerEvidence},
+		{Package: "ledger/queue", Layer: layerEvidence, Beside: []string{"ledger", "ledger/receipt"}},
 		{Package: "ledger", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "ledger/monitor", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
@@ -51,11 +58,13 @@ func Layers() []Row {
 		// calls the API should not link the server.
 		{Package: "server/api", Layer: layerEvidence},
 		{Package: "server", Layer: layerServe},
+		{Package: "doctor", Layer: layerServe},
 
 		{Package: "cmd/hallmark", Layer: layerCommand, Beside: []string{"cmd/hallmark/demo"}},
 		{Package: "cmd/hallmark/demo", Layer: layerCommand},
 		{Package: "cmd/hallmark-verify", Layer: layerCommand},
 
+		{Package: "test/assessments", Layer: layerTest},
 		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/pki"}},
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/nonet", Layer: layerTest},

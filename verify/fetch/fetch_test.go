@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/outbound"
 	"github.com/hallmark-pki/hallmark/verify"
 )
 
@@ -23,7 +23,7 @@ func server(t *testing.T, h http.HandlerFunc) (*httptest.Server, *Client) {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
 	c := New(pool)
-	c.allowed = func(netip.Addr) bool { return true }
+	c.policy.AllowPrivate = true
 	return s, c
 }
 
@@ -93,20 +93,6 @@ func TestPrivateAddresses(t *testing.T) {
 	}
 }
 
-func TestIsPublic(t *testing.T) {
-	for address, want := range map[string]bool{
-		"1.1.1.1": true, "93.184.216.34": true, "2606:4700::1111": true,
-		"10.1.2.3": false, "172.16.0.1": false, "192.168.0.1": false, "127.0.0.1": false, "169.254.1.1": false, "100.64.0.1": false,
-		"0.0.0.0": false, "0.1.2.3": false, "224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false, "192.0.0.8": false,
-		"198.18.0.1": false, "203.0.113.1": false, "::": false, "::1": false, "fe80::1": false, "fc00::1": false, "fd00::1": false,
-		"ff02::1": false, "2001:db8::1": false, "2002:7f00:1::": false, "64:ff9b::7f00:1": false, "::127.0.0.1": false, "fe80::1%eth0": false,
-	} {
-		if got := isPublic(netip.MustParseAddr(address)); got != want {
-			t.Errorf("%s: %t", address, got)
-		}
-	}
-}
-
 func TestRedirects(t *testing.T) {
 	other, _ := server(t, func(http.ResponseWriter, *http.Request) { t.Error("the other host was reached") })
 	n := 0
@@ -128,8 +114,16 @@ func TestRedirects(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if n > 4+maxRedirects {
+	if n > 4+outbound.MaxRedirects {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// TestUserAgent: servers can tell who asks, and nothing more about him.
+func TestUserAgent(t *testing.T) {
+	s, c := server(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.UserAgent())) })
+	if got, err := c.Fetch(context.Background(), s.URL); err != nil || string(got) != "hallmark-verify" {
+		t.Errorf("%q %v", got, err)
 	}
 }
 
