@@ -37,6 +37,10 @@
 // key. ECDSA signatures are written as ASN.1 DER; r and s side by side without DER,
 // as in the test vector of the DSSE document, are read as well.
 //
+// Sign and AddSignature take any crypto.Signer of these kinds. The message goes to
+// crypto.SignMessage, so that a key which hashes for itself, as one in an ssh-agent
+// does (crypto.MessageSigner), works like one that is given a digest.
+//
 // # Statement
 //
 // The payload is an in-toto Statement v1; v0.1 is read too, since most provenance

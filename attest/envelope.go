@@ -121,44 +121,6 @@ func (f fields) base64(name string) []byte {
 	return b
 }
 
-// Sign makes an envelope with one signature over the payload. The result is one
-// line of JSON without a line break at its end.
-func Sign(ctx context.Context, payloadType string, payload []byte, signer crypto.Signer) ([]byte, error) {
-	if payloadType == "" || len(payloadType) > maxPayloadType || len(payload) == 0 {
-		return nil, refuse(WrongPayload, "payloadType", "payload and its type must not be empty")
-	}
-	k, err := newSigningKey(signer)
-	if err != nil {
-		return nil, err
-	}
-	es, err := dsse.NewEnvelopeSigner(k)
-	if err != nil {
-		return nil, &Error{Reason: SigningFailed, Err: err}
-	}
-	env, err := es.SignPayload(ctx, payloadType, payload)
-	if err != nil {
-		return nil, &Error{Reason: SigningFailed, Err: err}
-	}
-	raw, err := json.Marshal(env)
-	if err != nil {
-		return nil, &Error{Reason: SigningFailed, Err: err}
-	}
-	if len(raw) > MaxEnvelope {
-		return nil, refuse(TooLarge, "payload", "envelope of %d bytes, at most %d", len(raw), MaxEnvelope)
-	}
-	return raw, nil
-}
-
-// SignStatement signs a statement. An empty Type becomes v1; any other is refused,
-// and so is a statement that ParseStatement would refuse.
-func SignStatement(ctx context.Context, s Statement, signer crypto.Signer) ([]byte, error) {
-	payload, err := s.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	return Sign(ctx, PayloadType, payload, signer)
-}
-
 // Open verifies an envelope that must hold an in-toto statement. At least one
 // signature must verify under one of the keys (1 to MaxKeys); signatures by others
 // are skipped. Errors are *Error: NotVerified when no signature does, BadKey when

@@ -20,6 +20,7 @@ const (
 	WrongType     Reason = "predicate-type" // a sound statement with another predicate than asked for
 	BadPredicate  Reason = "predicate"      // the predicate lacks what its type demands
 	SigningFailed Reason = "signing"        // the signer returned an error
+	AlreadySigned Reason = "already-signed" // the envelope has a signature by this key
 )
 
 // Error is what every function of this package returns on refusal.

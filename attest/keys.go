@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -134,28 +133,4 @@ func (k key) digest(pae []byte) []byte {
 	h := k.hash.New()
 	h.Write(pae)
 	return h.Sum(nil)
-}
-
-// signingKey makes a crypto.Signer a dsse.Signer.
-type signingKey struct {
-	key
-	signer crypto.Signer
-}
-
-func newSigningKey(s crypto.Signer) (signingKey, error) {
-	if s == nil {
-		return signingKey{}, refuse(BadKey, "key", "no signer")
-	}
-	k, err := newKey(s.Public())
-	if err != nil {
-		return signingKey{}, err
-	}
-	return signingKey{key: k, signer: s}, nil
-}
-
-func (s signingKey) Sign(ctx context.Context, pae []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return s.signer.Sign(rand.Reader, s.digest(pae), s.hash)
 }

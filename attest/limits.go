@@ -31,4 +31,8 @@ const (
 	maxPayloadType = 256
 	maxLevels      = 64 // verified levels in a summary
 	maxPublicKey   = 16 << 10
+
+	// maxSignatureObject is the largest signature object that we write: maxSignature
+	// bytes in base64, a key id of 64 digits, and the JSON around them.
+	maxSignatureObject = (maxSignature+2)/3*4 + 64 + 64
 )
