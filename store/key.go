@@ -16,6 +16,9 @@ const indexSeparator = "\x1f"
 // 0 to 9999.
 func TimeKey(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
+// IndexKey renders a place in the log so that byte order is its order.
+func IndexKey(n uint64) string { return fmt.Sprintf("%020d", n) }
+
 // CheckKey says whether a driver may store something under key: not empty, at most
 // MaxKeyBytes, UTF-8, and no control characters but the separator of indexes. The
 // error wraps ErrBadKey. Drivers call it, so that all of them refuse alike.

@@ -8,12 +8,15 @@ import "time"
 
 // Vendor is a subscriber: an organisation that may be assessed and be issued certificates.
 type Vendor struct {
-	ID           string    `json:"id"`           // slug, [a-z0-9-]
-	URI          string    `json:"uri"`          // https URI that becomes the certificate's URI SAN
-	Organization string    `json:"organization"` // subject O
-	Country      string    `json:"country"`      // subject C, ISO 3166-1 alpha-2
-	CreatedAt    time.Time `json:"created_at"`
-	SuspendedAt  time.Time `json:"suspended_at,omitzero"`
+	ID           string `json:"id"`           // slug, [a-z0-9-]
+	URI          string `json:"uri"`          // https URI that becomes the certificate's URI SAN
+	Organization string `json:"organization"` // subject O
+	Country      string `json:"country"`      // subject C, ISO 3166-1 alpha-2
+	// Owners are the organisations that own this one, in part or whole: their auditors
+	// may not assess it, nor their officers decide on it.
+	Owners      []string  `json:"owners,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
 }
 
 // Person is somebody who may hold a client certificate, in exactly one role.
@@ -24,6 +27,9 @@ type Person struct {
 	Organization string    `json:"organization"`
 	CreatedAt    time.Time `json:"created_at"`
 	DisabledAt   time.Time `json:"disabled_at,omitzero"`
+	// LogSalt keeps the log from naming an auditor: entries say
+	// receipt.Commit(LogSalt, ID). 32 bytes, only in role auditor.
+	LogSalt []byte `json:"log_salt,omitempty"`
 }
 
 // Enrolment is a one-time token by which a Person obtains a client certificate.
@@ -51,7 +57,7 @@ type AuditorKey struct {
 	Auditor    string    `json:"auditor"` // Person.ID
 	PublicKey  []byte    `json:"public_key"`
 	AddedAt    time.Time `json:"added_at"`
-	RevokedAt  time.Time `json:"revoked_at,omitzero"`
+	RevokedAt  time.Time `json:"revoked_at,omitzero"` // for cause: every assessment it signed is looked at again
 }
 
 // Accreditation allows an auditor to assess against one framework for a while.
@@ -69,7 +75,10 @@ const (
 	AssessmentSubmitted  = "submitted"  // checked and stored, waits for an officer
 	AssessmentAccepting  = "accepting"  // an officer accepted; the ledger append is under way
 	AssessmentInForce    = "in-force"   // accepted and logged
-	AssessmentSuperseded = "superseded" // replaced by a later one of the same track
+	AssessmentInReview   = "in-review"  // was in force; an auditor who signed it was revoked for cause
+	AssessmentSuperseded = "superseded" // replaced by a later one of the same track, of that level or better
+	AssessmentLowered    = "lowered"    // replaced by a later one of the same track, of a lower level
+	AssessmentExpired    = "expired"    // its time is over
 	AssessmentWithdrawn  = "withdrawn"
 	AssessmentRejected   = "rejected"
 )
@@ -77,31 +86,116 @@ const (
 // Assessment is a signed assessment and what became of it. ID is the SHA-256 of
 // the DSSE payload. Index: by vendor.
 type Assessment struct {
-	ID             string    `json:"id"`
-	State          string    `json:"state"`
-	Vendor         string    `json:"vendor"`
-	Framework      string    `json:"framework"`     // framework id
-	FrameworkURI   string    `json:"framework_uri"` // as in certificates
-	Track          string    `json:"track"`
-	Level          int       `json:"level"`
-	LevelID        string    `json:"level_id"`
-	Auditor        string    `json:"auditor"` // Person.ID
-	AuditorSPKI    string    `json:"auditor_spki_sha256"`
-	AssessedAt     time.Time `json:"assessed_at"`
-	ValidUntil     time.Time `json:"valid_until"`
-	Envelope       []byte    `json:"envelope"` // DSSE envelope as submitted, JSON
-	SubmittedAt    time.Time `json:"submitted_at"`
-	SubmittedBy    string    `json:"submitted_by"`
-	AcceptedAt     time.Time `json:"accepted_at,omitzero"`
-	AcceptedBy     string    `json:"accepted_by,omitempty"`
-	Receipt        []byte    `json:"receipt,omitempty"` // c2sp.org/tlog-proof@v1 text
-	LogOrigin      string    `json:"log_origin,omitempty"`
-	LogIndex       uint64    `json:"log_index,omitempty"`
-	EndedAt        time.Time `json:"ended_at,omitzero"` // when it was superseded, withdrawn or rejected
-	EndedBy        string    `json:"ended_by,omitempty"`
-	EndedReason    string    `json:"ended_reason,omitempty"`
-	IneffectiveAt  time.Time `json:"ineffective_at,omitzero"` // withdrawal's cause lies here: invalidityDate of what hangs on it
-	EndedByReceipt []byte    `json:"ended_receipt,omitempty"`
+	ID              string    `json:"id"`
+	State           string    `json:"state"`
+	Vendor          string    `json:"vendor"`
+	Framework       string    `json:"framework"`        // framework id
+	FrameworkURI    string    `json:"framework_uri"`    // as in certificates
+	CatalogueSHA256 string    `json:"catalogue_sha256"` // the edition assessed against: Catalogue.SHA256
+	Track           string    `json:"track"`
+	Level           int       `json:"level"`
+	LevelID         string    `json:"level_id"`
+	Auditor         string    `json:"auditor"` // Person.ID
+	AuditorSPKI     string    `json:"auditor_spki_sha256"`
+	SecondAuditor   string    `json:"second_auditor,omitempty"` // Person.ID, where two signed
+	SecondSPKI      string    `json:"second_auditor_spki_sha256,omitempty"`
+	Probes          int       `json:"probes,omitempty"` // how many it has
+	AssessedAt      time.Time `json:"assessed_at"`
+	ValidUntil      time.Time `json:"valid_until"`
+	Envelope        []byte    `json:"envelope"` // DSSE envelope, JSON: as submitted, and with the officer's signature once accepted
+	LogSalt         []byte    `json:"log_salt,omitempty"`
+	SubmittedAt     time.Time `json:"submitted_at"`
+	SubmittedBy     string    `json:"submitted_by"`
+	AcceptedAt      time.Time `json:"accepted_at,omitzero"`
+	AcceptedBy      string    `json:"accepted_by,omitempty"`
+	AcceptedSPKI    string    `json:"accepted_spki_sha256,omitempty"` // the officer's key: of a ClientCertificate of AcceptedBy
+	Receipt         []byte    `json:"receipt,omitempty"`              // c2sp.org/tlog-proof@v1 text
+	LogOrigin       string    `json:"log_origin,omitempty"`
+	LogIndex        uint64    `json:"log_index,omitempty"`
+	ReopenedAt      time.Time `json:"reopened_at,omitzero"` // it went into review, for the last time
+	ReopenedReason  string    `json:"reopened_reason,omitempty"`
+	UpheldAt        time.Time `json:"upheld_at,omitzero"` // an officer put it back in force
+	UpheldBy        string    `json:"upheld_by,omitempty"`
+	UpheldReason    string    `json:"upheld_reason,omitempty"`
+	EndedAt         time.Time `json:"ended_at,omitzero"` // when it was superseded, lowered, withdrawn or rejected, or had expired
+	EndedBy         string    `json:"ended_by,omitempty"`
+	EndedReason     string    `json:"ended_reason,omitempty"`
+	IneffectiveAt   time.Time `json:"ineffective_at,omitzero"` // withdrawal's cause lies here: invalidityDate of what hangs on it
+}
+
+// Catalogue is one edition of a framework's catalogue, kept for ever: assessments
+// name it by its digest.
+type Catalogue struct {
+	SHA256    string    `json:"sha256"`
+	Framework string    `json:"framework"` // framework id
+	Version   string    `json:"version"`
+	YAML      []byte    `json:"yaml"`
+	FirstSeen time.Time `json:"first_seen"`
+}
+
+// LedgerEntry is an entry of the transparency log. It is written in the transaction
+// that changes what it tells of, and logged soon after (package ledger/queue), so that
+// nothing happens unlogged. Indexes: by state ("pending"), by what it is about, by its
+// place in the log.
+type LedgerEntry struct {
+	ID       string    `json:"id"`    // time-ordered
+	About    string    `json:"about"` // Assessment.ID, Certificate.Serial or Person.ID
+	Entry    []byte    `json:"entry"` // the log's leaf, as package ledger/receipt marshals it
+	At       time.Time `json:"at"`
+	LoggedAt time.Time `json:"logged_at,omitzero"` // zero: not known to be in the log yet
+	Index    uint64    `json:"index,omitempty"`    // its place, when LoggedAt is set
+}
+
+// LedgerMark is the one record, under key "ledger", that says how long the log must be.
+type LedgerMark struct {
+	Size uint64 `json:"size"` // highest index on record plus one
+}
+
+// ProbeState is how a probe of an assessment stands. Key: "<assessment>/<probe>".
+type ProbeState struct {
+	Assessment string    `json:"assessment"`
+	Probe      string    `json:"probe"`   // its id within the assessment
+	Outcome    string    `json:"outcome"` // of the last run: passed, failed or unknown
+	Detail     string    `json:"detail,omitempty"`
+	Seen       string    `json:"seen,omitempty"` // what the last run that passed saw, for the next to compare
+	RanAt      time.Time `json:"ran_at"`
+	PassedAt   time.Time `json:"passed_at,omitzero"` // the last time it did
+	// FailingSince opens a finding: set by the first run that failed, cleared by the
+	// next that passes.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+}
+
+// Notice is news for whoever runs webhooks, delivered to each at least once. ID is
+// what it is about, so that the same news is not told twice. Index: those that are not
+// settled, by time.
+type Notice struct {
+	ID         string           `json:"id"`
+	Type       string           `json:"type"` // e.g. "assessment.expiring"
+	At         time.Time        `json:"at"`
+	Body       []byte           `json:"body"` // JSON object: the event's data
+	Deliveries []NoticeDelivery `json:"deliveries,omitempty"`
+	SettledAt  time.Time        `json:"settled_at,omitzero"` // no webhook waits for it any more
+}
+
+// NoticeDelivery is how a Notice stands with one webhook that was tried.
+type NoticeDelivery struct {
+	Webhook   string    `json:"webhook"` // notify.Webhook.ID
+	Tries     int       `json:"tries"`   // that failed, since Since
+	Since     time.Time `json:"since"`
+	NextTry   time.Time `json:"next_try,omitzero"`
+	LastError string    `json:"last_error,omitempty"`
+	DoneAt    time.Time `json:"done_at,omitzero"` // delivered, or given up
+	GivenUp   bool      `json:"given_up,omitempty"`
+}
+
+// Evidence says who handed a file of evidence in. The bytes lie in package
+// audit/evidence's folder under their digest. Key: "<assessment>/<sha256>".
+type Evidence struct {
+	Assessment string    `json:"assessment"`
+	SHA256     string    `json:"sha256"`
+	Size       int64     `json:"size"`
+	At         time.Time `json:"at"`
+	By         string    `json:"by"`
 }
 
 // Intent is the durable announcement that exactly this content is about to be

@@ -34,6 +34,12 @@ type sample struct {
 	AuditorKey        []store.AuditorKey        `json:"auditor_key"`
 	Accreditation     []store.Accreditation     `json:"accreditation"`
 	Assessment        []store.Assessment        `json:"assessment"`
+	Catalogue         []store.Catalogue         `json:"catalogue"`
+	LedgerEntry       []store.LedgerEntry       `json:"ledger_entry"`
+	LedgerMark        []store.LedgerMark        `json:"ledger_mark"`
+	ProbeState        []store.ProbeState        `json:"probe_state"`
+	Notice            []store.Notice            `json:"notice"`
+	Evidence          []store.Evidence          `json:"evidence"`
 	Intent            []store.Intent            `json:"intent"`
 	Certificate       []store.Certificate       `json:"certificate"`
 	CRL               []store.CRL               `json:"crl"`
@@ -97,7 +103,10 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.Vendors, &got.Vendor), collect(r, store.People, &got.Person),
 			collect(r, store.Enrolments, &got.Enrolment), collect(r, store.ClientCertificates, &got.ClientCertificate),
 			collect(r, store.AuditorKeys, &got.AuditorKey), collect(r, store.Accreditations, &got.Accreditation),
-			collect(r, store.Assessments, &got.Assessment), collect(r, store.Intents, &got.Intent),
+			collect(r, store.Assessments, &got.Assessment), collect(r, store.Catalogues, &got.Catalogue),
+			collect(r, store.LedgerEntries, &got.LedgerEntry), collect(r, store.LedgerMarks, &got.LedgerMark),
+			collect(r, store.ProbeStates, &got.ProbeState), collect(r, store.Notices, &got.Notice),
+			collect(r, store.EvidenceFiles, &got.Evidence), collect(r, store.Intents, &got.Intent),
 			collect(r, store.Certificates, &got.Certificate), collect(r, store.CRLs, &got.CRL),
 			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
 			collect(r, store.Events, &got.Event),
@@ -125,7 +134,10 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.Vendors, s.Vendor), putAll(tx, store.People, s.Person),
 		putAll(tx, store.Enrolments, s.Enrolment), putAll(tx, store.ClientCertificates, s.ClientCertificate),
 		putAll(tx, store.AuditorKeys, s.AuditorKey), putAll(tx, store.Accreditations, s.Accreditation),
-		putAll(tx, store.Assessments, s.Assessment), putAll(tx, store.Intents, s.Intent),
+		putAll(tx, store.Assessments, s.Assessment), putAll(tx, store.Catalogues, s.Catalogue),
+		putAll(tx, store.LedgerEntries, s.LedgerEntry), putAll(tx, store.LedgerMarks, s.LedgerMark),
+		putAll(tx, store.ProbeStates, s.ProbeState), putAll(tx, store.Notices, s.Notice),
+		putAll(tx, store.EvidenceFiles, s.Evidence), putAll(tx, store.Intents, s.Intent),
 		putAll(tx, store.Certificates, s.Certificate), putAll(tx, store.CRLs, s.CRL),
 		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
 		putAll(tx, store.Events, s.Event),
@@ -151,14 +163,31 @@ func requireAll(t *testing.T, s sample) {
 			t.Errorf("no %s in the sample", name)
 			continue
 		}
-		for j := range recs.Index(0).NumField() {
-			if recs.Index(0).Field(j).IsZero() {
-				t.Errorf("%s.%s has no value in the sample", name, recs.Index(0).Type().Field(j).Name)
-			}
-		}
+		requireFields(t, name, recs.Index(0))
 	}
 	if got, want := reflect.TypeOf(s).NumField(), countTables(t); got != want {
 		t.Errorf("sample of %d tables, tables.go has %d", got, want)
+	}
+}
+
+// requireFields fails for a field of a record without a value, and for one of a record
+// inside it.
+func requireFields(t *testing.T, name string, rec reflect.Value) {
+	t.Helper()
+	for i := range rec.NumField() {
+		name, field := name+"."+rec.Type().Field(i).Name, rec.Field(i)
+		if field.IsZero() {
+			t.Errorf("%s has no value in the sample", name)
+			continue
+		}
+		if field.Kind() == reflect.Pointer {
+			field = field.Elem()
+		} else if field.Kind() == reflect.Slice && field.Len() > 0 {
+			field = field.Index(0)
+		}
+		if field.Kind() == reflect.Struct && field.Type() != reflect.TypeFor[time.Time]() {
+			requireFields(t, name, field)
+		}
 	}
 }
 
@@ -172,6 +201,9 @@ func countTables(t *testing.T) (n int) {
 	}
 	listed := 0
 	ast.Inspect(file, func(node ast.Node) bool {
+		if decl, ok := node.(*ast.GenDecl); ok {
+			return decl.Tok == token.VAR
+		}
 		spec, ok := node.(*ast.ValueSpec)
 		if !ok {
 			return true
@@ -222,20 +254,45 @@ func fullSample() sample {
 	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
 	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	return sample{
-		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", CreatedAt: day(0), SuspendedAt: day(90)}},
-		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91)}},
+		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90)}},
+		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}}},
 		Enrolment:         []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond)}},
 		ClientCertificate: []store.ClientCertificate{{Serial: "0a", Person: "vera", DER: []byte{0x30, 0}, NotAfter: day(365), RevokedAt: day(91)}},
 		AuditorKey:        []store.AuditorKey{{SPKISHA256: digest, Auditor: "aude", PublicKey: []byte{0x30, 0}, AddedAt: day(0), RevokedAt: day(80)}},
 		Accreditation:     []store.Accreditation{{Auditor: "aude", Framework: "slsa-v0.1", From: day(0), Until: day(365), SuspendedAt: day(70)}},
 		Assessment: []store.Assessment{{
-			ID: digest, State: store.AssessmentWithdrawn, Vendor: "acme", Framework: "slsa-v0.1", FrameworkURI: "https://slsa.dev/spec/v0.1", Track: "slsa",
-			Level: 3, LevelID: "SLSA_LEVEL_3", Auditor: "aude", AuditorSPKI: digest, AssessedAt: day(1), ValidUntil: day(300), Envelope: []byte("{}"),
-			SubmittedAt: day(2), SubmittedBy: "aude", AcceptedAt: day(3), AcceptedBy: "olga", Receipt: []byte("c2sp.org/tlog-proof@v1\n"),
-			LogOrigin: "example.com/log", LogIndex: 1 << 63, EndedAt: day(60), EndedBy: "olga", EndedReason: "builder compromised",
-			IneffectiveAt: day(50), EndedByReceipt: []byte("c2sp.org/tlog-proof@v1\n\n"),
+			ID: digest, State: store.AssessmentWithdrawn, Vendor: "acme", Framework: "slsa-v0.1", FrameworkURI: "https://slsa.dev/spec/v0.1",
+			CatalogueSHA256: digest, Track: "slsa", Level: 3, LevelID: "SLSA_LEVEL_3", Auditor: "aude", AuditorSPKI: digest,
+			SecondAuditor: "axel", SecondSPKI: digest, Probes: 2, AssessedAt: day(1), ValidUntil: day(300), Envelope: []byte("{}"), LogSalt: []byte{3, 4},
+			SubmittedAt: day(2), SubmittedBy: "aude", AcceptedAt: day(3), AcceptedBy: "olga", AcceptedSPKI: digest, Receipt: []byte("c2sp.org/tlog-proof@v1\n"),
+			LogOrigin: "example.com/log", LogIndex: 1 << 63, ReopenedAt: day(30), ReopenedReason: "auditor revoked",
+			UpheldAt: day(40), UpheldBy: "olga", UpheldReason: "looked at again", EndedAt: day(60), EndedBy: "olga", EndedReason: "builder compromised",
+			IneffectiveAt: day(50),
+		}, {
+			ID: "in force", State: store.AssessmentInForce, Vendor: "acme", Auditor: "aude", ValidUntil: day(300), // in the index by end
 		}},
-		Intent: []store.Intent{{Serial: "7f01", Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Assessments: []string{digest}, RequestedBy: "vera", Way: "api", At: day(4)}},
+		Catalogue: []store.Catalogue{{SHA256: digest, Framework: "slsa-v0.1", Version: "0.1", YAML: []byte("id: slsa-v0.1\n"), FirstSeen: day(0)}},
+		LedgerEntry: []store.LedgerEntry{
+			{ID: "20260305T120000.000000000Z-0000000000000003", About: digest, Entry: []byte("{}"), At: day(3), LoggedAt: day(3), Index: 1 << 63},
+			{ID: "20260305T120000.000000000Z-0000000000000004", About: digest, Entry: []byte("{}"), At: day(3)}, // pending
+		},
+		LedgerMark: []store.LedgerMark{{Size: 1<<63 + 1}},
+		ProbeState: []store.ProbeState{{
+			Assessment: digest, Probe: "branch", Outcome: "failed", Detail: "history was rewritten", Seen: "0a1b",
+			RanAt: day(9), PassedAt: day(7), FailingSince: day(8),
+		}},
+		Notice: []store.Notice{
+			{
+				ID: "assessment.expiring/" + digest + "/30", Type: "assessment.expiring", At: day(270), Body: []byte(`{"days":30}`),
+				Deliveries: []store.NoticeDelivery{{ // every field at once, as no delivery has them
+					Webhook: "5d41402abc4b2a76b9719d911017c592", Tries: 19, Since: day(270), NextTry: day(273), LastError: "status 500", DoneAt: day(274), GivenUp: true,
+				}},
+				SettledAt: day(274),
+			},
+			{ID: "probe.failed/" + digest + "/branch", Type: "probe.failed", At: day(8), Body: []byte(`{}`)}, // pending
+		},
+		Evidence: []store.Evidence{{Assessment: digest, SHA256: digest, Size: 4, At: day(1), By: "aude"}},
+		Intent:   []store.Intent{{Serial: "7f01", Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Assessments: []string{digest}, RequestedBy: "vera", Way: "api", At: day(4)}},
 		Certificate: []store.Certificate{{
 			Serial: "7f01", Tier: "high", Vendor: "acme", DER: []byte{0x30, 1, 0}, SPKISHA256: digest, NotBefore: day(4), NotAfter: day(200),
 			Assessments: []string{digest}, SigningKey: "k1", IssuedAt: day(4), RequestedBy: "vera",

@@ -467,7 +467,7 @@ func TestSequenceEndsAtError(t *testing.T) {
 			n := 0
 			for v, err := range seq {
 				n++
-				if err == nil || v != (store.Vendor{}) {
+				if err == nil || v.ID != "" {
 					t.Errorf("%s yields %v, %v", what, v, err)
 				}
 			}

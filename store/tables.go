@@ -1,5 +1,11 @@
 package store
 
+// LedgerPending is, in the index by state, a LedgerEntry that is not known to be logged.
+const LedgerPending = "pending"
+
+// LedgerMarkKey is the key of the one LedgerMark.
+const LedgerMarkKey = "ledger"
+
 // The tables. They are constants in spirit: nothing assigns to them.
 var (
 	Vendors            = Table[Vendor]{name: "vendor", key: func(v Vendor) string { return v.ID }, indexes: []index[Vendor]{{"uri", func(v Vendor) []string { return []string{v.URI} }}}}
@@ -10,11 +16,47 @@ var (
 	Accreditations     = Table[Accreditation]{name: "accreditation", key: func(a Accreditation) string { return a.Auditor + "/" + a.Framework }}
 	Assessments        = Table[Assessment]{name: "assessment", key: func(a Assessment) string { return a.ID }, indexes: []index[Assessment]{
 		{"vendor", func(a Assessment) []string { return []string{a.Vendor} }},
-		{"auditor", func(a Assessment) []string { return []string{a.Auditor} }},
+		{"auditor", func(a Assessment) []string {
+			if a.SecondAuditor == "" {
+				return []string{a.Auditor}
+			}
+			return []string{a.Auditor, a.SecondAuditor}
+		}},
 		{"state", func(a Assessment) []string { return []string{a.State} }},
+		{"until", func(a Assessment) []string { // of those whose time can still run out
+			if a.State == AssessmentInForce || a.State == AssessmentInReview {
+				return []string{TimeKey(a.ValidUntil)}
+			}
+			return nil
+		}},
 	}}
-	Intents      = Table[Intent]{name: "intent", key: func(i Intent) string { return i.Serial }}
-	Certificates = Table[Certificate]{name: "certificate", key: func(c Certificate) string { return c.Serial }, indexes: []index[Certificate]{
+	Catalogues    = Table[Catalogue]{name: "catalogue", key: func(c Catalogue) string { return c.SHA256 }}
+	LedgerEntries = Table[LedgerEntry]{name: "ledger_entry", key: func(e LedgerEntry) string { return e.ID }, indexes: []index[LedgerEntry]{
+		{"state", func(e LedgerEntry) []string {
+			if e.LoggedAt.IsZero() {
+				return []string{LedgerPending}
+			}
+			return nil
+		}},
+		{"about", func(e LedgerEntry) []string { return []string{e.About} }},
+		{"index", func(e LedgerEntry) []string {
+			if e.LoggedAt.IsZero() {
+				return nil
+			}
+			return []string{IndexKey(e.Index)}
+		}},
+	}}
+	LedgerMarks = Table[LedgerMark]{name: "ledger_mark", key: func(LedgerMark) string { return LedgerMarkKey }}
+	ProbeStates = Table[ProbeState]{name: "probe_state", key: func(p ProbeState) string { return p.Assessment + "/" + p.Probe }}
+	Notices     = Table[Notice]{name: "notice", key: func(n Notice) string { return n.ID }, indexes: []index[Notice]{{"pending", func(n Notice) []string {
+		if n.SettledAt.IsZero() {
+			return []string{TimeKey(n.At)}
+		}
+		return nil
+	}}}}
+	EvidenceFiles = Table[Evidence]{name: "evidence", key: func(e Evidence) string { return e.Assessment + "/" + e.SHA256 }}
+	Intents       = Table[Intent]{name: "intent", key: func(i Intent) string { return i.Serial }}
+	Certificates  = Table[Certificate]{name: "certificate", key: func(c Certificate) string { return c.Serial }, indexes: []index[Certificate]{
 		{"vendor", func(c Certificate) []string { return []string{c.Vendor} }},
 		{"assessment", func(c Certificate) []string { return c.Assessments }},
 		{"key", func(c Certificate) []string { return []string{c.SPKISHA256} }},
@@ -35,5 +77,6 @@ var (
 // tables lists every table for Check.
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
-	Assessments, Intents, Certificates, CRLs, SigningKeys, Signatures, Events,
+	Assessments, Catalogues, LedgerEntries, LedgerMarks, ProbeStates, Notices, EvidenceFiles,
+	Intents, Certificates, CRLs, SigningKeys, Signatures, Events,
 }
