@@ -49,7 +49,7 @@ func TestShippedCounts(t *testing.T) {
 		"slsa-v0.1/slsa":         {0, 6, 5, 9, 12},
 		"slsa-v1.2/build":        {0, 5, 2, 2},
 		"slsa-v1.2/source":       {0, 5, 6, 2, 1},
-		"cncf-sscp-v1/assurance": {0, 0, 34, 22},
+		"cncf-sscp-v1/assurance": {0, 0, 34, 25},
 		"s2c2f-v1.1/consumption": {0, 6, 7, 6, 6},
 	}
 	got := map[string][]int{}
@@ -243,7 +243,7 @@ func FuzzParseFramework(f *testing.F) {
 		if err != nil {
 			t.Fatalf("accepted, printed, refused: %v\n%s", err, printed.Bytes())
 		}
-		if diff := cmp.Diff(got, again, cmpopts.IgnoreFields(Framework{}, "Digest"), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(got, again, cmpopts.IgnoreFields(Framework{}, "Digest", "YAML"), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
 		for _, track := range got.Tracks {
