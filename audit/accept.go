@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -21,10 +22,14 @@ import (
 // Accept again, or Recover finishes it. That may log it a second time, which is
 // harmless: the record carries the receipt of one of the two entries, and they are
 // equal. Accepting again what the same officer has accepted changes nothing.
-func (r *Register) Accept(ctx context.Context, id, officer string) (store.Assessment, error) {
+//
+// The officer's word is a signature: countersigned is the envelope as submitted with
+// one more signature over the same payload, by the key of a client certificate of the
+// officer's (attest.AddSignature). It replaces the envelope on record.
+func (r *Register) Accept(ctx context.Context, id, officer string, countersigned []byte) (store.Assessment, error) {
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
-	rec, err := r.beginAccept(ctx, id, officer)
+	rec, err := r.beginAccept(ctx, id, officer, countersigned)
 	if err != nil {
 		return store.Assessment{}, fmt.Errorf("accept assessment: %w", err)
 	}
@@ -37,7 +42,7 @@ func (r *Register) Accept(ctx context.Context, id, officer string) (store.Assess
 }
 
 // beginAccept checks everything once more and makes the decision durable.
-func (r *Register) beginAccept(ctx context.Context, id, officer string) (store.Assessment, error) {
+func (r *Register) beginAccept(ctx context.Context, id, officer string, countersigned []byte) (store.Assessment, error) {
 	now := r.now()
 	var rec store.Assessment
 	var event store.Event
@@ -63,12 +68,29 @@ func (r *Register) beginAccept(ctx context.Context, id, officer string) (store.A
 		if err := r.checkAcceptable(tx, rec, now); err != nil {
 			return err
 		}
-		rec.State, rec.AcceptedAt, rec.AcceptedBy = store.AssessmentAccepting, now, officer
+		if rec, err = countersign(tx, rec, officer, countersigned, r.cfg.Now()); err != nil {
+			return err
+		}
+		rec.State, rec.AcceptedAt = store.AssessmentAccepting, now
 		if err := store.Assessments.Put(tx, rec); err != nil {
 			return err
 		}
 		return store.Events.Put(tx, event)
 	})
+	return rec, err
+}
+
+// countersign puts an officer's signature on record. What it returns opens.
+func countersign(r store.Reader, rec store.Assessment, officer string, countersigned []byte, now time.Time) (store.Assessment, error) {
+	id, err := countersignature(rec, countersigned)
+	if err != nil {
+		return store.Assessment{}, err
+	}
+	if _, err := officerKey(r, officer, id, now); err != nil {
+		return store.Assessment{}, err
+	}
+	rec.Envelope, rec.AcceptedBy, rec.AcceptedSPKI = countersigned, officer, id
+	_, err = Open(r, rec)
 	return rec, err
 }
 
@@ -87,7 +109,12 @@ func (r *Register) checkAcceptable(tx store.Reader, rec store.Assessment, now ti
 	if err != nil {
 		return err
 	}
-	if problems := a.Validate(r.cfg.Catalogue, now); len(problems) > 0 {
+	// The edition it was made against counts, also when a newer one is current by now.
+	framework, _, err := r.cfg.Catalogue.Pinned(tx, a)
+	if err != nil {
+		return err
+	}
+	if problems := a.Validate(&Catalogue{frameworks: []Framework{framework}}, now); len(problems) > 0 {
 		return refuseAll(problems)
 	}
 	if err := checkParties(tx, rec, a, rec.SubmittedAt); err != nil {
@@ -130,18 +157,12 @@ func sameTrack(r store.Reader, rec store.Assessment) ([]store.Assessment, error)
 }
 
 // predecessors lists what accepting rec supersedes: all of its track that are in
-// force, also those whose time is over.
+// force, also those whose time is over, and those in review, which it answers.
 func predecessors(r store.Reader, rec store.Assessment) ([]store.Assessment, error) {
 	list, err := sameTrack(r, rec)
-	return slices.DeleteFunc(list, func(o store.Assessment) bool { return o.State != store.AssessmentInForce }), err
-}
-
-// entry is what the log says about an assessment.
-func entry(kind string, vendorURI string, rec store.Assessment, at time.Time, reason string, effective time.Time) receipt.Entry {
-	return receipt.Entry{
-		Type: kind, At: at, Assessment: rec.ID, Vendor: vendorURI, AuditorSPKI: rec.AuditorSPKI,
-		Framework: rec.FrameworkURI, Track: rec.Track, Level: rec.Level, Reason: reason, Effective: effective,
-	}
+	return slices.DeleteFunc(list, func(o store.Assessment) bool {
+		return o.State != store.AssessmentInForce && o.State != store.AssessmentInReview
+	}), err
 }
 
 // logged is an entry's place in the log.
@@ -165,8 +186,8 @@ func (r *Register) append(ctx context.Context, e receipt.Entry) (logged, error) 
 type acceptance struct {
 	rec        store.Assessment
 	assessment Assessment
+	entry      receipt.Entry
 	place      logged
-	ended      map[string]logged // by id: predecessors whose end is in the log
 	at         time.Time
 }
 
@@ -176,49 +197,33 @@ func (r *Register) finishAccept(ctx context.Context, rec store.Assessment) (stor
 	if rec.State == store.AssessmentInForce {
 		return rec, r.cfg.Certificates.PublishCRLs(ctx)
 	}
-	acc := acceptance{rec: rec, ended: map[string]logged{}, at: r.now()}
-	var older []store.Assessment
+	acc := acceptance{rec: rec, at: r.now()}
 	err := r.cfg.Store.View(ctx, func(rd store.Reader) error {
 		var err error
-		if acc.assessment, err = Open(rd, rec); err != nil {
-			return err
-		}
-		older, err = predecessors(rd, rec)
+		acc.assessment, err = Open(rd, rec)
 		return err
 	})
 	if err != nil {
 		return store.Assessment{}, err
 	}
-	uri := acc.assessment.Vendor.URI
-	acc.place, err = r.append(ctx, entry(receipt.AssessmentAccepted, uri, rec, rec.AcceptedAt, "", time.Time{}))
-	if err != nil {
+	acc.entry = AcceptanceEntry(rec, acc.assessment.Vendor.URI)
+	if acc.place, err = r.append(ctx, acc.entry); err != nil {
 		return store.Assessment{}, err
-	}
-	for _, o := range older {
-		acc.ended[o.ID], err = r.append(ctx, entry(receipt.AssessmentSuperseded, uri, o, acc.at, superseded(rec.ID), acc.at))
-		if err != nil {
-			return store.Assessment{}, err
-		}
 	}
 	plan, err := r.enterForce(ctx, acc)
 	if err != nil {
 		return store.Assessment{}, err
 	}
+	r.flush(ctx)
 	r.cfg.Log.InfoContext(ctx, "assessment in force", "assessment", rec.ID, "vendor", rec.Vendor, "level", rec.Level, "officer", rec.AcceptedBy, "revoked", len(plan.Certificates))
 	return plan.Assessment, r.publish(ctx, plan)
 }
-
-func superseded(by string) string { return "superseded by " + by }
 
 // enterForce is the one transaction that puts an assessment in force, supersedes its
 // predecessors and revokes what it does not support.
 func (r *Register) enterForce(ctx context.Context, acc acceptance) (Plan, error) {
 	var plan Plan
-	who := acc.rec.AcceptedBy
-	events := map[string]store.Event{acc.rec.ID: r.event(who, "enter-force", acc.rec, map[string]string{"log_index": strconv.FormatUint(acc.place.index, 10)})}
-	for id := range acc.ended {
-		events[id] = store.NewEvent(r.cfg.Now(), who, "supersede.assessment", id, map[string]string{"vendor": acc.rec.Vendor, "by": acc.rec.ID})
-	}
+	event := r.event(acc.rec.AcceptedBy, "enter-force", acc.rec, map[string]string{"log_index": strconv.FormatUint(acc.place.index, 10)})
 	err := r.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		plan = Plan{}
 		rec, err := get(tx, acc.rec.ID)
@@ -232,45 +237,52 @@ func (r *Register) enterForce(ctx context.Context, acc acceptance) (Plan, error)
 		if rec.State != store.AssessmentAccepting {
 			return refuse(CodeState, "id", "assessment %s is %s, want accepting", rec.ID, rec.State)
 		}
-		older, err := predecessors(tx, rec)
-		if err != nil {
-			return err
-		}
-		for _, o := range older {
-			if _, ok := acc.ended[o.ID]; !ok { // checkSuccession leaves no way to this
-				return fmt.Errorf("assessment %s of the same track came into force meanwhile", o.ID)
-			}
-		}
 		if plan, err = r.acceptPlan(tx, rec, acc.assessment, acc.at); err != nil {
 			return err
 		}
-		return r.putInForce(tx, acc, &plan, older, events)
+		if err := r.putInForce(tx, acc, &plan); err != nil {
+			return err
+		}
+		return store.Events.Put(tx, event)
 	})
 	return plan, err
 }
 
-// putInForce writes what enterForce decided. events are by assessment.
-func (r *Register) putInForce(tx store.Tx, acc acceptance, plan *Plan, older []store.Assessment, events map[string]store.Event) error {
+// putInForce writes what enterForce decided.
+func (r *Register) putInForce(tx store.Tx, acc acceptance, plan *Plan) error {
+	older, err := predecessors(tx, plan.Assessment)
+	if err != nil {
+		return err
+	}
 	rec := plan.Assessment
 	rec.Receipt, rec.LogIndex, rec.LogOrigin = acc.place.receipt, acc.place.index, r.cfg.Ledger.Origin()
 	plan.Assessment = rec
 	if err := store.Assessments.Put(tx, rec); err != nil {
 		return err
 	}
-	if err := store.Events.Put(tx, events[rec.ID]); err != nil {
+	if err := queue.Logged(tx, rec.ID, acc.entry, acc.place.index, acc.at); err != nil {
+		return err
+	}
+	if err := tell(tx, receipt.AssessmentAccepted, rec, acc.at); err != nil {
 		return err
 	}
 	for _, o := range older {
-		o.State, o.EndedAt, o.EndedBy = store.AssessmentSuperseded, acc.at, rec.AcceptedBy
-		o.EndedReason, o.EndedByReceipt = superseded(rec.ID), acc.ended[o.ID].receipt
-		if err := store.Assessments.Put(tx, o); err != nil {
-			return err
-		}
-		if err := store.Events.Put(tx, events[o.ID]); err != nil {
+		o = succeeded(o, rec, acc.at)
+		if err := r.transition(tx, o, o.EndedReason, acc.at, rec.AcceptedBy); err != nil {
 			return err
 		}
 	}
 	return r.revoke(tx, *plan)
+}
+
+// succeeded is the record of an assessment that another has taken the place of.
+func succeeded(o, by store.Assessment, at time.Time) store.Assessment {
+	o.State, o.EndedReason = store.AssessmentSuperseded, "superseded by "+by.ID
+	if by.Level < o.Level {
+		o.State, o.EndedReason = store.AssessmentLowered, "lowered by "+by.ID
+	}
+	o.EndedAt, o.EndedBy = at, by.AcceptedBy
+	return o
 }
 
 // acceptPlan says which certificates an assessment coming into force takes with it:

@@ -16,13 +16,14 @@ func TestAcceptPutsInForceWithReceipt(t *testing.T) {
 	w := newWorld(t)
 	rec := w.submit(t, assessment(t, 3))
 	w.now = noon.Add(time.Hour)
-	got, err := w.reg.Accept(t.Context(), rec.ID, "olga")
+	got, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := rec
 	want.State, want.AcceptedAt, want.AcceptedBy = store.AssessmentInForce, w.now, "olga"
-	want.Receipt, want.LogOrigin = []byte("receipt 0"), "log.example/test"
+	want.Receipt, want.LogOrigin, want.LogIndex = []byte("receipt 1"), "log.example/test", 1
+	want.Envelope, want.AcceptedSPKI = got.Envelope, spki(t, w.keys["olga"])
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -30,6 +31,8 @@ func TestAcceptPutsInForceWithReceipt(t *testing.T) {
 		t.Error(diff)
 	}
 	entries := []receipt.Entry{{
+		Type: receipt.AssessmentSubmitted, At: noon, Commitment: receipt.Commit(rec.LogSalt, rec.ID),
+	}, {
 		Type: receipt.AssessmentAccepted, At: w.now, Assessment: rec.ID, Vendor: "https://acme.example",
 		AuditorSPKI: rec.AuditorSPKI, Framework: rec.FrameworkURI, Track: "slsa", Level: 3,
 	}}
@@ -44,13 +47,13 @@ func TestAcceptPutsInForceWithReceipt(t *testing.T) {
 		t.Errorf("trail %v", got)
 	}
 	// The same decision again changes nothing; by another officer it is refused.
-	again, err := w.reg.Accept(t.Context(), rec.ID, "olga")
+	again, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 	if diff := cmp.Diff(got, again); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	_, err = w.reg.Accept(t.Context(), rec.ID, "oleg")
+	_, err = w.acceptOn(t, t.Context(), w.reg, rec.ID, "oleg")
 	wantRefusal(t, err, CodeState, "id")
-	if len(w.ledger.entries) != 1 {
+	if len(w.ledger.entries) != 2 {
 		t.Error("logged again")
 	}
 }
@@ -89,7 +92,7 @@ func TestAcceptRefusesOfficers(t *testing.T) {
 			if c.change != nil {
 				w.put(t, c.change)
 			}
-			_, err := w.reg.Accept(t.Context(), rec.ID, c.officer)
+			_, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, c.officer)
 			wantRefusal(t, err, c.code, "by")
 			_, err = w.reg.Reject(t.Context(), rec.ID, c.officer, "no")
 			wantRefusal(t, err, c.code, "by")
@@ -111,8 +114,8 @@ func (w *world) wantUntouched(t *testing.T, rec store.Assessment) {
 	if diff := cmp.Diff(rec, w.record(t, rec.ID)); diff != "" {
 		t.Error(diff)
 	}
-	if len(w.ledger.entries) != 0 {
-		t.Errorf("logged %v", w.ledger.entries)
+	if len(w.ledger.types(rec.ID)) != 0 {
+		t.Errorf("logged %v", w.ledger.types(rec.ID))
 	}
 }
 
@@ -123,7 +126,7 @@ func TestAcceptAsksAgain(t *testing.T) {
 			w := newWorld(t)
 			rec := w.submit(t, assessment(t, 3))
 			w.put(t, c.change)
-			_, err := w.reg.Accept(t.Context(), rec.ID, "olga")
+			_, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 			if name == "vendor unknown" {
 				if !errors.Is(err, store.ErrNotFound) {
 					t.Fatal(err)
@@ -138,14 +141,14 @@ func TestAcceptAsksAgain(t *testing.T) {
 		w := newWorld(t)
 		rec := w.submit(t, assessment(t, 3))
 		w.revokeKey(t, "quill", noon)
-		_, err := w.reg.Accept(t.Context(), rec.ID, "olga")
+		_, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 		wantRefusal(t, err, CodeKeyRevoked, "envelope.signatures[0].keyid")
 	})
 	t.Run("over meanwhile", func(t *testing.T) {
 		w := newWorld(t)
 		rec := w.submit(t, assessment(t, 3))
 		w.now = rec.ValidUntil
-		_, err := w.reg.Accept(t.Context(), rec.ID, "olga")
+		_, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 		wantRefusal(t, err, CodePeriod, "validUntil")
 	})
 	t.Run("record tampered with", func(t *testing.T) {
@@ -153,7 +156,7 @@ func TestAcceptAsksAgain(t *testing.T) {
 		rec := w.submit(t, assessment(t, 3))
 		rec.Level, rec.LevelID = 4, "SLSA_LEVEL_4"
 		w.put(t, func(tx store.Tx) error { return store.Assessments.Put(tx, rec) })
-		if _, err := w.reg.Accept(t.Context(), rec.ID, "olga"); err == nil {
+		if _, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga"); err == nil {
 			t.Error("accepted")
 		}
 		w.wantUntouched(t, rec)
@@ -163,7 +166,7 @@ func TestAcceptAsksAgain(t *testing.T) {
 		rec := w.submit(t, assessment(t, 3))
 		w.put(t, accreditationWith(func(a *store.Accreditation) { a.SuspendedAt = noon.Add(time.Second) }))
 		w.now = noon.Add(day)
-		if _, err := w.reg.Accept(t.Context(), rec.ID, "olga"); err != nil {
+		if _, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga"); err != nil {
 			t.Error(err) // suspension acts on later signatures only
 		}
 	})
@@ -171,13 +174,13 @@ func TestAcceptAsksAgain(t *testing.T) {
 
 func TestAcceptRefusesByState(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.reg.Accept(t.Context(), "00", "olga")
+	_, err := w.acceptOn(t, t.Context(), w.reg, "00", "olga")
 	wantRefusal(t, err, CodeNotFound, "id")
 	rec := w.submit(t, assessment(t, 3))
 	if _, err := w.reg.Reject(t.Context(), rec.ID, "olga", "no"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.reg.Accept(t.Context(), rec.ID, "olga")
+	_, err = w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 	wantRefusal(t, err, CodeState, "id")
 }
 
@@ -198,18 +201,18 @@ func TestAcceptSupersedes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.reg.Accept(t.Context(), second.ID, "oleg")
+	got, err := w.acceptOn(t, t.Context(), w.reg, second.ID, "oleg")
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := w.record(t, first.ID)
-	if old.State != store.AssessmentSuperseded || !old.EndedAt.Equal(w.now) || old.EndedBy != "oleg" || old.EndedReason != "superseded by "+got.ID || len(old.EndedByReceipt) == 0 {
+	if old.State != store.AssessmentLowered || !old.EndedAt.Equal(w.now) || old.EndedBy != "oleg" || old.EndedReason != "lowered by "+got.ID {
 		t.Errorf("predecessor %+v", old)
 	}
 	if ids := w.inForce(t, w.now); !slices.Equal(ids, []string{got.ID}) {
 		t.Errorf("in force %v", ids)
 	}
-	if types := w.ledger.types(first.ID); !slices.Equal(types, []string{receipt.AssessmentAccepted, receipt.AssessmentSuperseded}) {
+	if types := w.ledger.types(first.ID); !slices.Equal(types, []string{receipt.AssessmentAccepted, receipt.AssessmentLowered}) {
 		t.Errorf("log about the first: %v", types)
 	}
 	var planned []string
@@ -258,11 +261,11 @@ func TestWithdrawReachesCertificatesOfThePredecessor(t *testing.T) {
 
 func TestAcceptRefusesToGoBack(t *testing.T) {
 	w := newWorld(t)
-	newer, older := assessment(t, 2), assessment(t, 4)
+	newer, older := assessment(t, 2), assessment(t, 3)
 	older.AssessedAt = newer.AssessedAt.Add(-time.Second)
 	rec := w.submit(t, older)
 	w.accept(t, newer)
-	_, err := w.reg.Accept(t.Context(), rec.ID, "olga")
+	_, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
 	wantRefusal(t, err, CodeStale, "assessedAt")
 }
 
@@ -287,13 +290,13 @@ func TestAcceptWaitsForItsTrack(t *testing.T) {
 	other := w.register(t, w.db) // another process
 	w.ledger.hook = func(receipt.Entry) {
 		w.ledger.hook = nil
-		_, err := other.Accept(t.Context(), first.ID, "oleg")
+		_, err := w.acceptOn(t, t.Context(), other, first.ID, "oleg")
 		wantRefusal(t, err, CodeState, "id")
 	}
-	if _, err := w.reg.Accept(t.Context(), second.ID, "olga"); err != nil {
+	if _, err := w.acceptOn(t, t.Context(), w.reg, second.ID, "olga"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := other.Accept(t.Context(), first.ID, "oleg")
+	_, err := w.acceptOn(t, t.Context(), other, first.ID, "oleg")
 	wantRefusal(t, err, CodeStale, "assessedAt")
 	if ids := w.inForce(t, noon); !slices.Equal(ids, []string{second.ID}) {
 		t.Errorf("in force %v", ids)
@@ -313,7 +316,7 @@ func TestTwoOfficersAtOnce(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range errs {
 				wg.Go(func() {
-					_, errs[i] = regs[i%2].Accept(t.Context(), rec.ID, []string{"olga", "oleg"}[i%2])
+					_, errs[i] = w.acceptOn(t, t.Context(), regs[i%2], rec.ID, []string{"olga", "oleg"}[i%2])
 				})
 			}
 			wg.Wait()
@@ -350,7 +353,7 @@ func TestTwoAssessmentsAtOnce(t *testing.T) {
 	for i, rec := range recs {
 		wg.Go(func() {
 			for range 1000 {
-				_, errs[i] = regs[i].Accept(t.Context(), rec.ID, "olga")
+				_, errs[i] = w.acceptOn(t, t.Context(), regs[i], rec.ID, "olga")
 				if code, _ := IsRefusal(errs[i]); code != CodeState {
 					return
 				}
@@ -392,7 +395,12 @@ func TestReject(t *testing.T) {
 	if got := w.actions(t, rec.ID); !slices.Equal(got, []string{"olga reject.assessment", "quill submit.assessment"}) {
 		t.Errorf("trail %v", got)
 	}
-	if len(w.ledger.entries) != 0 {
-		t.Error("a rejection was logged")
+	commitment := receipt.Commit(rec.LogSalt, rec.ID)
+	want := []receipt.Entry{
+		{Type: receipt.AssessmentSubmitted, At: noon, Commitment: commitment},
+		{Type: receipt.AssessmentRejected, At: noon, Commitment: commitment},
+	}
+	if diff := cmp.Diff(want, w.ledger.entries); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -123,7 +123,7 @@ func TestAnswerEveryRequirement(t *testing.T) {
 	cat := catalogue(t)
 	for _, f := range cat.All() {
 		track := f.Tracks[0]
-		raw, err := NewDraft(f, track.ID, Party{ID: "acme", URI: "https://acme.example", Organization: "Acme Ltd"}, Party{ID: "quill", Organization: "Quill LLP"})
+		raw, err := NewDraft(NewDraftOptions{Framework: f, Track: track.ID, Vendor: Party{ID: "acme", URI: "https://acme.example", Organization: "Acme Ltd"}, Auditor: Party{ID: "quill", Organization: "Quill LLP"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,15 +15,30 @@ const PredicateType = "https://github.com/hallmark-pki/hallmark/assessment/v1"
 
 // Assessment is what an auditor signs. The package comment shows its JSON.
 type Assessment struct {
-	Framework  FrameworkRef `json:"framework"`
-	Vendor     Party        `json:"vendor"`
-	Auditor    Party        `json:"auditor"`
-	Level      int          `json:"level"`
-	LevelID    string       `json:"levelId"`
-	AssessedAt time.Time    `json:"assessedAt"` // UTC, whole seconds
-	ValidUntil time.Time    `json:"validUntil"` // UTC, whole seconds; not valid at this instant any more
-	Scope      Scope        `json:"scope"`
-	Findings   []Finding    `json:"findings"`
+	Framework FrameworkRef `json:"framework"`
+	Vendor    Party        `json:"vendor"`
+	Auditor   Party        `json:"auditor"`
+	// SecondAuditor signs as well, and is of another organisation: required at the
+	// highest level of a track.
+	SecondAuditor *Party    `json:"secondAuditor,omitempty"`
+	Level         int       `json:"level"`
+	LevelID       string    `json:"levelId"`
+	AssessedAt    time.Time `json:"assessedAt"` // UTC, whole seconds
+	ValidUntil    time.Time `json:"validUntil"` // UTC, whole seconds; not valid at this instant any more
+	Scope         Scope     `json:"scope"`
+	Findings      []Finding `json:"findings"`
+	// Probes check now and then that findings still hold.
+	Probes []Probe `json:"probes,omitempty"`
+}
+
+// Probe is a check that a machine repeats: of which findings, and how. A probe that
+// fails keeps the assessment from supporting new certificates; one that passes never
+// raises a level.
+type Probe struct {
+	ID           string            `json:"id" yaml:"id"`                     // unique in the assessment
+	Kind         string            `json:"kind" yaml:"kind"`                 // as package audit/probe knows it
+	Requirements []string          `json:"requirements" yaml:"requirements"` // the findings it watches
+	With         map[string]string `json:"with" yaml:"with"`                 // its parameters
 }
 
 // FrameworkRef names a catalogue by its bytes, and one track of it.
@@ -67,9 +82,19 @@ type Source struct {
 type Builder struct {
 	ID         string   `json:"id" yaml:"id"` // builder.id in provenance
 	BuildTypes []string `json:"buildTypes,omitempty" yaml:"build_types"`
-	Keys       []string `json:"keys" yaml:"keys"` // PEM "PUBLIC KEY" (SubjectPublicKeyInfo)
+	// Keys it signs provenance with; or Identities, when it signs with short-lived
+	// certificates; or both.
+	Keys       []string   `json:"keys,omitempty" yaml:"keys"`    // PEM "PUBLIC KEY" (SubjectPublicKeyInfo)
+	Identities []Identity `json:"identities,omitempty" yaml:"-"` // a draft has DraftIdentity
 	// Properties the auditor verified on the platform, e.g. hermetic, isolated.
 	Properties []string `json:"properties,omitempty" yaml:"properties"`
+}
+
+// Identity is what a builder's signing certificates say, exactly.
+type Identity struct {
+	Issuer  string `json:"issuer" yaml:"issuer"`   // https URL of the identity provider, as the certificate names it
+	Subject string `json:"subject" yaml:"subject"` // the certificate's one URI or email SAN
+	Root    string `json:"root" yaml:"root"`       // PEM "CERTIFICATE" of the CA that certifies it
 }
 
 // Rebuilder repeats builds and is run by somebody else than the vendor.
@@ -144,13 +169,17 @@ func subject(vendorURI string) attest.Subject {
 func (a Assessment) Validate(cat *Catalogue, now time.Time) []Problem {
 	var p problems
 	a.validateParties(&p)
+	a.validateSecondAuditor(&p, "secondAuditor")
 	a.validatePeriod(&p, now)
 	a.Scope.validate(&p, "scope", a.Vendor.Organization)
+	a.validateRoots(&p)
 	track, ok := a.validateFramework(&p, cat)
 	if !ok {
 		return p
 	}
 	a.validateFindings(&p, track)
+	watched := watched{track: track, answers: a.answers(), final: true}
+	watched.validate(&p, "probes", a.Probes)
 	a.validateLevel(&p, track)
 	return p
 }
@@ -167,6 +196,49 @@ func (a Assessment) validateParties(p *problems) {
 	if sameOrganization(a.Vendor.Organization, a.Auditor.Organization) {
 		p.add(CodeConflict, "auditor.organization", "is the vendor's organisation: nobody audits themselves")
 	}
+}
+
+// validateSecondAuditor checks the second auditor where there is one; at is its own
+// path. Whether there has to be one is for the level to say.
+func (a Assessment) validateSecondAuditor(p *problems, at string) {
+	second := a.SecondAuditor
+	if second == nil {
+		return
+	}
+	p.token(at+".id", second.ID)
+	if second.ID != "" && second.ID == a.Auditor.ID {
+		p.add(CodeConflict, at+".id", "is the auditor: two people sign")
+	}
+	if second.URI != "" {
+		p.httpsURL(at+".uri", second.URI)
+	}
+	p.line(at+".organization", second.Organization)
+	switch {
+	case sameOrganization(second.Organization, a.Vendor.Organization):
+		p.add(CodeConflict, at+".organization", "is the vendor's organisation: nobody audits themselves")
+	case sameOrganization(second.Organization, a.Auditor.Organization):
+		p.add(CodeConflict, at+".organization", "is the auditor's organisation: the second auditor is of another")
+	}
+}
+
+// NeedsSecondAuditor reports whether two auditors have to sign for a level: the
+// highest of a track.
+func (t Track) NeedsSecondAuditor(level int) bool { return level > 0 && level == len(t.Levels) }
+
+// checkSecondAuditor refuses the highest level where nobody is named to sign second.
+func (p *problems) checkSecondAuditor(field string, track Track, level int, second *Party) {
+	if second == nil && track.NeedsSecondAuditor(level) {
+		p.add(CodeSecondAuditor, field, "is required: level %d (%s) is the highest of track %s, and two auditors of different organisations sign for it", level, track.LevelID(level), track.ID)
+	}
+}
+
+// answers are the statuses of the findings, by requirement.
+func (a Assessment) answers() map[string]Status {
+	out := make(map[string]Status, len(a.Findings))
+	for _, f := range a.Findings {
+		out[f.Requirement] = f.Status
+	}
+	return out
 }
 
 func (a Assessment) validatePeriod(p *problems, now time.Time) {
@@ -223,6 +295,7 @@ func (a Assessment) validateLevel(p *problems, track Track) {
 	if !track.Certifiable(got.Level) {
 		p.add(CodeNotCertifiable, "level", "level %d demands nothing and is not certified", got.Level)
 	}
+	p.checkSecondAuditor("secondAuditor", track, got.Level, a.SecondAuditor)
 }
 
 func (a Assessment) validateFindings(p *problems, track Track) {

@@ -160,6 +160,19 @@ var badAssessments = map[string]struct {
 		s.Keys = r.Keys
 		a.Scope.Rebuilders = []Rebuilder{r, s}
 	}},
+	"rebuilder is a builder": {CodeScope, "scope.rebuilders[0].id", func(t testing.TB, a *Assessment) {
+		r := rebuilder(t, "1", "Rebuilders eV")
+		r.ID = a.Scope.Builders[0].ID
+		a.Scope.Rebuilders = []Rebuilder{r}
+	}},
+	"operator wildcard": {CodeScope, "scope.rebuilders[0].operator", func(t testing.TB, a *Assessment) { a.Scope.Rebuilders = []Rebuilder{rebuilder(t, "1", "Any*")} }},
+	"source twice, as .git": {CodeScope, "scope.sources[1].uri", func(t testing.TB, a *Assessment) {
+		a.Scope.Sources = append(a.Scope.Sources, Source{URI: "https://git.acme.example/tool.git", Branches: []string{"main"}})
+	}},
+	"repository twice, with a slash": {CodeScope, "scope.repositories[1]", func(t testing.TB, a *Assessment) {
+		a.Scope.Repositories = append(a.Scope.Repositories, a.Scope.Repositories[0]+"/")
+	}},
+	"exclusion twice":          {CodeScope, "scope.exclusions[1]", func(t testing.TB, a *Assessment) { a.Scope.Exclusions = []string{"web site", "web site"} }},
 	"no repository":            {CodeScope, "scope.repositories", func(t testing.TB, a *Assessment) { a.Scope.Repositories = nil }},
 	"repository http":          {CodeValue, "scope.repositories[0]", func(t testing.TB, a *Assessment) { a.Scope.Repositories[0] = "http://attestations.acme.example" }},
 	"repository with fragment": {CodeValue, "scope.repositories[0]", func(t testing.TB, a *Assessment) { a.Scope.Repositories[0] += "#x" }},

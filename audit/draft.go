@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,18 +24,35 @@ type Draft struct {
 	// the catalogue there is.
 	Catalogue string `yaml:"catalogue"`
 
+	// Include names a visit file with what several drafts have in common. Each of its
+	// keys stands there or here, not in both.
+	Include string `yaml:"include"`
+	Visit   `yaml:",inline"`
+
+	Probes   []DraftProbe   `yaml:"probes"`
+	Findings []DraftFinding `yaml:"findings"`
+
+	resolved bool            // the files it names have been looked for
+	unread   []Problem       // those that could not be read
+	written  []DraftFinding  // the findings before that, as they stand in the file
+	shared   map[string]bool // keys, and evidence.NAME, that come from the visit file
+}
+
+// Visit is what the drafts of one visit have in common. It stands in a draft, or, for
+// several frameworks at once, in a file of its own, with a version, that they include.
+type Visit struct {
 	Vendor  Party `yaml:"vendor"`
 	Auditor Party `yaml:"auditor"`
+	// SecondAuditor signs as well; nil where nobody does.
+	SecondAuditor *Party `yaml:"second_auditor"`
 
 	AssessedAt string `yaml:"assessed_at"` // 2026-05-04 or RFC 3339; empty: when it is signed
 	ValidUntil string `yaml:"valid_until"` // likewise; or else
 	ValidDays  int    `yaml:"valid_days"`  // so many days from assessed_at
 
-	Scope    DraftScope     `yaml:"scope"`
-	Findings []DraftFinding `yaml:"findings"`
-
-	resolved bool      // the files it names have been looked for
-	unread   []Problem // those that could not be read
+	Scope DraftScope `yaml:"scope"`
+	// Evidence that findings refer to by its name here.
+	Evidence map[string]DraftEvidence `yaml:"evidence"`
 }
 
 // DraftScope is a Scope whose keys may lie in files.
@@ -47,10 +65,23 @@ type DraftScope struct {
 	Exclusions   []string         `yaml:"exclusions"`
 }
 
-// DraftBuilder is a Builder whose keys may lie in files.
+// DraftBuilder is a Builder whose keys and roots may lie in files.
 type DraftBuilder struct {
-	Builder  `yaml:",inline"`
-	KeyFiles []string `yaml:"key_files"` // PEM "PUBLIC KEY", one each
+	Builder    `yaml:",inline"` // its Identities are not used
+	KeyFiles   []string         `yaml:"key_files"` // PEM "PUBLIC KEY", one each
+	Identities []DraftIdentity  `yaml:"identities"`
+}
+
+// DraftIdentity is an Identity whose root may lie in a file.
+type DraftIdentity struct {
+	Identity `yaml:",inline"`
+	RootFile string `yaml:"root_file"` // PEM "CERTIFICATE", one
+}
+
+// DraftProbe is a Probe whose parameters may lie in files.
+type DraftProbe struct {
+	Probe     `yaml:",inline"`
+	WithFiles map[string]string `yaml:"with_files"` // parameter to file
 }
 
 // DraftRebuilder is a Rebuilder whose keys may lie in files.
@@ -70,12 +101,16 @@ type DraftFinding struct {
 }
 
 // DraftEvidence is a file, a URL, or both when the file is a copy of what the URL
-// showed. Of a file only the digest goes into the assessment.
+// showed. Of a file only the digest goes into the assessment. Or it is only the name of
+// a piece of evidence under the draft's or the visit's evidence key.
 type DraftEvidence struct {
+	Ref    string `yaml:"ref"`
 	File   string `yaml:"file"`
 	URI    string `yaml:"uri"`
 	SHA256 string `yaml:"sha256"` // of the file, or of what is at the URL; 64 hex digits
 	Name   string `yaml:"name"`   // empty: the file's name
+
+	MediaType string `yaml:"media_type"`
 }
 
 // ParseDraft reads a draft strictly: unknown or repeated keys, aliases, and another
@@ -96,21 +131,31 @@ func ParseDraft(raw []byte) (Draft, error) {
 // in the draft. A draft that names files must have been through Resolve. Dates are not
 // held against the clock: Assessment does that.
 func (d Draft) Check(cat *Catalogue) (Result, []Problem) {
-	if !d.resolved && d.namesFiles() {
+	if !d.resolved && d.namesOthers() {
 		return Result{}, []Problem{{Code: CodeFormat, Detail: "the files that the draft names have not been read"}}
 	}
 	result, p := d.check(cat)
-	return result, append(d.unread[:len(d.unread):len(d.unread)], slices.DeleteFunc(p, d.explained)...)
+	p = append(d.unread[:len(d.unread):len(d.unread)], slices.DeleteFunc(p, d.explained)...)
+	for i := range p {
+		if p[i].Hint == "" && d.fromVisit(p[i].Field) {
+			p[i].Hint = "it stands in " + d.Include
+		}
+	}
+	return result, p
 }
 
 // explained reports whether a problem merely follows from a file that could not be
 // read, which is reported already.
 func (d Draft) explained(p Problem) bool {
-	owner, isKeys := strings.CutSuffix(p.Field, ".keys")
 	return slices.ContainsFunc(d.unread, func(u Problem) bool {
-		return strings.HasPrefix(u.Field, p.Field+".") || isKeys && strings.HasPrefix(u.Field, owner+".key_files")
+		wanted := fileKeys.Replace(u.Field)
+		return u.Field == "include" && isVisitKey(p.Field) || isVisitKey(u.Field) && topKey(p.Field) == u.Field || wanted == p.Field ||
+			strings.HasPrefix(wanted, p.Field+".") || strings.HasPrefix(wanted, p.Field+"[")
 	})
 }
+
+// fileKeys leads from the key for a file to the key for what should be in it.
+var fileKeys = strings.NewReplacer(".key_files[", ".keys[", ".root_file", ".root", ".with_files.", ".with.")
 
 func (d Draft) check(cat *Catalogue) (Result, []Problem) {
 	var p problems
@@ -118,12 +163,38 @@ func (d Draft) check(cat *Catalogue) (Result, []Problem) {
 	d.checkPeriod(&p)
 	a := d.convert(Framework{}, track, time.Time{}, time.Time{})
 	a.validateParties(&p)
+	a.validateSecondAuditor(&p, "second_auditor")
 	a.Scope.validate(&p, "scope", d.Vendor.Organization)
+	d.checkEvidence(&p)
 	if !ok {
 		return Result{}, p
 	}
 	d.checkFindings(&p, track)
-	return track.Compute(a.Findings), p
+	watched := watched{track: track, answers: a.answers()}
+	watched.validate(&p, "probes", a.Probes)
+	result := track.Compute(a.Findings)
+	p.checkSecondAuditor("second_auditor", track, result.Level, d.SecondAuditor)
+	return result, p
+}
+
+// checkEvidence checks what findings may refer to, whether they do or not.
+func (d Draft) checkEvidence(p *problems) {
+	if len(d.Evidence) > maxSharedEvidence {
+		p.add(CodeEvidence, "evidence", "has %d entries, at most %d", len(d.Evidence), maxSharedEvidence)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Evidence)) {
+		at := "evidence." + clip(name)
+		e := d.Evidence[name]
+		if len(name) > maxToken || !tokenSyntax.MatchString(name) {
+			p.add(CodeEvidence, at, "%q is not a name: up to %d letters, digits, '.', '_' and '-'", clip(name), maxToken)
+		}
+		if e.Ref != "" {
+			p.add(CodeEvidence, at+".ref", "a shared piece of evidence stands for itself")
+			continue
+		}
+		validateEvidence(p, at, e.descriptor())
+	}
 }
 
 func (d Draft) checkFramework(p *problems, cat *Catalogue) (Track, bool) {
@@ -156,9 +227,23 @@ func (d Draft) checkFindings(p *problems, track Track) {
 		}
 		seen.add(p, CodeFinding, at+".requirement", f.Requirement)
 		if f.Status != "" {
-			f.finding().validate(p, at, r)
+			var found problems
+			f.finding().validate(&found, at, r)
+			*p = append(*p, slices.DeleteFunc(found, func(p Problem) bool { return f.isShared(at, p) })...)
 		}
 	}
+}
+
+// isShared reports whether a problem is with evidence that is only referred to, and
+// reported where it stands.
+func (f DraftFinding) isShared(at string, p Problem) bool {
+	for i, e := range f.Evidence {
+		field := fmt.Sprintf("%s.evidence[%d]", at, i)
+		if e.Ref != "" && (p.Field == field || strings.HasPrefix(p.Field, field+".")) {
+			return true
+		}
+	}
+	return false
 }
 
 // Assessment makes the assessment that is to be signed, with the level its findings
@@ -182,8 +267,13 @@ func (d Draft) Assessment(cat *Catalogue, now time.Time) (Assessment, error) {
 
 // convert carries the draft's content over, unanswered requirements left out.
 func (d Draft) convert(f Framework, track Track, from, until time.Time) Assessment {
-	a := Assessment{Framework: f.Ref(track.ID), Vendor: d.Vendor, Auditor: d.Auditor, AssessedAt: from, ValidUntil: until, Scope: d.Scope.scope()}
-	a.Findings = []Finding{}
+	a := Assessment{
+		Framework: f.Ref(track.ID), Vendor: d.Vendor, Auditor: d.Auditor, SecondAuditor: d.SecondAuditor,
+		AssessedAt: from, ValidUntil: until, Scope: d.Scope.scope(), Findings: []Finding{},
+	}
+	for _, p := range d.Probes {
+		a.Probes = append(a.Probes, p.Probe)
+	}
 	for _, finding := range d.Findings {
 		if finding.Status != "" {
 			a.Findings = append(a.Findings, finding.finding())
@@ -195,6 +285,10 @@ func (d Draft) convert(f Framework, track Track, from, until time.Time) Assessme
 func (s DraftScope) scope() Scope {
 	out := Scope{Products: s.Products, Sources: s.Sources, Repositories: s.Repositories, Exclusions: s.Exclusions}
 	for _, b := range s.Builders {
+		b.Builder.Identities = nil
+		for _, identity := range b.Identities {
+			b.Builder.Identities = append(b.Builder.Identities, identity.Identity)
+		}
 		out.Builders = append(out.Builders, b.Builder)
 	}
 	for _, r := range s.Rebuilders {
@@ -212,7 +306,7 @@ func (f DraftFinding) finding() Finding {
 }
 
 func (e DraftEvidence) descriptor() attest.ResourceDescriptor {
-	d := attest.ResourceDescriptor{Name: e.Name, URI: e.URI}
+	d := attest.ResourceDescriptor{Name: e.Name, URI: e.URI, MediaType: e.MediaType}
 	if d.Name == "" {
 		d.Name = e.File
 	}
@@ -270,20 +364,4 @@ func (p *problems) date(field, s string) time.Time {
 	}
 	p.add(CodeValue, field, "%q is neither a date (2026-05-04) nor a time (2026-05-04T09:30:00Z)", clip(s))
 	return time.Time{}
-}
-
-func (d Draft) namesFiles() bool {
-	for _, b := range d.Scope.Builders {
-		if len(b.KeyFiles) > 0 {
-			return true
-		}
-	}
-	for _, r := range d.Scope.Rebuilders {
-		if len(r.KeyFiles) > 0 {
-			return true
-		}
-	}
-	return slices.ContainsFunc(d.Findings, func(f DraftFinding) bool {
-		return slices.ContainsFunc(f.Evidence, func(e DraftEvidence) bool { return e.File != "" })
-	})
 }

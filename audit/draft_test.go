@@ -105,7 +105,7 @@ func TestNewDraftRoundTrip(t *testing.T) {
 	for _, f := range cat.All() {
 		for _, track := range f.Tracks {
 			t.Run(f.ID+"/"+track.ID, func(t *testing.T) {
-				raw, err := NewDraft(f, track.ID, vendor, auditor)
+				raw, err := NewDraft(NewDraftOptions{Framework: f, Track: track.ID, Vendor: vendor, Auditor: auditor})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -113,7 +113,7 @@ func TestNewDraftRoundTrip(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%v\n%s", err, raw)
 				}
-				want := Draft{Version: 1, Framework: f.ID, Track: track.ID, Catalogue: f.DigestHex(), Vendor: vendor, Auditor: auditor, ValidDays: 365}
+				want := Draft{Version: 1, Framework: f.ID, Track: track.ID, Catalogue: f.DigestHex(), Visit: Visit{Vendor: vendor, Auditor: auditor, ValidDays: 365}}
 				text := strings.Join(strings.Fields(strings.ReplaceAll(string(raw), "#", " ")), " ")
 				for _, r := range track.Requirements {
 					want.Findings = append(want.Findings, DraftFinding{Requirement: r.ID})
@@ -143,7 +143,7 @@ func TestNewDraftRoundTrip(t *testing.T) {
 func TestNewDraftRefusesUnknownTrack(t *testing.T) {
 	f, _ := catalogue(t).Lookup("slsa-v1.2")
 	for _, track := range []string{"", "slsa"} {
-		_, err := NewDraft(f, track, Party{}, Party{})
+		_, err := NewDraft(NewDraftOptions{Framework: f, Track: track})
 		wantRefusal(t, err, CodeFramework, "track")
 	}
 }
@@ -277,7 +277,7 @@ func FuzzParseDraft(f *testing.F) {
 	seeds := [][]byte{example(f).raw}
 	for _, framework := range cat.All() {
 		for _, track := range framework.Tracks {
-			raw, err := NewDraft(framework, track.ID, Party{ID: "acme"}, Party{ID: "quill"})
+			raw, err := NewDraft(NewDraftOptions{Framework: framework, Track: track.ID, Vendor: Party{ID: "acme"}, Auditor: Party{ID: "quill"}})
 			if err != nil {
 				f.Fatal(err)
 			}

@@ -45,6 +45,19 @@ func (l *fakeLedger) Append(_ context.Context, e receipt.Entry) ([]byte, uint64,
 	return fmt.Appendf(nil, "receipt %d", index), index, nil
 }
 
+// AppendAll appends one after the other.
+func (l *fakeLedger) AppendAll(ctx context.Context, list []receipt.Entry) ([]uint64, error) {
+	var indexes []uint64
+	for _, e := range list {
+		_, index, err := l.Append(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		indexes = append(indexes, index)
+	}
+	return indexes, nil
+}
+
 // types lists the entries about an assessment.
 func (l *fakeLedger) types(id string) []string {
 	l.mu.Lock()

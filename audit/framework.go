@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,8 @@ type Framework struct {
 
 	// Digest is the SHA-256 of the file the catalogue was read from.
 	Digest [sha256.Size]byte `yaml:"-"`
+	// YAML is that file.
+	YAML []byte `yaml:"-" json:"-"`
 }
 
 // Track is one ladder of levels and what they demand. Tracks are never merged.
@@ -118,7 +121,7 @@ func ParseFramework(raw []byte) (Framework, error) {
 	if err := decodeYAML(raw, maxFrameworkBytes, &f); err != nil {
 		return Framework{}, fmt.Errorf("parse framework: %w", err)
 	}
-	f.Digest = sha256.Sum256(raw)
+	f.Digest, f.YAML = sha256.Sum256(raw), bytes.Clone(raw)
 	if err := f.validate(); err != nil {
 		return Framework{}, fmt.Errorf("parse framework: %w", err)
 	}

@@ -29,7 +29,7 @@ func InForce(r store.Reader, vendor string, at time.Time) ([]store.Assessment, e
 	}
 	var failed error
 	list = slices.DeleteFunc(list, func(rec store.Assessment) bool {
-		ok, err := auditorStands(r, rec, at)
+		ok, err := auditorsStand(r, rec, at)
 		failed = errors.Join(failed, err)
 		return !ok
 	})
@@ -39,16 +39,26 @@ func InForce(r store.Reader, vendor string, at time.Time) ([]store.Assessment, e
 	return list, nil
 }
 
-// auditorStands reports whether the auditor's word still counts at a time.
-func auditorStands(r store.Reader, rec store.Assessment, at time.Time) (bool, error) {
-	key, err := store.AuditorKeys.Get(r, rec.AuditorSPKI)
+// auditorsStand reports whether the word of everybody who signed still counts at a time.
+func auditorsStand(r store.Reader, rec store.Assessment, at time.Time) (bool, error) {
+	ok, err := auditorStands(r, rec, rec.Auditor, rec.AuditorSPKI, at)
+	if err != nil || !ok || rec.SecondSPKI == "" {
+		return ok, err
+	}
+	return auditorStands(r, rec, rec.SecondAuditor, rec.SecondSPKI, at)
+}
+
+// auditorStands reports whether an auditor's word still counts at a time. What an
+// officer has upheld since the auditor was revoked stands on the officer's word.
+func auditorStands(r store.Reader, rec store.Assessment, auditor, spki string, at time.Time) (bool, error) {
+	key, err := store.AuditorKeys.Get(r, spki)
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}
-	if !key.RevokedAt.IsZero() && !at.Before(key.RevokedAt) {
+	if !key.RevokedAt.IsZero() && !at.Before(key.RevokedAt) && rec.UpheldAt.Before(key.RevokedAt) {
 		return false, nil
 	}
-	acc, err := store.Accreditations.Get(r, rec.Auditor+"/"+rec.Framework)
+	acc, err := store.Accreditations.Get(r, auditor+"/"+rec.Framework)
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}
@@ -62,21 +72,35 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// Open verifies a stored assessment again and reads it: the auditor's signature, the
-// digest that is its id, and that every field of the record that was taken from it
-// still says the same. It does not ask whether it is in force. An error means that
-// the record must not be relied on.
+// Open verifies a stored assessment again and reads it: the signatures of its auditors
+// and, once it was accepted, of the officer; the digest that is its id; and that every
+// field of the record that was taken from it still says the same. It does not ask
+// whether it is in force. An error means that the record must not be relied on.
 func Open(r store.Reader, rec store.Assessment) (Assessment, error) {
-	key, err := store.AuditorKeys.Get(r, rec.AuditorSPKI)
-	if err != nil {
+	fail := func(err error) (Assessment, error) {
 		return Assessment{}, fmt.Errorf("open assessment %s: %w", rec.ID, err)
 	}
-	signed, a, err := verifyEnvelope(rec.Envelope, key)
+	if rec.AcceptedBy != "" && rec.AcceptedSPKI == "" {
+		return fail(errors.New("accepted without an officer's signature"))
+	}
+	keys, err := recordKeys(r, rec)
 	if err != nil {
-		return Assessment{}, fmt.Errorf("open assessment %s: %w", rec.ID, err)
+		return fail(err)
+	}
+	a, id, err := verifyEnvelope(rec.Envelope, keys)
+	if err != nil {
+		return fail(err)
+	}
+	auditors := keys
+	if rec.AcceptedSPKI != "" {
+		auditors = keys[:len(keys)-1]
+	}
+	signed, err := newRecord(a, id, rec.Envelope, auditors)
+	if err != nil {
+		return fail(err)
 	}
 	if field := disagreement(rec, signed); field != "" {
-		return Assessment{}, fmt.Errorf("open assessment %s: the record's %s is not what was signed", rec.ID, field)
+		return fail(fmt.Errorf("the record's %s is not what was signed", field))
 	}
 	return a, nil
 }
@@ -92,7 +116,10 @@ func disagreement(rec, signed store.Assessment) string {
 		{"framework", rec.Framework == signed.Framework && rec.FrameworkURI == signed.FrameworkURI},
 		{"track", rec.Track == signed.Track},
 		{"level", rec.Level == signed.Level && rec.LevelID == signed.LevelID},
-		{"auditor", rec.Auditor == signed.Auditor},
+		{"catalogue", rec.CatalogueSHA256 == signed.CatalogueSHA256},
+		{"auditor", rec.Auditor == signed.Auditor && rec.AuditorSPKI == signed.AuditorSPKI},
+		{"second auditor", rec.SecondAuditor == signed.SecondAuditor && rec.SecondSPKI == signed.SecondSPKI},
+		{"probes", rec.Probes == signed.Probes},
 		{"period", rec.AssessedAt.Equal(signed.AssessedAt) && rec.ValidUntil.Equal(signed.ValidUntil)},
 	} {
 		if !f.same {

@@ -76,7 +76,7 @@ func TestInForceAsksForTheAuditor(t *testing.T) {
 func TestOpenRefusesTamperedRecords(t *testing.T) {
 	w := newWorld(t)
 	rec := w.accept(t, assessment(t, 3))
-	other := w.submit(t, assessment(t, 4))
+	other := w.submit(t, assessment(t, 2))
 	for name, change := range map[string]func(r *store.Assessment){
 		"id":                 func(r *store.Assessment) { r.ID = other.ID },
 		"vendor":             func(r *store.Assessment) { r.Vendor = "other" },

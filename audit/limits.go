@@ -35,6 +35,19 @@ const (
 	maxText      = 8192               // a paragraph: summary, note, justification
 	maxScopeList = 256                // entries per list of a scope
 
+	// maxProbes bounds what one assessment makes the CA fetch, again and again.
+	maxProbes          = 16
+	maxProbeParameters = 16
+	maxProbeParameter  = 16 << 10 // bytes of one: a list of a hundred signers' keys fits
+
+	// maxSharedEvidence bounds the evidence that has a name of its own in a draft with
+	// its visit.
+	maxSharedEvidence = 1000
+
+	// maxRootBytes bounds a CA certificate in PEM. Sigstore's is 0.8 KB, an RSA-4096
+	// root about 2 KB.
+	maxRootBytes = 16 << 10
+
 	// maxKeyFileBytes and maxEvidenceFileBytes bound files that a draft refers to. An
 	// RSA-16384 key in PEM is 2.9 KB; an hour of screen recording is under a gigabyte.
 	maxKeyFileBytes      = 4 << 10

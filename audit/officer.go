@@ -32,17 +32,14 @@ func checkIndependent(r store.Reader, rec store.Assessment, id string) error {
 	if err != nil {
 		return err
 	}
-	if officer.ID == rec.Auditor {
+	if officer.ID == rec.Auditor || officer.ID == rec.SecondAuditor {
 		return refuse(CodeConflict, "by", "%s made this assessment: another person decides on it", officer.ID)
 	}
 	vendor, err := store.Vendors.Get(r, rec.Vendor)
 	if err != nil {
 		return err
 	}
-	if sameOrganization(officer.Organization, vendor.Organization) {
-		return refuse(CodeConflict, "by", "officer %s is of the vendor's organisation %q", officer.ID, vendor.Organization)
-	}
-	return nil
+	return checkConflict(officer, vendor, "by")
 }
 
 func checkReason(reason string) error {

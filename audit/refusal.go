@@ -35,6 +35,9 @@ const (
 	CodeEvidence       Code = "evidence"        // a finding lacks evidence or justification, or it is malformed
 	CodeLevel          Code = "level"           // the level written differs from the level computed
 	CodeNotCertifiable Code = "not-certifiable" // level 0, or a level without requirements of its own
+	CodeIdentity       Code = "identity"        // a builder's certificate identity is malformed, or stands twice
+	CodeProbe          Code = "probe"           // a probe is malformed, stands twice, or watches what is not met
+	CodeSecondAuditor  Code = "second-auditor"  // the highest level of a track, and nobody else has looked
 )
 
 // About the parties and the state of the register.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/audit/probe"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
@@ -36,25 +37,41 @@ type Certificates interface {
 	PublishCRLs(context.Context) error
 }
 
-// Config is what a Register is made of. All fields but Log are required.
+// Queue logs what transactions have put into it (package ledger/queue).
+type Queue interface {
+	Flush(context.Context) (int, error)
+}
+
+// Prober runs one probe of an assessment (package audit/probe).
+type Prober interface {
+	Run(ctx context.Context, kind string, with map[string]string, last string) probe.Result
+}
+
+// Config is what a Register is made of. All fields but Prober and Log are required.
 type Config struct {
 	Store        Store
 	Ledger       Ledger
+	Queue        Queue
 	Certificates Certificates
 	Catalogue    *Catalogue
 	Arc          ext.Arc // under which certificates carry their mark
+	Prober       Prober  // nil: probes are not run, and assessments with probes support no certificate once the last run is old
 	Now          func() time.Time
 	Log          *slog.Logger // nil: silent
 }
 
 // Register keeps signed assessments and what became of them:
 //
-//	submitted ──▶ accepting ──▶ in-force ──▶ superseded | withdrawn
-//	    └───────▶ rejected
+//	submitted ──▶ accepting ──▶ in-force ──▶ superseded | lowered | expired | withdrawn
+//	    └───────▶ rejected        │   ▲
+//	                              ▼   │ upheld
+//	                            in-review ──▶ withdrawn
 //
 // "accepting" is the state between an officer's decision, which is durable, and the
-// log's receipt; Recover leads out of it after a crash. Its methods are safe for
-// concurrent use, and by several processes on one store.
+// log's receipt; Recover leads out of it after a crash. Every step is logged: coming
+// into force before it takes effect, the others from the transaction that takes them
+// (package ledger/queue). Its methods are safe for concurrent use, and by several
+// processes on one store.
 type Register struct {
 	cfg Config
 	// deciding serialises decisions in this process, so that the log is not given
@@ -66,8 +83,8 @@ type Register struct {
 // New checks the configuration.
 func New(c Config) (*Register, error) {
 	switch {
-	case c.Store == nil, c.Ledger == nil, c.Certificates == nil, c.Catalogue == nil, c.Now == nil:
-		return nil, errors.New("audit register: store, ledger, certificates, catalogue and clock are required")
+	case c.Store == nil, c.Ledger == nil, c.Queue == nil, c.Certificates == nil, c.Catalogue == nil, c.Now == nil:
+		return nil, errors.New("audit register: store, ledger, queue, certificates, catalogue and clock are required")
 	case c.Arc.IsZero():
 		return nil, errors.New("audit register: arc is required")
 	}
@@ -79,6 +96,14 @@ func New(c Config) (*Register, error) {
 
 // now is the time of a decision, to the second as in log entries and CRLs.
 func (r *Register) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Second) }
+
+// flush logs what waits. What fails stays in the queue, and the server's upkeep tries
+// again, so that nobody has to be told.
+func (r *Register) flush(ctx context.Context) {
+	if _, err := r.cfg.Queue.Flush(ctx); err != nil {
+		r.cfg.Log.WarnContext(ctx, "entries wait for the log", "error", err)
+	}
+}
 
 // event makes an audit trail line about an assessment. Call it outside Update.
 func (r *Register) event(who, action string, rec store.Assessment, detail map[string]string) store.Event {

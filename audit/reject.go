@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -44,7 +46,16 @@ func (r *Register) reject(ctx context.Context, id, officer, reason string) (stor
 		if err := store.Assessments.Put(tx, rec); err != nil {
 			return err
 		}
+		if err := queue.Put(tx, rec.ID, r.committed(receipt.AssessmentRejected, rec)); err != nil {
+			return err
+		}
+		if err := tell(tx, receipt.AssessmentRejected, rec, now); err != nil {
+			return err
+		}
 		return store.Events.Put(tx, event)
 	})
+	if err == nil {
+		r.flush(ctx)
+	}
 	return rec, err
 }

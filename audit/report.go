@@ -3,7 +3,6 @@ package audit
 import (
 	"crypto"
 	"embed"
-	"errors"
 	"fmt"
 	html "html/template"
 	"io"
@@ -26,16 +25,21 @@ var reportTemplates embed.FS
 // level takes. Its strings are as found in the document; Markdown and HTML escape
 // them.
 type Report struct {
-	Standing  Standing
-	SignerKey string // key id the signature verified under, "" unless StandingVerified
+	Standing   Standing
+	SignerKeys []string // key ids that signatures verified under, none unless StandingVerified
+	Unchecked  int      // signatures that were not verified
+	// Cosigning is true when a second auditor is named who has not signed yet.
+	Cosigning bool
 
-	Framework Framework
-	Track     Track
-	Vendor    Party
-	Auditor   Party
-	From      string // a day, or words where a draft names none
-	Until     string
-	Scope     Scope
+	Framework     Framework
+	Track         Track
+	Vendor        Party
+	Auditor       Party
+	SecondAuditor *Party // nil: nobody signs second
+	From          string // a day, or words where a draft names none
+	Until         string
+	Scope         Scope
+	Probes        []Probe
 
 	Level     int
 	LevelID   string
@@ -52,7 +56,7 @@ type Standing string
 const (
 	StandingDraft      Standing = "draft"      // nobody has signed it
 	StandingUnverified Standing = "unverified" // signed, but the signature was not checked
-	StandingVerified   Standing = "verified"   // every word stands under a signature that verifies
+	StandingVerified   Standing = "verified"   // every word stands under a signature that verifies, by each key given
 )
 
 // Rung is one level and the requirements that begin to count there.
@@ -109,13 +113,14 @@ func ReportDraft(d Draft, cat *Catalogue) (Report, error) {
 	return r, nil
 }
 
-// ReportEnvelope reports on a signed assessment, a DSSE envelope. With a key the
-// signature must verify under it, and the report is made of the bytes that did.
-// Without one (nil) the report says that nothing was verified. An assessment that a
-// CA would have refused when it was made, or one against a catalogue that cat does
-// not hold, is a *Refusal.
-func ReportEnvelope(envelope []byte, cat *Catalogue, key crypto.PublicKey) (Report, error) {
-	statement, signer, err := openForReport(envelope, key)
+// ReportEnvelope reports on a signed assessment, a DSSE envelope: signed by an auditor,
+// perhaps by a second one and by the officer who accepted it. With keys a signature
+// must verify under each of them, and the report is made of the bytes that did. Without
+// any the report says that nothing was verified. An assessment that a CA would have
+// refused when it was made, or one against a catalogue that cat does not hold, is a
+// *Refusal.
+func ReportEnvelope(envelope []byte, cat *Catalogue, keys ...crypto.PublicKey) (Report, error) {
+	statement, signers, signatures, err := openForReport(envelope, keys)
 	if err != nil {
 		return Report{}, fmt.Errorf("report on assessment: %w", err)
 	}
@@ -130,49 +135,78 @@ func ReportEnvelope(envelope []byte, cat *Catalogue, key crypto.PublicKey) (Repo
 	f, _ := cat.Lookup(a.Framework.ID)
 	track, _ := f.Track(a.Framework.Track)
 	r := newReport(a, f, track)
-	r.Standing, r.SignerKey = StandingUnverified, signer
-	if signer != "" {
+	r.Standing, r.SignerKeys, r.Unchecked = StandingUnverified, signers, signatures-len(signers)
+	if len(signers) > 0 {
 		r.Standing = StandingVerified
 	}
+	r.Cosigning = a.SecondAuditor != nil && signatures < 2
 	r.From, r.Until = a.AssessedAt.Format(time.DateOnly), a.ValidUntil.Format(time.DateOnly)
 	return r, nil
 }
 
-// openForReport returns the statement in an envelope, and the id of the key that it
-// verified under if there was one to try.
-func openForReport(envelope []byte, key crypto.PublicKey) (attest.Statement, string, error) {
+// maxReportSignatures are those of two auditors and an officer.
+const maxReportSignatures = 3
+
+// openForReport returns the statement in an envelope, the ids of the keys that it
+// verified under, and how many signatures it has.
+func openForReport(envelope []byte, keys []crypto.PublicKey) (attest.Statement, []string, int, error) {
+	fail := func(err error) (attest.Statement, []string, int, error) { return attest.Statement{}, nil, 0, err }
 	unverified, err := attest.ParseEnvelope(envelope)
 	if err != nil {
-		return attest.Statement{}, "", refuse(CodeEnvelope, "envelope", "%v", err)
+		return fail(refuse(CodeEnvelope, "envelope", "%v", err))
 	}
-	if n := len(unverified.KeyIDs); n != 1 {
-		return attest.Statement{}, "", refuse(CodeSignatures, "envelope.signatures", "has %d signatures, want exactly one", n)
+	n := len(unverified.KeyIDs)
+	if n > maxReportSignatures {
+		return fail(refuse(CodeSignatures, "envelope.signatures", "has %d signatures, at most %d: two auditors' and an officer's", n, maxReportSignatures))
 	}
-	if key == nil {
+	for i, id := range unverified.KeyIDs {
+		if slices.Contains(unverified.KeyIDs[:i], id) {
+			return fail(refuse(CodeSignatures, fmt.Sprintf("envelope.signatures[%d]", i), "is by the same key as another: one key signs once"))
+		}
+	}
+	if len(keys) == 0 {
 		if unverified.PayloadType != attest.PayloadType {
-			return attest.Statement{}, "", refuse(CodePayloadType, "envelope.payloadType", "is %q, want %q", clip(unverified.PayloadType), attest.PayloadType)
+			return fail(refuse(CodePayloadType, "envelope.payloadType", "is %q, want %q", clip(unverified.PayloadType), attest.PayloadType))
 		}
 		statement, err := attest.ParseStatement(unverified.Payload)
-		return statement, "", err
+		if err != nil {
+			return fail(refuse(CodeStatement, "envelope.payload", "%v", err))
+		}
+		return statement, nil, n, nil
 	}
-	opened, err := attest.Open(envelope, key)
-	if attest.Is(err, attest.NotVerified) {
-		return attest.Statement{}, "", refuse(CodeSignature, "envelope.signatures[0].sig", "does not verify under the key given").
-			withHint("the key must be the one the auditor signed with")
-	}
+	opened, err := openUnderAll(envelope, keys)
 	if err != nil {
-		return attest.Statement{}, "", err
+		return fail(err)
 	}
-	if len(opened.Signers) != 1 {
-		return attest.Statement{}, "", errors.New("envelope verified without a signer")
+	return opened.Statement, opened.Signers, n, nil
+}
+
+// openUnderAll opens an envelope that every one of the keys must have signed.
+func openUnderAll(envelope []byte, keys []crypto.PublicKey) (attest.Opened, error) {
+	opened, err := attest.Open(envelope, keys...)
+	if err != nil && !attest.Is(err, attest.NotVerified) {
+		return attest.Opened{}, err
 	}
-	return opened.Statement, opened.Signers[0], nil
+	for _, key := range keys {
+		id, keyErr := attest.KeyID(key)
+		if keyErr != nil {
+			return attest.Opened{}, keyErr
+		}
+		if err != nil || !slices.Contains(opened.Signers, id) {
+			return attest.Opened{}, refuse(CodeSignature, "envelope.signatures", "does not verify under the key given, %s", id).
+				withHint("the key must be one that an auditor signed with")
+		}
+	}
+	return opened, nil
 }
 
 // newReport computes the picture. The level is computed too, never taken over.
 func newReport(a Assessment, f Framework, track Track) Report {
 	result := track.Compute(a.Findings)
-	r := Report{Framework: f, Track: track, Vendor: a.Vendor, Auditor: a.Auditor, Scope: a.Scope, Level: result.Level, LevelID: result.LevelID}
+	r := Report{
+		Framework: f, Track: track, Level: result.Level, LevelID: result.LevelID,
+		Vendor: a.Vendor, Auditor: a.Auditor, SecondAuditor: a.SecondAuditor, Scope: a.Scope, Probes: a.Probes,
+	}
 	for _, level := range track.Levels {
 		r.Rungs = append(r.Rungs, Rung{Level: level, Reached: level.Level <= result.Level, Lines: reportLines(track, level.Level, a.Findings)})
 	}
@@ -238,7 +272,7 @@ func (d Draft) periodText() (from, until string) {
 // Markdown writes the report as CommonMark with GitHub's tables.
 func (r Report) Markdown(w io.Writer) error {
 	t, err := text.New("markdown.tmpl").Funcs(text.FuncMap{
-		"md": markdownText, "link": markdownLink, "digest": digestText, "gap": gapText, "answers": reportAnswers, "obligation": obligationText,
+		"md": markdownText, "link": markdownLink, "digest": digestText, "gap": gapText, "answers": reportAnswers, "obligation": obligationText, "root": rootText,
 	}).ParseFS(reportTemplates, "report/markdown.tmpl")
 	if err != nil {
 		return fmt.Errorf("report in Markdown: %w", err)
@@ -250,7 +284,7 @@ func (r Report) Markdown(w io.Writer) error {
 // nothing from elsewhere.
 func (r Report) HTML(w io.Writer) error {
 	t, err := html.New("html.tmpl").Funcs(html.FuncMap{
-		"plain": plainText, "isLink": isLink, "digest": digestText, "gap": gapText, "answers": reportAnswers, "obligation": obligationText,
+		"plain": plainText, "isLink": isLink, "digest": digestText, "gap": gapText, "answers": reportAnswers, "obligation": obligationText, "root": rootText,
 	}).ParseFS(reportTemplates, "report/html.tmpl")
 	if err != nil {
 		return fmt.Errorf("report in HTML: %w", err)
@@ -280,4 +314,13 @@ func digestText(digests map[string]string) string {
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
+}
+
+// rootText names the CA in a root certificate by its subject; "" when it is none.
+func rootText(pem string) string {
+	cert, _, err := parseRoot(pem)
+	if err != nil {
+		return ""
+	}
+	return cert.Subject.String()
 }

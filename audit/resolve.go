@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -35,28 +36,77 @@ func ReadDraft(name string) (Draft, error) {
 	return d.Resolve(files), nil
 }
 
-// Resolve reads the files that the draft names: keys are taken over, evidence is
-// digested. A digest that the draft states already must be the file's.
+// Resolve reads the files that the draft names: the visit file is taken over, and so
+// are keys; evidence is digested, and what is referred to by name put in place. A
+// digest that the draft states already must be the file's.
 func (d Draft) Resolve(files fs.FS) Draft {
-	d.resolved, d.unread = true, nil
+	if d.resolved {
+		return d
+	}
+	d.resolved, d.unread, d.written = true, nil, d.Findings
+	d.include(files)
+	d.resolveScope(files)
+	d.Probes = slices.Clone(d.Probes)
+	for i := range d.Probes {
+		d.readParameters(files, fmt.Sprintf("probes[%d]", i), &d.Probes[i])
+	}
+	d.Evidence = maps.Clone(d.Evidence)
+	for _, name := range slices.Sorted(maps.Keys(d.Evidence)) {
+		e := d.Evidence[name]
+		d.digest(files, "evidence."+clip(name), &e)
+		d.Evidence[name] = e
+	}
+	d.resolveFindings(files)
+	return d
+}
+
+func (d *Draft) resolveScope(files fs.FS) {
 	d.Scope.Builders = slices.Clone(d.Scope.Builders)
 	for i := range d.Scope.Builders {
 		b := &d.Scope.Builders[i]
-		b.Keys, b.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.builders[%d]", i), b.Keys, b.KeyFiles), nil
+		at := fmt.Sprintf("scope.builders[%d]", i)
+		b.Keys, b.KeyFiles = d.readKeys(files, at, b.Keys, b.KeyFiles), nil
+		b.Identities = slices.Clone(b.Identities)
+		for j := range b.Identities {
+			d.readRoot(files, fmt.Sprintf("%s.identities[%d]", at, j), &b.Identities[j])
+		}
 	}
 	d.Scope.Rebuilders = slices.Clone(d.Scope.Rebuilders)
 	for i := range d.Scope.Rebuilders {
 		r := &d.Scope.Rebuilders[i]
 		r.Keys, r.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.rebuilders[%d]", i), r.Keys, r.KeyFiles), nil
 	}
+}
+
+// resolveFindings digests the evidence of the findings, and puts in place what they
+// refer to: that has its digest already.
+func (d *Draft) resolveFindings(files fs.FS) {
 	d.Findings = slices.Clone(d.Findings)
 	for i := range d.Findings {
 		d.Findings[i].Evidence = slices.Clone(d.Findings[i].Evidence)
 		for j := range d.Findings[i].Evidence {
-			d.digest(files, fmt.Sprintf("findings[%d].evidence[%d]", i, j), &d.Findings[i].Evidence[j])
+			e, at := &d.Findings[i].Evidence[j], fmt.Sprintf("findings[%d].evidence[%d]", i, j)
+			if e.Ref == "" {
+				d.digest(files, at, e)
+				continue
+			}
+			entry, ok := d.Evidence[e.Ref]
+			switch {
+			case *e != (DraftEvidence{Ref: e.Ref}):
+				d.unread = append(d.unread, Problem{Code: CodeEvidence, Field: at + ".ref", Detail: "stands with other keys: what it refers to says it all"})
+			case !ok && !d.cannotInclude():
+				d.unread = append(d.unread, Problem{Code: CodeEvidence, Field: at + ".ref", Detail: fmt.Sprintf("there is no evidence %q", clip(e.Ref))})
+			case ok:
+				entry.Ref = e.Ref
+				*e = entry
+			}
 		}
 	}
-	return d
+}
+
+// cannotInclude reports whether there is a visit file that could not be read.
+func (d *Draft) cannotInclude() bool {
+	return slices.ContainsFunc(d.unread, func(p Problem) bool { return p.Field == "include" })
 }
 
 // readKeys returns the keys given in the draft and those in its files.
@@ -71,6 +121,49 @@ func (d *Draft) readKeys(files fs.FS, at string, keys, names []string) []string 
 		keys = append(keys, string(raw))
 	}
 	return keys
+}
+
+// readRoot takes the root of an identity from its file, if it lies in one.
+func (d *Draft) readRoot(files fs.FS, at string, identity *DraftIdentity) {
+	name := identity.RootFile
+	if name == "" {
+		return
+	}
+	if identity.Root != "" {
+		d.unread = append(d.unread, Problem{Code: CodeIdentity, Field: at + ".root_file", Detail: "give root or root_file, not both"})
+		return
+	}
+	raw, err := readFile(files, name, maxRootBytes)
+	if err != nil {
+		d.unreadable(CodeIdentity, at+".root_file", err)
+		return
+	}
+	identity.Root, identity.RootFile = string(raw), ""
+}
+
+// readParameters takes parameters of a probe from their files.
+func (d *Draft) readParameters(files fs.FS, at string, p *DraftProbe) {
+	if len(p.WithFiles) == 0 {
+		return
+	}
+	with := maps.Clone(p.With)
+	if with == nil {
+		with = map[string]string{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.WithFiles)) {
+		field := at + ".with_files." + clip(name)
+		if _, twice := with[name]; twice {
+			d.unread = append(d.unread, Problem{Code: CodeProbe, Field: field, Detail: "stands under with as well"})
+			continue
+		}
+		raw, err := readFile(files, p.WithFiles[name], maxProbeParameter)
+		if err != nil {
+			d.unreadable(CodeProbe, field, err)
+			continue
+		}
+		with[name] = string(raw)
+	}
+	p.With, p.WithFiles = with, nil
 }
 
 // digest fills in the digest of an evidence file.
@@ -104,6 +197,30 @@ func (d *Draft) unreadable(code Code, field string, err error) {
 		detail = "must lie in the folder of the draft or below: " + detail
 	}
 	d.unread = append(d.unread, Problem{Code: code, Field: field, Detail: detail})
+}
+
+// namesOthers reports whether a draft says only part of what there is to say: the rest
+// lies in files, or elsewhere in it.
+func (d Draft) namesOthers() bool {
+	if d.Include != "" {
+		return true
+	}
+	for _, b := range d.Scope.Builders {
+		if len(b.KeyFiles) > 0 || slices.ContainsFunc(b.Identities, func(i DraftIdentity) bool { return i.RootFile != "" }) {
+			return true
+		}
+	}
+	if slices.ContainsFunc(d.Scope.Rebuilders, func(r DraftRebuilder) bool { return len(r.KeyFiles) > 0 }) ||
+		slices.ContainsFunc(d.Probes, func(p DraftProbe) bool { return len(p.WithFiles) > 0 }) {
+		return true
+	}
+	elsewhere := func(e DraftEvidence) bool { return e.File != "" || e.Ref != "" }
+	for _, e := range d.Evidence {
+		if elsewhere(e) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.Findings, func(f DraftFinding) bool { return slices.ContainsFunc(f.Evidence, elsewhere) })
 }
 
 // openFile opens a regular file for reading.

@@ -25,8 +25,11 @@ func (s Scope) validate(p *problems, at, vendorOrganization string) {
 	s.validateRebuilders(p, at, keys, vendorOrganization)
 	s.validateRepositories(p, at)
 	p.scopeCount(at+".exclusions", len(s.Exclusions), 0)
+	exclusions := unique{}
 	for i, text := range s.Exclusions {
-		p.text(fmt.Sprintf("%s.exclusions[%d]", at, i), text, true)
+		field := fmt.Sprintf("%s.exclusions[%d]", at, i)
+		p.text(field, text, true)
+		exclusions.add(p, CodeScope, field, text)
 	}
 }
 
@@ -42,7 +45,7 @@ func (s Scope) validateRepositories(p *problems, at string) {
 		field := fmt.Sprintf("%s[%d]", at, i)
 		before := len(*p)
 		p.httpsURL(field, u)
-		seen.add(p, CodeScope, field, u)
+		seen.add(p, CodeScope, field, strings.TrimSuffix(u, "/"))
 		if _, err := (ext.AttestationRepository{URLs: []string{u}}).Marshal(); err != nil && len(*p) == before {
 			p.add(CodeValue, field, "%v", err)
 		}
@@ -55,36 +58,51 @@ func (s Scope) validateSources(p *problems, at string) {
 	for i, source := range s.Sources {
 		at := fmt.Sprintf("%s.sources[%d]", at, i)
 		p.httpsURL(at+".uri", strings.TrimPrefix(source.URI, "git+"))
-		seen.add(p, CodeScope, at+".uri", strings.TrimPrefix(source.URI, "git+"))
+		seen.add(p, CodeScope, at+".uri", repositoryOf(source.URI))
 		p.names(at+".branches", source.Branches)
 	}
 }
 
+// repositoryOf is a source's URI without the ways of writing the same repository: an
+// entry for all branches and one for some would contradict each other.
+func repositoryOf(uri string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(uri, "git+"), "/"), ".git")
+}
+
 func (s Scope) validateBuilders(p *problems, at string, keys keyOwners) {
 	p.scopeCount(at+".builders", len(s.Builders), 1)
-	seen := unique{}
+	seen, identities := unique{}, identityOwners{}
 	for i, b := range s.Builders {
 		at := fmt.Sprintf("%s.builders[%d]", at, i)
 		p.httpsURL(at+".id", b.ID)
 		seen.add(p, CodeScope, at+".id", b.ID)
 		p.names(at+".build_types", b.BuildTypes)
 		p.properties(at+".properties", b.Properties)
-		keys.check(p, at+".keys", "a builder", b.Keys)
+		least := 1
+		if len(b.Identities) > 0 {
+			least = 0
+		}
+		keys.check(p, at+".keys", "a builder", b.Keys, least)
+		identities.check(p, at+".identities", b, keys)
 	}
 }
 
 func (s Scope) validateRebuilders(p *problems, at string, keys keyOwners, vendorOrganization string) {
 	p.scopeCount(at+".rebuilders", len(s.Rebuilders), 0)
 	seen := unique{}
+	for _, b := range s.Builders {
+		seen[b.ID] = true // what a builder repeats of its own proves nothing
+	}
 	for i, r := range s.Rebuilders {
 		at := fmt.Sprintf("%s.rebuilders[%d]", at, i)
 		p.httpsURL(at+".id", r.ID)
 		seen.add(p, CodeScope, at+".id", r.ID)
 		p.line(at+".operator", r.Operator)
+		p.noWildcard(at+".operator", r.Operator)
 		if sameOrganization(r.Operator, vendorOrganization) {
 			p.add(CodeConflict, at+".operator", "is the vendor itself: a rebuilder is run by somebody else")
 		}
-		keys.check(p, at+".keys", "rebuilder operator "+foldOrganization(r.Operator), r.Keys)
+		keys.check(p, at+".keys", "rebuilder operator "+foldOrganization(r.Operator), r.Keys, 1)
 	}
 }
 
@@ -92,8 +110,8 @@ func (s Scope) validateRebuilders(p *problems, at string, keys keyOwners, vendor
 // owners would let one of them stand in for both.
 type keyOwners map[string]string
 
-func (o keyOwners) check(p *problems, at, owner string, keys []string) {
-	p.scopeCount(at, len(keys), 1)
+func (o keyOwners) check(p *problems, at, owner string, keys []string, least int) {
+	p.scopeCount(at, len(keys), least)
 	here := unique{}
 	for i, text := range keys {
 		field := fmt.Sprintf("%s[%d]", at, i)
@@ -103,11 +121,15 @@ func (o keyOwners) check(p *problems, at, owner string, keys []string) {
 			continue
 		}
 		here.add(p, CodeKey, field, id)
-		if other, ok := o[id]; ok && other != owner {
-			p.add(CodeKey, field, "key %s is also that of %s", id, other)
-		}
-		o[id] = owner
+		o.claim(p, field, owner, id)
 	}
+}
+
+func (o keyOwners) claim(p *problems, field, owner, id string) {
+	if other, ok := o[id]; ok && other != owner {
+		p.add(CodeKey, field, "key %s is also that of %s", id, other)
+	}
+	o[id] = owner
 }
 
 // keyID parses a key of a scope, of a kind and size that attest accepts, and names it.

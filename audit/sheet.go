@@ -120,18 +120,23 @@ func evidenceNode(have *yaml.Node, old, f DraftFinding) *yaml.Node {
 		list.Content, from = slices.Clone(value.Content), n
 	}
 	for _, e := range f.Evidence[from:] {
-		item := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-		for _, field := range []struct{ name, value string }{{"file", e.File}, {"uri", e.URI}, {"sha256", e.SHA256}, {"name", e.Name}} {
-			if field.value != "" {
-				item.Content = append(item.Content, textNode(field.name), textNode(field.value))
-			}
-		}
-		list.Content = append(list.Content, item)
+		list.Content = append(list.Content, e.node())
 	}
 	if len(list.Content) == 0 {
 		list.Style = yaml.FlowStyle
 	}
 	return list
+}
+
+// node is the entry as YAML, without the keys that it leaves empty.
+func (e DraftEvidence) node() *yaml.Node {
+	item := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for _, field := range []struct{ name, value string }{{"ref", e.Ref}, {"file", e.File}, {"uri", e.URI}, {"sha256", e.SHA256}, {"name", e.Name}, {"media_type", e.MediaType}} {
+		if field.value != "" {
+			item.Content = append(item.Content, textNode(field.name), textNode(field.value))
+		}
+	}
+	return item
 }
 
 // fieldNode finds a key of a mapping and its value.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -25,6 +26,7 @@ func TestSubmitStoresWhatWasSigned(t *testing.T) {
 		ID: rec.ID, State: store.AssessmentSubmitted, Vendor: "acme", Framework: "slsa-v0.1", FrameworkURI: "https://slsa.dev/spec/v0.1/",
 		Track: "slsa", Level: 3, LevelID: "SLSA_LEVEL_3", Auditor: "quill", AuditorSPKI: spki(t, w.keys["quill"]),
 		AssessedAt: a.AssessedAt, ValidUntil: a.ValidUntil, Envelope: envelope, SubmittedAt: noon, SubmittedBy: "quill",
+		CatalogueSHA256: a.Framework.Digest["sha256"], LogSalt: rec.LogSalt,
 	}
 	if diff := cmp.Diff(want, rec); diff != "" {
 		t.Error(diff)
@@ -45,8 +47,10 @@ func TestSubmitStoresWhatWasSigned(t *testing.T) {
 	if got := w.actions(t, rec.ID); len(got) != 1 || got[0] != "quill submit.assessment" {
 		t.Errorf("trail %v", got)
 	}
-	if len(w.ledger.entries) != 0 {
-		t.Error("logged before acceptance")
+	// Until it is accepted, the log shows a commitment and no more.
+	entry := receipt.Entry{Type: receipt.AssessmentSubmitted, At: noon, Commitment: receipt.Commit(rec.LogSalt, rec.ID)}
+	if diff := cmp.Diff([]receipt.Entry{entry}, w.ledger.entries); diff != "" || len(rec.LogSalt) != saltBytes {
+		t.Error(diff)
 	}
 }
 
@@ -146,8 +150,8 @@ func TestSubmitRefusesBadEnvelopes(t *testing.T) {
 		"no JSON":               {CodeEnvelope, "envelope", func(t *testing.T, w *world) []byte { return []byte("-----BEGIN") }},
 		"too large":             {CodeEnvelope, "envelope", func(t *testing.T, w *world) []byte { return bytes.Repeat([]byte(" "), attest.MaxEnvelope+1) }},
 		"unsigned":              {CodeEnvelope, "envelope", edit(func(e *envelopeJSON) { e.Signatures = nil })},
-		"signature given twice": {CodeSignatures, "envelope.signatures", edit(func(e *envelopeJSON) { e.Signatures = append(e.Signatures, e.Signatures[0]) })},
-		"signature appended": {CodeSignatures, "envelope.signatures", edit(func(e *envelopeJSON) {
+		"signature given twice": {CodeSignatures, "envelope.signatures[1]", edit(func(e *envelopeJSON) { e.Signatures = append(e.Signatures, e.Signatures[0]) })},
+		"signature appended": {CodeUnknownKey, "envelope.signatures[1].keyid", edit(func(e *envelopeJSON) {
 			e.Signatures = append(e.Signatures, map[string]any{"keyid": strings.Repeat("0", 64), "sig": "AAAA"})
 		})},
 		"other payload type": {CodePayloadType, "envelope.payloadType", func(t *testing.T, w *world) []byte {

@@ -3,11 +3,9 @@ package audit
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -24,9 +22,12 @@ type WithdrawRequest struct {
 }
 
 // Withdraw ends an assessment and revokes every certificate that relies on it, in
-// one transaction, after the end is in the log. The plan it returns is the one that a
-// dry run with the same Since returns. A call repeated after a failure finishes the
+// one transaction, from which the log learns of it. The plan it returns is the one that
+// a dry run with the same Since returns. A call repeated after a failure finishes the
 // work; repeated after success it publishes the CRLs again and returns the same plan.
+//
+// One that has expired can be withdrawn as well: a timestamped signature outlives its
+// certificate, and what was wrong from the start must be said.
 func (r *Register) Withdraw(ctx context.Context, req WithdrawRequest) (Plan, error) {
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
@@ -48,58 +49,41 @@ func (r *Register) withdraw(ctx context.Context, req WithdrawRequest) (Plan, err
 	}
 	var plan Plan
 	var done bool
-	var vendor store.Vendor
-	err := r.cfg.Store.View(ctx, func(rd store.Reader) error {
+	look := func(rd store.Reader) error {
 		var err error
-		if plan, done, err = r.withdrawPlan(rd, req, now); err != nil {
-			return err
-		}
-		vendor, err = store.Vendors.Get(rd, plan.Assessment.Vendor)
+		plan, done, err = r.withdrawPlan(rd, req, now)
 		return err
-	})
-	if err != nil || req.DryRun {
+	}
+	if err := r.cfg.Store.View(ctx, look); err != nil || req.DryRun {
 		return plan, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if !done {
-		if plan, err = r.endInForce(ctx, req, plan.Assessment, vendor.URI, now); err != nil {
+		if err := r.endNow(ctx, req, look, &plan, &done); err != nil {
 			return Plan{}, err
 		}
 	}
+	r.flush(ctx)
 	return plan, r.publish(ctx, plan)
 }
 
-// endInForce logs the end and carries it out.
-func (r *Register) endInForce(ctx context.Context, req WithdrawRequest, rec store.Assessment, vendorURI string, now time.Time) (Plan, error) {
-	place, err := r.append(ctx, entry(receipt.AssessmentWithdrawn, vendorURI, rec, now, req.Reason, rec.IneffectiveAt))
-	if err != nil {
-		return Plan{}, err
-	}
-	event := r.event(req.By, "withdraw", rec, map[string]string{
-		"reason": req.Reason, "since": rec.IneffectiveAt.Format(time.RFC3339), "log_index": strconv.FormatUint(place.index, 10),
-	})
-	var plan Plan
-	err = r.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		var done bool
-		var err error
-		if plan, done, err = r.withdrawPlan(tx, req, now); err != nil || done {
+// endNow carries a withdrawal out, in one transaction.
+func (r *Register) endNow(ctx context.Context, req WithdrawRequest, look func(store.Reader) error, plan *Plan, done *bool) error {
+	err := r.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := look(tx); err != nil || *done {
 			return err
 		}
-		ended := plan.Assessment
-		ended.EndedByReceipt = place.receipt
-		if err := store.Assessments.Put(tx, ended); err != nil {
+		if err := r.transition(tx, plan.Assessment, req.Reason, plan.Assessment.IneffectiveAt, req.By); err != nil {
 			return err
 		}
-		if err := r.revoke(tx, plan); err != nil {
-			return err
-		}
-		return store.Events.Put(tx, event)
+		return r.revoke(tx, *plan)
 	})
 	if err != nil {
-		return Plan{}, err
+		return err
 	}
+	rec := plan.Assessment
 	r.cfg.Log.InfoContext(ctx, "assessment withdrawn", "assessment", rec.ID, "vendor", rec.Vendor, "by", req.By, "revoked", len(plan.Certificates))
-	return plan, nil
+	return nil
 }
 
 // withdrawPlan says what a withdrawal decided now does; for one that has been carried
@@ -125,14 +109,14 @@ func (r *Register) withdrawPlan(rd store.Reader, req WithdrawRequest, now time.T
 
 func checkWithdrawable(rec store.Assessment) error {
 	switch rec.State {
-	case store.AssessmentInForce:
+	case store.AssessmentInForce, store.AssessmentInReview, store.AssessmentExpired:
 		return nil
 	case store.AssessmentSubmitted:
 		return refuse(CodeState, "id", "assessment %s is not in force yet", rec.ID).withHint("reject it instead")
 	case store.AssessmentAccepting:
 		return refuse(CodeState, "id", "the acceptance of assessment %s is under way", rec.ID).withHint("accept it again to finish, then withdraw it")
 	}
-	return refuse(CodeState, "id", "assessment %s is %s, want in-force", rec.ID, rec.State)
+	return refuse(CodeState, "id", "assessment %s is %s, want in-force, in-review or expired", rec.ID, rec.State)
 }
 
 // endPlan says what ending an assessment in force does.
@@ -171,7 +155,6 @@ func sameWithdrawal(rec store.Assessment, req WithdrawRequest) bool {
 // revocation names it, also behind the note of an earlier revocation.
 func (r *Register) carriedOut(rd store.Reader, rec store.Assessment) (Plan, error) {
 	plan := Plan{Assessment: rec}
-	plan.Assessment.EndedByReceipt = nil
 	list, err := r.relying(rd, rec)
 	if err != nil {
 		return Plan{}, err

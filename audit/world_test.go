@@ -20,6 +20,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 )
@@ -35,12 +36,13 @@ const day = 24 * time.Hour
 //	other   vendor   Other GmbH
 //	quill   auditor  Quill LLP, accredited for slsa-v0.1 from 2026-01-01 for two years
 //	mole    auditor  ACME, LTD., likewise
+//	ada     auditor  Ada and Co, likewise
 //	olga, oleg  officers of Example CA;  otto  officer of Acme Ltd
 type world struct {
 	db     storetest.Driver
 	ledger *fakeLedger
 	certs  *fakeCertificates
-	keys   map[string]*ecdsa.PrivateKey // by auditor
+	keys   map[string]*ecdsa.PrivateKey // by person: auditors and officers
 	reg    *Register
 	now    time.Time
 }
@@ -67,6 +69,7 @@ func newWorldOn(t testing.TB, db storetest.Driver) *world {
 		for _, p := range []store.Person{
 			{ID: "quill", Role: "auditor", Organization: "Quill LLP", CreatedAt: created},
 			{ID: "mole", Role: "auditor", Organization: " ACME,  LTD.", CreatedAt: created},
+			{ID: "ada", Role: "auditor", Organization: "Ada and Co", CreatedAt: created},
 			{ID: "olga", Role: "officer", Organization: "Example CA", CreatedAt: created},
 			{ID: "oleg", Role: "officer", Organization: "Example CA", CreatedAt: created},
 			{ID: "otto", Role: "officer", Organization: "acme LTD", CreatedAt: created},
@@ -80,14 +83,59 @@ func newWorldOn(t testing.TB, db storetest.Driver) *world {
 	})
 	w.addKey(t, "quill")
 	w.addKey(t, "mole")
+	w.addKey(t, "ada")
+	for _, officer := range []string{"olga", "oleg", "otto"} {
+		w.enrol(t, officer)
+	}
 	return w
+}
+
+// enrol gives an officer a client certificate.
+func (w *world) enrol(t testing.TB, officer string) {
+	t.Helper()
+	key := newKey(t)
+	w.keys[officer] = key
+	template := &x509.Certificate{SerialNumber: big.NewInt(int64(len(w.keys))), Subject: pkix.Name{CommonName: officer}, NotBefore: noon.AddDate(-1, 0, 0), NotAfter: noon.AddDate(5, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(t, func(tx store.Tx) error {
+		return store.ClientCertificates.Put(tx, store.ClientCertificate{Serial: officer, Person: officer, DER: der, NotAfter: template.NotAfter})
+	})
+}
+
+// countersigned is a stored assessment's envelope with a person's signature added.
+func (w *world) countersigned(t testing.TB, id, person string) []byte {
+	t.Helper()
+	var rec store.Assessment
+	w.view(t, func(r store.Reader) (err error) {
+		rec, err = store.Assessments.Get(r, id)
+		return ignoreNotFound(err)
+	})
+	key, ok := w.keys[person]
+	if !ok || rec.Envelope == nil || rec.AcceptedSPKI != "" || rec.Auditor == person {
+		return rec.Envelope
+	}
+	envelope, err := attest.AddSignature(context.Background(), rec.Envelope, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return envelope
+}
+
+// acceptOn has an officer sign and accept.
+func (w *world) acceptOn(t testing.TB, ctx context.Context, reg *Register, id, officer string) (store.Assessment, error) {
+	t.Helper()
+	return reg.Accept(ctx, id, officer, w.countersigned(t, id, officer))
 }
 
 // register is another process on the same ledger and certificates.
 func (w *world) register(t testing.TB, db Store) *Register {
 	t.Helper()
 	reg, err := New(Config{
-		Store: db, Ledger: w.ledger, Certificates: w.certs, Catalogue: catalogue(t), Arc: ext.DefaultArc(),
+		Store: db, Ledger: w.ledger, Certificates: w.certs,
+		Queue: &queue.Queue{Store: w.db, Log: w.ledger, Now: func() time.Time { return w.now }}, Catalogue: catalogue(t), Arc: ext.DefaultArc(),
 		Now: func() time.Time { return w.now },
 	})
 	if err != nil {
@@ -178,6 +226,9 @@ func assessment(t testing.TB, level int) Assessment {
 			Repositories: []string{"https://attestations.acme.example"},
 		},
 	}
+	if level == len(track.Levels) { // two auditors sign the highest level
+		a.SecondAuditor = &Party{ID: "ada", Organization: "Ada and Co"}
+	}
 	for _, r := range track.Requirements {
 		if r.FromLevel <= level {
 			a.Findings = append(a.Findings, Finding{Requirement: r.ID, Status: Met, Evidence: []attest.ResourceDescriptor{{URI: "https://acme.example/" + r.ID}}})
@@ -186,13 +237,32 @@ func assessment(t testing.TB, level int) Assessment {
 	return a
 }
 
+// sign makes the envelope that is submitted, signed by everybody it names.
 func (w *world) sign(t testing.TB, a Assessment) []byte {
+	t.Helper()
+	envelope := w.signAlone(t, a)
+	if a.SecondAuditor != nil {
+		envelope = w.cosign(t, envelope, a.SecondAuditor.ID)
+	}
+	return envelope
+}
+
+func (w *world) signAlone(t testing.TB, a Assessment) []byte {
 	t.Helper()
 	envelope, err := Sign(t.Context(), a, w.keys[a.Auditor.ID])
 	if err != nil {
 		t.Fatal(err)
 	}
 	return envelope
+}
+
+func (w *world) cosign(t testing.TB, envelope []byte, person string) []byte {
+	t.Helper()
+	out, err := attest.AddSignature(t.Context(), envelope, w.keys[person])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func (w *world) submit(t testing.TB, a Assessment) store.Assessment {
@@ -206,7 +276,7 @@ func (w *world) submit(t testing.TB, a Assessment) store.Assessment {
 
 func (w *world) accept(t testing.TB, a Assessment) store.Assessment {
 	t.Helper()
-	rec, err := w.reg.Accept(t.Context(), w.submit(t, a).ID, "olga")
+	rec, err := w.acceptOn(t, t.Context(), w.reg, w.submit(t, a).ID, "olga")
 	if err != nil {
 		t.Fatal(err)
 	}

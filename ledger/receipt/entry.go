@@ -2,6 +2,8 @@ package receipt
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -9,49 +11,108 @@ import (
 	"unicode/utf8"
 )
 
-// Types of entries.
+// Types of entries. kinds.go says which fields each of them has.
 const (
-	AssessmentAccepted   = "assessment.accepted"
+	AssessmentSubmitted  = "assessment.submitted"  // an auditor has handed it in; only a commitment
+	AssessmentRejected   = "assessment.rejected"   // an officer will not rely on it; only a commitment
+	AssessmentAccepted   = "assessment.accepted"   // in force from here on
+	AssessmentReopened   = "assessment.reopened"   // an auditor of it was revoked; not in force until upheld
+	AssessmentUpheld     = "assessment.upheld"     // in force again
+	AssessmentSuperseded = "assessment.superseded" // by another of the same track
+	AssessmentLowered    = "assessment.lowered"    // superseded by one of a lower level
+	AssessmentExpired    = "assessment.expired"
 	AssessmentWithdrawn  = "assessment.withdrawn"
-	AssessmentSuperseded = "assessment.superseded"
+
+	AuditorAccredited = "auditor.accredited" // for a framework, from Effective until Until
+	AuditorKey        = "auditor.key"        // signs with this key from now on
+	AuditorSuspended  = "auditor.suspended"  // for a framework: what is handed in from Effective on does not count
+	AuditorRevoked    = "auditor.revoked"    // for cause: all that it signed is looked at again
+
+	CertificateIssued  = "certificate.issued"
+	CertificateRevoked = "certificate.revoked"
 )
 
 const entryVersion = 1
 
-// Entry is what the log says about one assessment. Its bytes are the log's leaf.
+// Entry is one fact that the CA answers for. Its bytes are the log's leaf. Which
+// fields are set depends on the type; a field that the type does not have is refused.
 type Entry struct {
-	Type        string    // AssessmentAccepted, …
-	At          time.Time // when it happened, whole seconds UTC
-	Assessment  string    // SHA-256 of the signed assessment payload, lower-case hex
-	Vendor      string    // the vendor's URI
-	AuditorSPKI string    // SHA-256 of the auditor's SubjectPublicKeyInfo, lower-case hex
-	Framework   string    // the framework's URI
-	Track       string    // may be empty: a framework without tracks
-	Level       int       // 1 or higher
-	Reason      string    // why it ended; empty for AssessmentAccepted
-	Effective   time.Time // since when it counts for nothing; zero for AssessmentAccepted
+	Type string
+	At   time.Time // when it happened, whole seconds UTC
+
+	Assessment        string // SHA-256 of the signed assessment payload, lower-case hex
+	Vendor            string // the vendor's URI
+	AuditorSPKI       string // SHA-256 of the auditor's SubjectPublicKeyInfo, lower-case hex
+	SecondAuditorSPKI string // likewise, where two auditors signed
+	Framework         string // the framework's URI
+	Track             string // empty: a framework without tracks
+	Level             int    // 1 or higher
+
+	Commitment string // Commit of what is not public: the assessment's digest
+	Auditor    string // Commit of the auditor's id: the same in all entries about this auditor
+
+	Certificate      string   // SHA-256 of the certificate's DER, lower-case hex
+	Serial           string   // lower-case hex
+	Tier             string   // the issuing CA
+	Assessments      []string // those that the certificate relies on, as Assessment, sorted
+	RevocationReason int      // RFC 5280 §5.3.1
+
+	Reason     string    // why, in an officer's words
+	Effective  time.Time // since when, or from when
+	Invalidity time.Time // RFC 5280 §5.3.2
+	Until      time.Time
 }
 
 // entryV1 is the encoding. Field order is part of the format.
 type entryV1 struct {
-	V           int       `json:"v"`
-	Type        string    `json:"type"`
-	At          time.Time `json:"at"`
-	Assessment  string    `json:"assessment"`
-	Vendor      string    `json:"vendor"`
-	AuditorSPKI string    `json:"auditor_spki_sha256"`
-	Framework   string    `json:"framework"`
-	Track       string    `json:"track"`
-	Level       int       `json:"level"`
-	Reason      string    `json:"reason,omitempty"`
-	Effective   time.Time `json:"effective,omitzero"`
+	V                 int       `json:"v"`
+	Type              string    `json:"type"`
+	At                time.Time `json:"at"`
+	Assessment        string    `json:"assessment,omitempty"`
+	Vendor            string    `json:"vendor,omitempty"`
+	AuditorSPKI       string    `json:"auditor_spki_sha256,omitempty"`
+	SecondAuditorSPKI string    `json:"second_auditor_spki_sha256,omitempty"`
+	Framework         string    `json:"framework,omitempty"`
+	Track             string    `json:"track,omitempty"`
+	Level             int       `json:"level,omitempty"`
+	Commitment        string    `json:"commitment,omitempty"`
+	Auditor           string    `json:"auditor,omitempty"`
+	Certificate       string    `json:"certificate_sha256,omitempty"`
+	Serial            string    `json:"serial,omitempty"`
+	Tier              string    `json:"tier,omitempty"`
+	Assessments       []string  `json:"assessments,omitempty"`
+	RevocationReason  int       `json:"revocation_reason,omitempty"`
+	Reason            string    `json:"reason,omitempty"`
+	Effective         time.Time `json:"effective,omitzero"`
+	Invalidity        time.Time `json:"invalidity,omitzero"`
+	Until             time.Time `json:"until,omitzero"`
+}
+
+// Commit names something without telling it: the SHA-256, in lower-case hex, of salt,
+// a zero byte and the text. salt is SaltBytes random bytes, of one use; who is given it
+// and the text can check them against the log (Opens).
+func Commit(salt []byte, text string) string {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write([]byte{0})
+	h.Write([]byte(text))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Opens says whether a commitment was made of this text with this salt. A salt of
+// another length than SaltBytes opens nothing: bytes could otherwise be moved between
+// the salt and the text.
+func Opens(commitment string, salt []byte, text string) bool {
+	return len(salt) == SaltBytes && Commit(salt, text) == commitment
 }
 
 // Marshal writes the entry as one line of JSON, the only spelling ParseEntry takes.
-// Times are cut to whole seconds. It refuses an entry whose fields break the rules
-// at Entry. Errors: *Error with BadEntry or TooLarge.
+// Times are cut to whole seconds. It refuses an entry whose fields break the rules of
+// its type. Errors: *Error with BadEntry or TooLarge.
 func (e Entry) Marshal() ([]byte, error) {
-	e.At, e.Effective = second(e.At), second(e.Effective)
+	for _, t := range []*time.Time{&e.At, &e.Effective, &e.Invalidity, &e.Until} {
+		*t = second(*t)
+	}
 	if err := e.check(); err != nil {
 		return nil, err
 	}
@@ -65,8 +126,11 @@ func (e Entry) encode() ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(entryV1{
-		V: entryVersion, Type: e.Type, At: e.At, Assessment: e.Assessment, Vendor: e.Vendor, AuditorSPKI: e.AuditorSPKI,
-		Framework: e.Framework, Track: e.Track, Level: e.Level, Reason: e.Reason, Effective: e.Effective,
+		V: entryVersion, Type: e.Type, At: e.At, Assessment: e.Assessment, Vendor: e.Vendor,
+		AuditorSPKI: e.AuditorSPKI, SecondAuditorSPKI: e.SecondAuditorSPKI, Framework: e.Framework, Track: e.Track, Level: e.Level,
+		Commitment: e.Commitment, Auditor: e.Auditor, Certificate: e.Certificate, Serial: e.Serial, Tier: e.Tier,
+		Assessments: e.Assessments, RevocationReason: e.RevocationReason,
+		Reason: e.Reason, Effective: e.Effective, Invalidity: e.Invalidity, Until: e.Until,
 	}); err != nil {
 		return nil, &Error{Reason: BadEntry, Err: err}
 	}
@@ -98,8 +162,11 @@ func ParseEntry(raw []byte) (Entry, error) {
 		return Entry{}, &Error{Reason: BadEntry, Err: err}
 	}
 	e := Entry{
-		Type: w.Type, At: w.At, Assessment: w.Assessment, Vendor: w.Vendor, AuditorSPKI: w.AuditorSPKI,
-		Framework: w.Framework, Track: w.Track, Level: w.Level, Reason: w.Reason, Effective: w.Effective,
+		Type: w.Type, At: w.At, Assessment: w.Assessment, Vendor: w.Vendor,
+		AuditorSPKI: w.AuditorSPKI, SecondAuditorSPKI: w.SecondAuditorSPKI, Framework: w.Framework, Track: w.Track, Level: w.Level,
+		Commitment: w.Commitment, Auditor: w.Auditor, Certificate: w.Certificate, Serial: w.Serial, Tier: w.Tier,
+		Assessments: w.Assessments, RevocationReason: w.RevocationReason,
+		Reason: w.Reason, Effective: w.Effective, Invalidity: w.Invalidity, Until: w.Until,
 	}
 	if err := e.check(); err != nil {
 		return Entry{}, err
@@ -112,35 +179,6 @@ func ParseEntry(raw []byte) (Entry, error) {
 		return Entry{}, refuse(BadEntry, "not in its one spelling")
 	}
 	return e, nil
-}
-
-func (e Entry) check() error {
-	ended := e.Type != AssessmentAccepted
-	switch {
-	case e.Type != AssessmentAccepted && e.Type != AssessmentWithdrawn && e.Type != AssessmentSuperseded:
-		return refuse(BadEntry, "type: unknown")
-	case !isSecond(e.At):
-		return refuse(BadEntry, "at: not a whole second of the years 2000 to 9999 in UTC")
-	case !isSHA256(e.Assessment):
-		return refuse(BadEntry, "assessment: not a SHA-256 in lower-case hex")
-	case !isSHA256(e.AuditorSPKI):
-		return refuse(BadEntry, "auditor_spki_sha256: not a SHA-256 in lower-case hex")
-	case !isURI(e.Vendor):
-		return refuse(BadEntry, "vendor: not an absolute URI")
-	case !isURI(e.Framework):
-		return refuse(BadEntry, "framework: not an absolute URI")
-	case len(e.Track) > maxTrack || !utf8.ValidString(e.Track):
-		return refuse(BadEntry, "track: too long or not UTF-8")
-	case e.Level < 1 || e.Level > maxLevel:
-		return refuse(BadEntry, "level: out of range")
-	case len(e.Reason) > MaxReason || !utf8.ValidString(e.Reason):
-		return refuse(BadEntry, "reason: too long or not UTF-8")
-	case !ended && (e.Reason != "" || !e.Effective.IsZero()):
-		return refuse(BadEntry, "reason, effective: only for an assessment that ended")
-	case ended && !isSecond(e.Effective):
-		return refuse(BadEntry, "effective: not a whole second of the years 2000 to 9999 in UTC")
-	}
-	return nil
 }
 
 func isSecond(t time.Time) bool {

@@ -14,6 +14,7 @@ const (
 	WrongOrigin    Reason = "origin"      // signed by a log that is not the one it names
 	NotIncluded    Reason = "inclusion"   // the proof does not lead to the signed root
 	UnknownVersion Reason = "version"     // an entry of a later version
+	NotCosigned    Reason = "witnesses"   // too few good cosignatures by the witnesses that were given
 )
 
 // Error is what Verify and ParseEntry return on refusal.

@@ -7,38 +7,53 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	fnote "github.com/transparency-dev/formats/note"
 )
 
 var update = flag.Bool("update", false, "rewrite the seeds")
 
-func FuzzVerify(f *testing.F) {
-	l := filled(f, 7)
+// seeds reads the files of a folder, after writing those given with -update.
+func seeds(f *testing.F, folder string, fresh map[string][]byte) [][]byte {
+	f.Helper()
+	dir := filepath.Join("testdata", folder)
 	if *update {
-		for i := range l.leaves {
-			name := filepath.Join("testdata", "receipts", fmt.Sprintf("%d-of-7.txt", i))
-			if err := os.WriteFile(name, l.receipt(f, i), 0o644); err != nil {
+		for name, raw := range fresh {
+			if err := os.WriteFile(filepath.Join(dir, name), raw, 0o644); err != nil {
 				f.Fatal(err)
 			}
 		}
 	}
-	files, err := filepath.Glob(filepath.Join("testdata", "receipts", "*"))
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) == 0 {
-		f.Fatalf("no seeds in testdata/receipts: %v", err)
+		f.Fatalf("no seeds in %s: %v", dir, err)
 	}
+	var all [][]byte
 	for _, name := range files {
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
-		if _, err := Verify(raw, l.verifier); err != nil {
-			f.Fatalf("%s does not verify: %v", name, err)
-		}
+		all = append(all, raw)
 		f.Add(raw)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if e, err := ParseEntry(raw); err == nil {
-			sameEntry(t, e, raw)
+	return all
+}
+
+// FuzzVerify: what is accepted, taken apart and written again, is the same bytes,
+// and so is the entry inside. Seeds are receipts of the test log (-update).
+func FuzzVerify(f *testing.F) {
+	l := filled(f, 7)
+	fresh := map[string][]byte{}
+	for i := range l.leaves {
+		fresh[fmt.Sprintf("%d-of-7.txt", i)] = l.receipt(f, i)
+	}
+	for _, raw := range seeds(f, "receipts", fresh) {
+		if _, err := Verify(raw, l.verifier); err != nil {
+			f.Fatalf("%v:\n%s", err, raw)
 		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
 		r, err := Verify(raw, l.verifier)
 		if err != nil {
 			return
@@ -53,6 +68,45 @@ func FuzzVerify(f *testing.F) {
 		}
 		if !bytes.Equal(l.leaves[r.Index], p.ExtraData) || r.TreeSize != 7 || r.Origin != origin {
 			t.Fatalf("accepted what the log never said: %+v", r)
+		}
+	})
+}
+
+// FuzzParseEntry: what is accepted, written again, is the same bytes. Seeds are an entry
+// of each type (-update).
+func FuzzParseEntry(f *testing.F) {
+	fresh := map[string][]byte{}
+	for _, name := range kindNames() {
+		raw, err := exampleOf(name).Marshal()
+		if err != nil {
+			f.Fatal(err)
+		}
+		fresh[name+".json"] = raw
+	}
+	for _, raw := range seeds(f, "entries", fresh) {
+		if _, err := ParseEntry(raw); err != nil {
+			f.Fatalf("%v:\n%s", err, raw)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if e, err := ParseEntry(raw); err == nil {
+			sameEntry(t, e, raw)
+		}
+	})
+}
+
+// FuzzNewWitness: a key that we take is one that the library takes, for the same witness.
+func FuzzNewWitness(f *testing.F) {
+	f.Add(newWitness(f, "witness.example.com/w1", 11).vkey)
+	f.Add("witness.example.com+00000000+BAAA")
+	f.Fuzz(func(t *testing.T, vkey string) {
+		ours, err := NewWitness(vkey)
+		if err != nil {
+			return
+		}
+		theirs, err := fnote.NewVerifierForCosignatureV1(vkey)
+		if err != nil || ours.Name() != theirs.Name() || ours.KeyHash() != theirs.KeyHash() {
+			t.Fatalf("%q is %s %08x, the library says %v, %v", vkey, ours.Name(), ours.KeyHash(), theirs, err)
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package receipt checks, without the log and without a network, that an assessment
-// is in the transparency log: what exactly does the log vouch for, and who signed?
+// Package receipt checks, without the log and without a network, that an entry is in
+// the transparency log: what exactly does the log vouch for, and who signed?
 //
 // # Receipt
 //
@@ -19,17 +19,70 @@
 // The entry is the log's leaf: its leaf hash (RFC 6962 §2.1) is computed here, so a
 // receipt cannot be about anything but the entry it carries.
 //
+// Behind the log's signature there may be those of witnesses. They count where a Policy
+// names their keys (c2sp.org/tlog-cosignature with Ed25519) and says how many it wants.
+//
 // # Entry
 //
-// One line of JSON, fields in this order, no spaces, times RFC 3339 in UTC with
-// whole seconds; reason and effective only where an assessment ended:
+// One line of JSON, fields in the order below, no spaces, what is empty left out. Times
+// are RFC 3339 in UTC with whole seconds, digests SHA-256 in lower-case hex.
 //
-//	{"v":1,"type":"assessment.withdrawn","at":"2026-03-01T12:00:00Z","assessment":"<64 hex>",
-//	 "vendor":"https://vendor.example.com","auditor_spki_sha256":"<64 hex>","framework":"https://slsa.dev/spec/v0.1",
-//	 "track":"build","level":3,"reason":"…","effective":"2026-02-01T00:00:00Z"}
+//	v                           1
+//	type                        what happened, see below
+//	at                          when
+//	assessment                  digest of the signed assessment payload
+//	vendor                      the vendor's URI
+//	auditor_spki_sha256         digest of the auditor's SubjectPublicKeyInfo
+//	second_auditor_spki_sha256  likewise, where two signed
+//	framework                   the framework's URI
+//	track                       of the framework, if it has tracks
+//	level                       1 or higher
+//	commitment                  see below
+//	auditor                     see below
+//	certificate_sha256          digest of the certificate's DER
+//	serial                      the certificate's, lower-case hex of whole bytes
+//	tier                        name of the issuing CA
+//	assessments                 digests that the certificate relies on, sorted, 1 to 16
+//	revocation_reason           RFC 5280 §5.3.1; absent: unspecified
+//	reason                      why, in somebody's words
+//	effective                   since when, or from when
+//	invalidity                  since when the key or the assessment was bad, RFC 5280 §5.3.2
+//	until                       when it ends by itself
 //
-// (shown on three lines). Each receipt and each entry has one spelling: what Verify
-// accepts, written again, gives the same bytes.
+// Every entry has the first three. The types and their other fields, in brackets those
+// that may be missing:
+//
+//	assessment.submitted   commitment
+//	assessment.rejected    commitment
+//	assessment.accepted    assessment vendor auditor_spki_sha256 framework level
+//	                       [second_auditor_spki_sha256] [track]
+//	assessment.reopened, assessment.upheld, assessment.superseded, assessment.lowered,
+//	assessment.expired, assessment.withdrawn
+//	                       as accepted, and effective [reason]
+//	auditor.accredited     auditor framework effective until
+//	auditor.key            auditor auditor_spki_sha256
+//	auditor.suspended      auditor framework effective
+//	auditor.revoked        auditor effective reason
+//	certificate.issued     certificate_sha256 serial tier vendor assessments until
+//	certificate.revoked    certificate_sha256 serial tier vendor effective
+//	                       [revocation_reason] [invalidity]
+//
+// An assessment is in force after accepted and after upheld; no longer after any other
+// of its types. A certificate.issued relies on assessments that are in force where it
+// stands in the log.
+//
+// # What is not told
+//
+// A commitment is the digest of 32 random bytes, a zero byte and a text (Commit). That
+// of a submitted or rejected assessment holds its digest; auditor, that of the auditor's
+// id at this CA, with one salt for all entries about the same auditor, so that they can
+// be counted before anybody is named. Opens checks what is told later.
+//
+// # One spelling
+//
+// Each receipt and each entry has one spelling: what Verify and ParseEntry accept,
+// written again, gives the same bytes. An entry with a higher v is refused as
+// UnknownVersion, everything else that is not as above as BadEntry.
 package receipt
 
 import (
@@ -38,18 +91,18 @@ import (
 
 	"github.com/transparency-dev/formats/log"
 	tlogproof "github.com/transparency-dev/formats/proof"
-	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 )
 
 // Receipt is a verified receipt.
 type Receipt struct {
-	Raw      []byte // as given
-	Origin   string // the log
-	Index    uint64 // of the entry
-	TreeSize uint64 // of the checkpoint, larger than Index
-	Entry    Entry
+	Raw          []byte // as given
+	Origin       string // the log
+	Index        uint64 // of the entry
+	TreeSize     uint64 // of the checkpoint, larger than Index
+	Entry        Entry
+	Cosignatures []Cosignature // by the policy's witnesses, by name; nil if it has none
 }
 
 // Marshal puts a receipt together. It verifies nothing.
@@ -59,30 +112,10 @@ func Marshal(entry []byte, index uint64, path [][32]byte, checkpoint []byte) []b
 
 // Verify checks a receipt: the checkpoint is signed by one of the logs, whose name
 // is the origin it states, and the entry's leaf hash is at the index of the tree
-// with that root. Signatures by others, such as witnesses, are skipped. Errors are
-// *Error; without keys every receipt is refused as UnknownLog.
+// with that root. Signatures by others, such as witnesses, are skipped; Policy demands
+// them. Errors are *Error; without keys every receipt is refused as UnknownLog.
 func Verify(raw []byte, logs ...note.Verifier) (Receipt, error) {
-	p, err := parse(raw)
-	if err != nil {
-		return Receipt{}, err
-	}
-	cp, err := ParseCheckpoint(p.Checkpoint, logs...)
-	if err != nil {
-		return Receipt{}, err
-	}
-	path := make([][]byte, len(p.Hashes))
-	for i := range p.Hashes {
-		path[i] = p.Hashes[i][:]
-	}
-	leaf := rfc6962.DefaultHasher.HashLeaf(p.ExtraData)
-	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, p.Index, cp.Size, leaf, path, cp.Hash); err != nil {
-		return Receipt{}, &Error{Reason: NotIncluded, Err: err}
-	}
-	e, err := ParseEntry(p.ExtraData)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return Receipt{Raw: bytes.Clone(raw), Origin: cp.Origin, Index: p.Index, TreeSize: cp.Size, Entry: e}, nil
+	return Policy{Logs: logs}.Verify(raw)
 }
 
 // parse reads a receipt and insists on its one spelling: the library would take a
@@ -112,6 +145,8 @@ type Checkpoint struct {
 	Origin string
 	Size   uint64
 	Hash   []byte // 32 bytes
+	// Cosignatures are those that a policy's witnesses gave, by name.
+	Cosignatures []Cosignature
 }
 
 // ParseCheckpoint verifies a checkpoint as Verify does. Extension lines are
@@ -120,7 +155,7 @@ func ParseCheckpoint(raw []byte, logs ...note.Verifier) (Checkpoint, error) {
 	if len(raw) > MaxReceipt {
 		return Checkpoint{}, refuse(TooLarge, "checkpoint")
 	}
-	n, err := note.Open(raw, verifiers(logs))
+	n, err := note.Open(raw, note.VerifierList(unique(logs)...))
 	if err != nil {
 		reason := BadCheckpoint
 		var unsigned *note.UnverifiedNoteError
@@ -146,20 +181,20 @@ func ParseCheckpoint(raw []byte, logs ...note.Verifier) (Checkpoint, error) {
 	return Checkpoint{}, refuse(WrongOrigin, "signed by another log than "+cp.Origin)
 }
 
-// verifiers takes the first of keys with one name and hash: the library calls the
-// same key given twice ambiguous, and would refuse what it signed.
-func verifiers(logs []note.Verifier) note.Verifiers {
+// unique takes the first of keys with one name and hash: the library calls the same
+// key given twice ambiguous, and would refuse what it signed.
+func unique(keys []note.Verifier) []note.Verifier {
 	type id struct {
 		name string
 		hash uint32
 	}
 	seen := map[id]bool{}
 	var out []note.Verifier
-	for _, v := range logs {
+	for _, v := range keys {
 		if k := (id{v.Name(), v.KeyHash()}); !seen[k] {
 			seen[k] = true
 			out = append(out, v)
 		}
 	}
-	return note.VerifierList(out...)
+	return out
 }

@@ -276,6 +276,3 @@ func TestLightDependencies(t *testing.T) {
 		}
 	}
 }
-
-// FuzzVerify: what is accepted, taken apart and written again, is the same bytes,
-// and so is the entry inside. Seeds are receipts of the test log (-update).

@@ -1,0 +1,488 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/bolt"
+	"github.com/hallmark-pki/hallmark/store/storetest"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// memoryLog is a log that can be told to fail.
+type memoryLog struct {
+	mu      sync.Mutex
+	entries []receipt.Entry
+	batches []int
+	fail    func(batch int) error                // before anything is added
+	half    func(batch int) error                // after half of it is added
+	added   func(ctx context.Context, batch int) // after all of it is
+}
+
+func (l *memoryLog) AppendAll(ctx context.Context, entries []receipt.Entry) ([]uint64, error) {
+	l.mu.Lock()
+	batch := len(l.batches)
+	l.batches = append(l.batches, len(entries))
+	if l.fail != nil {
+		if err := l.fail(batch); err != nil {
+			l.mu.Unlock()
+			return nil, err
+		}
+	}
+	if l.half != nil {
+		if err := l.half(batch); err != nil {
+			l.entries = append(l.entries, entries[:len(entries)/2]...)
+			l.mu.Unlock()
+			return nil, err
+		}
+	}
+	indexes := make([]uint64, len(entries))
+	for i, e := range entries {
+		indexes[i] = uint64(len(l.entries))
+		l.entries = append(l.entries, e)
+	}
+	l.mu.Unlock()
+	if l.added != nil {
+		l.added(ctx, batch)
+	}
+	return indexes, nil
+}
+
+// reasons tells entries apart.
+func (l *memoryLog) reasons() (all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.entries {
+		all = append(all, e.Reason)
+	}
+	return all
+}
+
+func revoked(reason string, at time.Time) receipt.Entry {
+	return receipt.Entry{Type: receipt.AuditorRevoked, At: at, Auditor: strings.Repeat("ab", 32), Effective: at, Reason: reason}
+}
+
+func put(t testing.TB, s Store, at time.Time, reasons ...string) {
+	t.Helper()
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		for _, reason := range reasons {
+			if err := Put(tx, "about-"+reason, revoked(reason, at)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newQueue(s Store, l Log) *Queue {
+	return &Queue{Store: s, Log: l, Now: func() time.Time { return noon.Add(time.Hour) }}
+}
+
+func flush(t testing.TB, q *Queue, want int) {
+	t.Helper()
+	if n, err := q.Flush(t.Context()); n != want || err != nil {
+		t.Fatalf("logged %d, %v; want %d", n, err, want)
+	}
+}
+
+func wantReasons(t testing.TB, l *memoryLog, want ...string) {
+	t.Helper()
+	if got := l.reasons(); !slices.Equal(got, want) {
+		t.Errorf("log holds %q, want %q", got, want)
+	}
+}
+
+// settled wants every record logged at the place where the log has its entry, the mark
+// on the log's size, and nothing waiting.
+func settled(t testing.TB, s Store, l *memoryLog, records int) {
+	t.Helper()
+	err := s.View(t.Context(), func(r store.Reader) error {
+		n := 0
+		for rec, err := range store.LedgerEntries.All(r, "") {
+			if err != nil {
+				return err
+			}
+			n++
+			e, err := receipt.ParseEntry(rec.Entry)
+			if err != nil {
+				return err
+			}
+			if rec.LoggedAt.IsZero() || rec.Index >= uint64(len(l.entries)) || l.entries[rec.Index].Reason != e.Reason || rec.About != "about-"+e.Reason {
+				t.Errorf("record %+v is not what the log has there", rec)
+			}
+		}
+		if n != records {
+			t.Errorf("%d records, want %d", n, records)
+		}
+		size, err := MinSize(r)
+		if err != nil || size > uint64(len(l.entries)) || records > 0 && size == 0 {
+			t.Errorf("the log must have %d entries, it has %d: %v", size, len(l.entries), err)
+		}
+		waiting, err := Pending(r, 10)
+		if waiting != 0 || err != nil {
+			t.Errorf("%d wait, %v", waiting, err)
+		}
+		return store.Check(r)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFlush(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	q := newQueue(s, l)
+	flush(t, q, 0)
+	put(t, s, noon, "a", "b")
+	put(t, s, noon.Add(time.Second), "c")
+	flush(t, q, 3)
+	flush(t, q, 0)
+	wantReasons(t, l, "a", "b", "c")
+	settled(t, s, l, 3)
+	put(t, s, noon.Add(2*time.Second), "d")
+	flush(t, q, 1)
+	wantReasons(t, l, "a", "b", "c", "d")
+	settled(t, s, l, 4)
+}
+
+// The order is that of the transactions: within one, at the same time, and when the clock
+// was set back, by a lot or by a tick.
+func TestOrder(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	var want []string
+	for i, at := range []time.Time{
+		noon, noon, noon, noon.Add(time.Nanosecond), noon, noon.Add(-time.Hour), noon.Add(-time.Hour), noon.Add(time.Hour), noon.Add(time.Minute), noon,
+	} {
+		mine := []string{fmt.Sprint(i, "-first"), fmt.Sprint(i, "-second"), fmt.Sprint(i, "-third")}
+		put(t, s, at, mine...)
+		want = append(want, mine...)
+	}
+	flush(t, newQueue(s, l), len(want))
+	wantReasons(t, l, want...)
+	settled(t, s, l, len(want))
+}
+
+func TestPutRefuses(t *testing.T) {
+	s := storetest.NewMemory()
+	bad := revoked("", noon)
+	for name, do := range map[string]func(store.Tx) error{
+		"put":    func(tx store.Tx) error { return Put(tx, "x", bad) },
+		"logged": func(tx store.Tx) error { return Logged(tx, "x", bad, 3, noon) },
+	} {
+		if err := s.Update(t.Context(), do); !receipt.Is(err, receipt.BadEntry) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	settled(t, s, &memoryLog{}, 0)
+}
+
+// What is in the log already is on record at once, and counts for its size.
+func TestLogged(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	for _, reason := range []string{"a", "b", "c"} {
+		l.entries = append(l.entries, revoked(reason, noon))
+	}
+	for _, index := range []uint64{2, 0} {
+		reason := l.entries[index].Reason
+		err := s.Update(t.Context(), func(tx store.Tx) error { return Logged(tx, "about-"+reason, l.entries[index], index, noon) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush(t, newQueue(s, l), 0)
+	settled(t, s, l, 2)
+	err := s.View(t.Context(), func(r store.Reader) error {
+		if size, err := MinSize(r); size != 3 || err != nil {
+			t.Errorf("the log must have %d entries, %v; want 3", size, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A log that fails, before it has added anything or in the middle: what waits goes on
+// waiting, and nothing is missing or out of order when it works again.
+func TestLogFails(t *testing.T) {
+	down := errors.New("down")
+	first := func(batch int) error {
+		if batch == 0 {
+			return down
+		}
+		return nil
+	}
+	for name, c := range map[string]struct {
+		log  *memoryLog
+		want []string
+	}{
+		"at once":       {&memoryLog{fail: first}, []string{"a", "b", "c", "d"}},
+		"in the middle": {&memoryLog{half: first}, []string{"a", "b", "a", "b", "c", "d"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.NewMemory()
+			put(t, s, noon, "a", "b", "c", "d")
+			q := newQueue(s, c.log)
+			if n, err := q.Flush(t.Context()); n != 0 || !errors.Is(err, down) {
+				t.Errorf("logged %d, %v", n, err)
+			}
+			flush(t, q, 4)
+			wantReasons(t, c.log, c.want...)
+			settled(t, s, c.log, 4)
+		})
+	}
+}
+
+type wrongCount struct{ Log }
+
+func (w wrongCount) AppendAll(ctx context.Context, e []receipt.Entry) ([]uint64, error) {
+	indexes, err := w.Log.AppendAll(ctx, e)
+	return indexes[1:], err
+}
+
+func TestLogMiscounts(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	put(t, s, noon, "a", "b")
+	if n, err := newQueue(s, wrongCount{l}).Flush(t.Context()); n != 0 || err == nil {
+		t.Errorf("logged %d, %v", n, err)
+	}
+	flush(t, newQueue(s, l), 2)
+}
+
+// A record that this release cannot read stops the queue: what stands behind it may rest
+// on it.
+func TestUnreadable(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		return store.LedgerEntries.Insert(tx, store.LedgerEntry{ID: store.NewID(noon), About: "x", Entry: []byte(`{"v":2}`), At: noon})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, noon, "a")
+	if n, err := newQueue(s, l).Flush(t.Context()); n != 0 || !receipt.Is(err, receipt.UnknownVersion) {
+		t.Errorf("logged %d, %v", n, err)
+	}
+	wantReasons(t, l)
+}
+
+// Whoever flushes may give up when the log has the entries: the records learn of it
+// nevertheless.
+func TestCancelledAfterAppend(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	put(t, s, noon, "a", "b")
+	ctx, cancel := context.WithCancel(t.Context())
+	l.added = func(context.Context, int) { cancel() }
+	if n, err := newQueue(s, l).Flush(ctx); n != 2 || err != nil {
+		t.Errorf("logged %d, %v", n, err)
+	}
+	settled(t, s, l, 2)
+}
+
+// The store fails, lies or dies at every point of putting and flushing in turn. With the
+// store underneath, the queue then comes to the same end; what was appended before the
+// records could say so is in the log twice, in order each time.
+func TestStoreFails(t *testing.T) {
+	storetest.EachFault(t, func(*testing.T) storetest.Driver { return storetest.NewMemory() }, func(t *testing.T, d storetest.Driver, f *storetest.Faulty) {
+		l := &memoryLog{}
+		var want []string
+		for i := range 3 {
+			reasons := []string{fmt.Sprint(i, "-first"), fmt.Sprint(i, "-second")}
+			err := f.Update(t.Context(), func(tx store.Tx) error {
+				for _, reason := range reasons {
+					if err := Put(tx, "about-"+reason, revoked(reason, noon)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err == nil || errors.Is(err, store.ErrUncertain) {
+				want = append(want, reasons...)
+			}
+			if n, err := newQueue(f, l).Flush(t.Context()); err != nil && n != 0 {
+				t.Errorf("%d logged with error %v", n, err)
+			}
+		}
+		if _, err := newQueue(d, l).Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, d, l, len(want))
+		got := l.reasons()
+		once := slices.Compact(withoutRepeats(got))
+		if !slices.Equal(once, want) {
+			t.Errorf("%v: log holds %q, want %q with repetitions", f.Fault(), got, want)
+		}
+		if len(got) > len(want)+2 {
+			t.Errorf("%v: %d entries for %d, more than one batch was repeated", f.Fault(), len(got), len(want))
+		}
+	})
+}
+
+// withoutRepeats keeps the last of equal ones: what stands before it was not known.
+func withoutRepeats(all []string) (kept []string) {
+	for i, s := range all {
+		if !slices.Contains(all[:i], s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// Two queues on one store may both log what waits. Every record then has the place of
+// an entry that is its own, the first one.
+func TestTwoQueues(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	put(t, s, noon, "a", "b")
+	second := newQueue(s, l)
+	// The second flushes when the first has appended and not yet said so.
+	l.added = func(ctx context.Context, batch int) {
+		if batch == 0 {
+			if n, err := second.Flush(ctx); n != 2 || err != nil {
+				t.Errorf("the second logged %d, %v", n, err)
+			}
+		}
+	}
+	flush(t, newQueue(s, l), 2)
+	wantReasons(t, l, "a", "b", "a", "b")
+	settled(t, s, l, 2)
+	err := s.View(t.Context(), func(r store.Reader) error {
+		for rec, err := range store.LedgerEntries.All(r, "") {
+			if err != nil {
+				return err
+			}
+			if rec.Index > 1 {
+				t.Errorf("the record of %s has the place of the repetition, %d", rec.About, rec.Index)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	queues := []*Queue{newQueue(s, l), newQueue(s, l)}
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := range 10 {
+				put(t, s, noon, fmt.Sprint(worker, "-", i))
+				if _, err := queues[worker%2].Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	settled(t, s, l, 80)
+}
+
+// 3,000 entries wait, as after a long outage: they go in portions, each written down
+// before the next is read.
+func TestThreeThousandWait(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "x.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const n = 3000
+	var want []string
+	for from := 0; from < n; from += 500 {
+		var reasons []string
+		for i := from; i < from+500; i++ {
+			reasons = append(reasons, fmt.Sprint(i))
+		}
+		put(t, db, noon, reasons...)
+		want = append(want, reasons...)
+	}
+	err = db.View(t.Context(), func(r store.Reader) error {
+		for limit, want := range map[int]int{10: 10, n + 1: n} {
+			if got, err := Pending(r, limit); got != want || err != nil {
+				t.Errorf("%d of at most %d wait, %v", got, limit, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := errors.New("down")
+	l := &memoryLog{fail: func(batch int) error {
+		if batch == 1 {
+			return down
+		}
+		return nil
+	}}
+	q := newQueue(db, l)
+	if got, err := q.Flush(t.Context()); got != maxBatch || !errors.Is(err, down) {
+		t.Fatalf("logged %d, %v; want the first portion only", got, err)
+	}
+	flush(t, q, n-maxBatch)
+	wantReasons(t, l, want...)
+	if slices.Max(l.batches) > maxBatch {
+		t.Errorf("batches of %v, the limit is %d", l.batches, maxBatch)
+	}
+	settled(t, db, l, n)
+}
+
+// Run flushes when it begins, when poked and every interval; an error is told, and what
+// waits goes on waiting.
+func TestRun(t *testing.T) {
+	s := storetest.NewMemory()
+	down := errors.New("down")
+	flushed := make(chan int, 100)
+	l := &memoryLog{
+		fail:  func(batch int) error { return map[int]error{1: down}[batch] },
+		added: func(_ context.Context, batch int) { flushed <- batch },
+	}
+	q := newQueue(s, l)
+	q.Poke() // before anybody runs it
+	q.Poke()
+	put(t, s, noon, "a")
+	failed := make(chan error, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		q.Run(ctx, time.Hour, func(err error) { failed <- err })
+	}()
+	<-flushed // at the beginning
+	put(t, s, noon, "b")
+	q.Poke()
+	if err := <-failed; !errors.Is(err, down) {
+		t.Errorf("told of %v", err)
+	}
+	q.Poke()
+	<-flushed
+	cancel()
+	<-ended
+	wantReasons(t, l, "a", "b")
+	settled(t, s, l, 2)
+
+	put(t, s, noon, "c")
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	go q.Run(ctx, time.Millisecond, func(err error) { failed <- err })
+	<-flushed // nobody poked
+	wantReasons(t, l, "a", "b", "c")
+	select {
+	case err := <-failed:
+		t.Error(err)
+	default:
+	}
+}
