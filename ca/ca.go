@@ -40,6 +40,10 @@ type Config struct {
 	PublicURL   string   // "" takes the hierarchy's
 	ServerNames []string // DNS names and IP addresses of the server's TLS certificate; nil takes the host of PublicURL and localhost
 
+	// Probes brings the probes of a vendor's assessments up to date before the gate is
+	// asked; what they found, the gate reads in the store. nil: somebody else does.
+	Probes func(ctx context.Context, vendor string) error
+
 	Now  func() time.Time // nil takes time.Now
 	Rand io.Reader        // serial numbers; nil takes crypto/rand.Reader
 	Log  *slog.Logger     // nil discards
@@ -52,6 +56,7 @@ type CA struct {
 	arc        ext.Arc
 	publicURL  string
 	passphrase []byte
+	probes     func(ctx context.Context, vendor string) error
 	now        func() time.Time
 	random     io.Reader
 	log        *slog.Logger
@@ -129,8 +134,8 @@ func newCA(cfg Config) (*CA, error) {
 	}
 	c := &CA{
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
-		passphrase: h.passphrase,
-		now:        cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
+		passphrase: h.passphrase, probes: cfg.Probes,
+		now: cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
 	}
 	if err := c.complete(); err != nil {
 		return nil, err

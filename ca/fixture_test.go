@@ -24,6 +24,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
@@ -128,18 +129,22 @@ type fixture struct {
 	clock    *clock
 	register *audit.Register
 	auditor  crypto.Signer
+	second   crypto.Signer           // auditor ada's, who signs as well at the highest levels
+	officer  crypto.Signer           // olga's
+	edit     func(*audit.Assessment) // of the next assessments, when set
 }
 
 func newFixture(t testing.TB) *fixture { return newFixtureAt(t, noon, storetest.NewMemory()) }
 
 func newFixtureAt(t testing.TB, now time.Time, s storetest.Driver) *fixture {
 	t.Helper()
-	f := &fixture{t: t, store: s, clock: &clock{t: now}, auditor: newKey(t)}
+	f := &fixture{t: t, store: s, clock: &clock{t: now}, auditor: newKey(t), second: newKey(t), officer: newKey(t)}
 	f.ca = f.open(s)
 	f.seed()
 	var err error
+	log := &fakeLedger{}
 	f.register, err = audit.New(audit.Config{
-		Store: s, Ledger: &fakeLedger{}, Certificates: f.ca, Catalogue: f.ca.catalogue, Arc: f.ca.arc, Now: f.clock.Now,
+		Store: s, Ledger: log, Queue: &queue.Queue{Store: s, Log: log, Now: f.clock.Now}, Certificates: f.ca, Catalogue: f.ca.catalogue, Arc: f.ca.arc, Now: f.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -160,14 +165,6 @@ func (f *fixture) open(s Store) *CA {
 func (f *fixture) seed() {
 	f.t.Helper()
 	now := f.clock.Now()
-	spki, err := spkiSHA256(f.auditor.Public())
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(f.auditor.Public())
-	if err != nil {
-		f.t.Fatal(err)
-	}
 	f.update(func(tx store.Tx) error {
 		for _, v := range []store.Vendor{
 			{ID: "acme", URI: "https://acme.example", Organization: "Acme Ltd", Country: "NL", CreatedAt: now},
@@ -180,6 +177,7 @@ func (f *fixture) seed() {
 		for _, p := range []store.Person{
 			{ID: "olga", Role: "officer", Organization: "Example Trust Services", CreatedAt: now},
 			{ID: "quill", Role: "auditor", Organization: "Quill Assurance LLP", CreatedAt: now},
+			{ID: "ada", Role: "auditor", Organization: "Ada and Co", CreatedAt: now},
 			{ID: "alice", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: now},
 			{ID: "bert", Role: "vendor", Vendor: "beta", Organization: "Beta GmbH", CreatedAt: now},
 		} {
@@ -187,14 +185,42 @@ func (f *fixture) seed() {
 				return err
 			}
 		}
-		for _, fw := range f.ca.catalogue.All() {
-			acc := store.Accreditation{Auditor: "quill", Framework: fw.ID, From: now.AddDate(-1, 0, 0), Until: now.AddDate(5, 0, 0)}
-			if err := store.Accreditations.Put(tx, acc); err != nil {
+		for auditor, key := range map[string]crypto.Signer{"quill": f.auditor, "ada": f.second} {
+			if err := f.accredit(tx, auditor, key); err != nil {
 				return err
 			}
 		}
-		return store.AuditorKeys.Put(tx, store.AuditorKey{SPKISHA256: spki, Auditor: "quill", PublicKey: der, AddedAt: now})
+		return f.enrolOfficer(tx, "olga", f.officer)
 	})
+}
+
+// accredit registers an auditor's key and accredits them for everything.
+func (f *fixture) accredit(tx store.Tx, auditor string, key crypto.Signer) error {
+	now := f.clock.Now()
+	for _, fw := range f.ca.catalogue.All() {
+		acc := store.Accreditation{Auditor: auditor, Framework: fw.ID, From: now.AddDate(-1, 0, 0), Until: now.AddDate(5, 0, 0)}
+		if err := store.Accreditations.Put(tx, acc); err != nil {
+			return err
+		}
+	}
+	spki, err := spkiSHA256(key.Public())
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return err
+	}
+	return store.AuditorKeys.Put(tx, store.AuditorKey{SPKISHA256: spki, Auditor: auditor, PublicKey: der, AddedAt: now})
+}
+
+// enrolOfficer gives an officer a client certificate.
+func (f *fixture) enrolOfficer(tx store.Tx, officer string, key crypto.Signer) error {
+	cert, err := f.ca.IssueClient(context.Background(), key.Public(), store.Person{ID: officer, Role: "officer"}, 0)
+	if err != nil {
+		return err
+	}
+	return store.ClientCertificates.Put(tx, store.ClientCertificate{Serial: SerialKey(cert.SerialNumber), Person: officer, DER: cert.Raw, NotAfter: cert.NotAfter})
 }
 
 func (f *fixture) update(fn func(store.Tx) error) {
@@ -221,7 +247,11 @@ func (f *fixture) assess(vendor, framework, track string, level int, life time.D
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if rec, err = f.register.Accept(ctx, rec.ID, "olga"); err != nil {
+	countersigned, err := attest.AddSignature(ctx, envelope, f.officer)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if rec, err = f.register.Accept(ctx, rec.ID, "olga", countersigned); err != nil {
 		f.t.Fatal(err)
 	}
 	return rec
@@ -266,7 +296,16 @@ func (f *fixture) signed(vendor, framework, track string, level int, life time.D
 		}
 		a.Findings = append(a.Findings, finding)
 	}
+	if level == len(tr.Levels) {
+		a.SecondAuditor = &audit.Party{ID: "ada", Organization: "Ada and Co"}
+	}
+	if f.edit != nil {
+		f.edit(&a)
+	}
 	envelope, err := audit.Sign(context.Background(), a, f.auditor)
+	if err == nil && a.SecondAuditor != nil {
+		envelope, err = attest.AddSignature(context.Background(), envelope, f.second)
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -330,6 +369,19 @@ type fakeLedger struct {
 }
 
 func (l *fakeLedger) Origin() string { return "log.example" }
+
+// AppendAll appends one after the other.
+func (l *fakeLedger) AppendAll(ctx context.Context, list []receipt.Entry) ([]uint64, error) {
+	var indexes []uint64
+	for _, e := range list {
+		_, index, err := l.Append(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		indexes = append(indexes, index)
+	}
+	return indexes, nil
+}
 
 func (l *fakeLedger) Append(_ context.Context, e receipt.Entry) ([]byte, uint64, error) {
 	l.mu.Lock()

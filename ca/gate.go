@@ -63,6 +63,9 @@ func (c *CA) gate(r store.Reader, vendor string, wanted []Wanted, now time.Time)
 	g := &grant{vendor: v, from: now.Add(-backdate), until: now.Add(-backdate).Add(MaxValidity)}
 	if len(wanted) == 0 {
 		for _, s := range supports {
+			if err := proven(r, s, now); err != nil {
+				return nil, err
+			}
 			if err := g.add(s, 0); err != nil {
 				return nil, err
 			}
@@ -71,6 +74,9 @@ func (c *CA) gate(r store.Reader, vendor string, wanted []Wanted, now time.Time)
 	for _, w := range wanted {
 		s, err := c.choose(supports, w)
 		if err != nil {
+			return nil, err
+		}
+		if err := proven(r, s, now); err != nil {
 			return nil, err
 		}
 		if err := g.add(s, w.Level); err != nil {
@@ -141,15 +147,28 @@ func (c *CA) verify(r store.Reader, v store.Vendor, rec store.Assessment) (suppo
 	if a.Vendor.ID != v.ID || a.Vendor.URI != v.URI {
 		return support{}, refuse(CodeNoAssessment, "", "assessment %s is about %s, not about %s", rec.ID, a.Vendor.URI, v.URI)
 	}
-	framework, track, err := c.track(Wanted{Framework: a.Framework.ID, Track: a.Framework.Track})
+	framework, track, err := c.catalogue.Pinned(r, a)
 	if err != nil {
-		return support{}, err
+		return support{}, fmt.Errorf("assessment %s: %w", rec.ID, err)
 	}
 	got := track.Compute(a.Findings)
-	if got.Level != a.Level || got.LevelID != a.LevelID || a.Level != rec.Level || a.Framework.URI != framework.URI {
+	if got.Level != a.Level || got.LevelID != a.LevelID || a.Level != rec.Level {
 		return support{}, refuse(CodeLevelUnsupported, "ask the auditor for a new assessment", "assessment %s says %s, its findings give %q", rec.ID, a.LevelID, got.LevelID)
 	}
 	return support{record: rec, assessment: a, framework: framework, track: track}, nil
+}
+
+// proven refuses an assessment whose probes have found it wanting, or could not look
+// for too long.
+func proven(r store.Reader, s support, now time.Time) error {
+	why, err := audit.Blocked(r, s.record.ID, s.assessment, now)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return refuse(CodeProbe, "mend what the probe found; 'hallmark audit probe "+s.record.ID+"' tries it again", "assessment %s: %s", s.record.ID, why)
+	}
+	return nil
 }
 
 // track finds the framework and track a claim names.

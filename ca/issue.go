@@ -47,6 +47,11 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
+	if c.probes != nil {
+		if err := c.probes(ctx, req.Vendor); err != nil {
+			c.log.WarnContext(ctx, "probes could not be run", "vendor", req.Vendor, "error", err)
+		}
+	}
 	var g *grant
 	err = c.store.View(ctx, func(r store.Reader) error {
 		if g, err = c.gate(r, req.Vendor, req.Claims, now); err != nil {
@@ -132,6 +137,14 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 		}
 		if err := store.Certificates.Insert(tx, rec); err != nil {
 			return err
+		}
+		if err := logIssued(tx, rec, g.vendor.URI); err != nil {
+			return err
+		}
+		if rec.Revocation != nil {
+			if err := logRevoked(tx, rec, g.vendor.URI); err != nil {
+				return err
+			}
 		}
 		return store.Events.Insert(tx, event)
 	})

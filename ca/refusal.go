@@ -16,6 +16,7 @@ const (
 	CodeNoAssessment     Code = "no-assessment-in-force"  // nothing in force supports the claim, or any claim
 	CodeLevelTooHigh     Code = "level-too-high"          // in force, but for a lower level
 	CodeLevelUnsupported Code = "level-unsupported"       // the findings, recomputed, do not give the level on record, or the level demands nothing
+	CodeProbe            Code = "probe"                   // a probe of an assessment fails, or has not passed for days
 	CodeUnknownFramework Code = "unknown-framework"       // not in the catalogue
 	CodeUnknownTrack     Code = "unknown-track"           // the framework has no such track, or several and none was named
 	CodeNoRepository     Code = "no-repository"           // no assessment relied on names an attestation repository, or too many do

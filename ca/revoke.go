@@ -76,6 +76,13 @@ func (c *CA) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error {
 	if err := store.Certificates.Put(tx, cert); err != nil {
 		return err
 	}
+	vendor, err := store.Vendors.Get(tx, cert.Vendor)
+	if err != nil {
+		return fmt.Errorf("vendor of certificate %s: %w", serial, err)
+	}
+	if err := logRevoked(tx, cert, vendor.URI); err != nil {
+		return err
+	}
 	// Made here, since the caller owns the transaction: when it runs again, the event
 	// of the run that is committed is the one that stays.
 	return store.Events.Insert(tx, store.NewEvent(rev.At, rev.By, "revoke.certificate", serial, map[string]string{

@@ -160,7 +160,7 @@ func (w *world) assessmentRecord(t testing.TB, a audit.Assessment) store.Assessm
 	return store.Assessment{
 		ID: hex.EncodeToString(id[:]), State: store.AssessmentInForce, Vendor: a.Vendor.ID, Framework: a.Framework.ID, FrameworkURI: a.Framework.URI,
 		Track: a.Framework.Track, Level: a.Level, LevelID: a.LevelID, Auditor: a.Auditor.ID, AuditorSPKI: keyID(t, w.auditor),
-		AssessedAt: a.AssessedAt, ValidUntil: a.ValidUntil, Envelope: envelope, SubmittedAt: testStart, Receipt: []byte("receipt of " + a.LevelID), LogOrigin: "log.example.com",
+		AssessedAt: a.AssessedAt, ValidUntil: a.ValidUntil, Envelope: envelope, SubmittedAt: testStart, Receipt: []byte("receipt of " + a.LevelID), LogOrigin: "log.example.com", CatalogueSHA256: a.Framework.Digest["sha256"],
 	}
 }
 
