@@ -65,7 +65,8 @@ func Layers() []Row {
 		{Package: "cmd/hallmark-verify", Layer: layerCommand},
 
 		{Package: "test/assessments", Layer: layerTest},
-		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/pki"}},
+		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/cast", "test/pki"}},
+		{Package: "test/cast", Layer: layerTest, TestOnly: true},
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},

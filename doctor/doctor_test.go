@@ -1,0 +1,203 @@
+package doctor
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ledger"
+	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/storetest"
+	"golang.org/x/mod/sumdb/note"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+// ward is a CA whose parts a test can put at odds.
+type ward struct {
+	store   storetest.Driver
+	log     fakeLog
+	intents fakeIssuer
+	files   fakeFiles
+}
+
+type fakeLog struct{ entries []receipt.Entry }
+
+func (l *fakeLog) Size(context.Context) (uint64, error) { return uint64(len(l.entries)), nil }
+
+func (l *fakeLog) Entries(_ context.Context, from uint64) iter.Seq2[ledger.Indexed, error] {
+	return func(yield func(ledger.Indexed, error) bool) {
+		for i, e := range l.entries[from:] {
+			if !yield(ledger.Indexed{Index: from + uint64(i), Entry: e}, nil) {
+				return
+			}
+		}
+	}
+}
+
+type fakeIssuer []store.Intent
+
+func (f *fakeIssuer) Leftovers(context.Context, time.Duration) ([]store.Intent, error) {
+	return *f, nil
+}
+
+type fakeFiles []string
+
+func (f *fakeFiles) Has(sha256 string) (bool, error) { return slices.Contains(*f, sha256), nil }
+
+func (f *fakeFiles) All() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, s := range *f {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (w *ward) put(t *testing.T, fn func(tx store.Tx) error) {
+	t.Helper()
+	if err := w.store.Update(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// examine lists findings as "severity about".
+func (w *ward) examine(t *testing.T) []string {
+	t.Helper()
+	list := []string{}
+	err := Examine(t.Context(), Patient{Store: w.store, Log: &w.log, LogKey: logKey(t), CA: &w.intents, Evidence: &w.files}, func(f Finding) {
+		if f.Detail == "" {
+			t.Errorf("%s without a detail", f.About)
+		}
+		list = append(list, string(f.Severity)+" "+f.About)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func logKey(t *testing.T) note.Verifier {
+	t.Helper()
+	_, vkey, err := ledger.NewSigner("log.example/test", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
+
+// entryAt is an entry of its own for each second.
+func entryAt(second int) receipt.Entry {
+	return receipt.Entry{Type: receipt.AuditorKey, At: noon.Add(time.Duration(second) * time.Second), Auditor: strings.Repeat("a", 64), AuditorSPKI: strings.Repeat("b", 64)}
+}
+
+func (w *ward) logged(t *testing.T, about string, e receipt.Entry, index uint64) {
+	t.Helper()
+	w.put(t, func(tx store.Tx) error { return queue.Logged(tx, about, e, index, noon) })
+}
+
+func (w *ward) waiting(t *testing.T, about string, e receipt.Entry) {
+	t.Helper()
+	w.put(t, func(tx store.Tx) error { return queue.Put(tx, about, e) })
+}
+
+// TestExamine puts one thing at odds in each case, and sees that and nothing else.
+func TestExamine(t *testing.T) {
+	serial := "00ff"
+	for name, c := range map[string]struct {
+		make func(t *testing.T, w *ward)
+		want []string
+	}{
+		"nothing": {func(*testing.T, *ward) {}, []string{}},
+		"entry on record and in the log": {func(t *testing.T, w *ward) {
+			w.log.entries = []receipt.Entry{entryAt(0)}
+			w.logged(t, "quill", entryAt(0), 0)
+		}, []string{}},
+		"logged twice": {func(t *testing.T, w *ward) {
+			w.log.entries = []receipt.Entry{entryAt(0), entryAt(0), entryAt(0)}
+			w.logged(t, "quill", entryAt(0), 2)
+		}, []string{"note ledger entry of quill"}},
+		"logged, and the record still waits": {func(t *testing.T, w *ward) {
+			w.log.entries = []receipt.Entry{entryAt(0)}
+			w.waiting(t, "quill", entryAt(0))
+		}, []string{"note ledger entry of quill"}},
+		"waits": {func(t *testing.T, w *ward) { w.waiting(t, "quill", entryAt(0)) }, []string{"note ledger entry of quill"}},
+		"unexplained entry": {func(t *testing.T, w *ward) {
+			w.log.entries = []receipt.Entry{entryAt(0), entryAt(1)}
+			w.logged(t, "quill", entryAt(0), 0)
+		}, []string{"problem ledger entry 1"}},
+		"log is an old copy": {func(t *testing.T, w *ward) { w.logged(t, "quill", entryAt(0), 7) }, []string{"problem ledger entry of quill"}},
+		"another entry at its place": {func(t *testing.T, w *ward) {
+			w.log.entries = []receipt.Entry{entryAt(1)}
+			w.logged(t, "quill", entryAt(0), 0)
+		}, []string{"problem ledger entry 0", "problem ledger entry of quill"}},
+		"acceptance under way": {func(t *testing.T, w *ward) {
+			rec := accepting()
+			w.log.entries = []receipt.Entry{audit.AcceptanceEntry(rec, "https://acme.example")}
+			w.put(t, func(tx store.Tx) error {
+				return errors.Join(store.Vendors.Put(tx, store.Vendor{ID: "acme", URI: "https://acme.example"}), store.Assessments.Put(tx, rec))
+			})
+		}, []string{"note assessment " + accepting().ID}},
+		"in force without a receipt": {func(t *testing.T, w *ward) {
+			rec := accepting()
+			rec.State = store.AssessmentInForce
+			w.put(t, func(tx store.Tx) error { return store.Assessments.Put(tx, rec) })
+		}, []string{"problem assessment " + accepting().ID, "problem assessment " + accepting().ID}},
+		"certificate that was never logged": {func(t *testing.T, w *ward) {
+			w.put(t, func(tx store.Tx) error { return store.Certificates.Put(tx, certificate(serial)) })
+		}, []string{"problem certificate 00ff"}},
+		"revocation that was never logged": {func(t *testing.T, w *ward) {
+			e := receipt.Entry{Type: receipt.CertificateIssued, At: noon, Certificate: strings.Repeat("c", 64), Serial: serial, Tier: "high",
+				Vendor: "https://acme.example", Assessments: []string{strings.Repeat("d", 64)}, Until: noon}
+			w.log.entries = []receipt.Entry{e}
+			w.logged(t, serial, e, 0)
+			w.put(t, func(tx store.Tx) error {
+				cert := certificate(serial)
+				cert.Revocation = &store.Revocation{At: noon}
+				return store.Certificates.Put(tx, cert)
+			})
+		}, []string{"problem certificate 00ff"}},
+		"intent without a certificate": {func(_ *testing.T, w *ward) { w.intents = fakeIssuer{{Serial: serial, Vendor: "acme", At: noon}} }, []string{"note intent 00ff"}},
+		"file that no record names":    {func(_ *testing.T, w *ward) { w.files = fakeFiles{"aa"} }, []string{"note evidence aa"}},
+		"record whose file is gone": {func(t *testing.T, w *ward) {
+			w.put(t, func(tx store.Tx) error {
+				return store.EvidenceFiles.Put(tx, store.Evidence{Assessment: "x", SHA256: "bb", By: "quill", At: noon})
+			})
+		}, []string{"problem evidence bb"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &ward{store: storetest.NewMemory()}
+			c.make(t, w)
+			if diff := cmp.Diff(c.want, w.examine(t)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func accepting() store.Assessment {
+	return store.Assessment{
+		ID: strings.Repeat("e", 64), State: store.AssessmentAccepting, Vendor: "acme", Framework: "slsa-v0.1", FrameworkURI: "https://slsa.dev/spec/v0.1/",
+		Track: "slsa", Level: 3, LevelID: "SLSA_LEVEL_3", Auditor: "quill", AuditorSPKI: strings.Repeat("f", 64), AcceptedAt: noon, AcceptedBy: "olga",
+		AssessedAt: noon, ValidUntil: noon.AddDate(1, 0, 0),
+	}
+}
+
+func certificate(serial string) store.Certificate {
+	return store.Certificate{Serial: serial, Tier: "high", Vendor: "acme", SPKISHA256: strings.Repeat("1", 64), NotAfter: noon}
+}
