@@ -5,42 +5,75 @@ import (
 	"fmt"
 
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
-	"github.com/transparency-dev/tessera"
-	"github.com/transparency-dev/tessera/client"
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
 )
 
 // Append writes an entry and returns its receipt (c2sp.org/tlog-proof v1) and its
-// index. It takes a little more than the checkpoint interval of 0.1 s. On error the
+// index. It takes some milliseconds, and as long as the witnesses take. On error the
 // entry may be in the log nevertheless, unless the error is a *receipt.Error about
-// the entry itself. Errors: *receipt.Error, ErrClosed, the context's, and those of
-// the disk.
+// the entry itself. Errors: *receipt.Error, ErrNotCosigned, ErrClosed, the context's,
+// and those of the disk.
 func (l *Log) Append(ctx context.Context, e receipt.Entry) (raw []byte, index uint64, err error) {
-	data, err := e.Marshal()
+	data, err := marshal(e)
 	if err != nil {
 		return nil, 0, err
 	}
-	if _, err := receipt.ParseEntry(data); err != nil {
-		return nil, 0, err
+	indexes, at, err := l.append(ctx, [][]byte{data})
+	if err != nil {
+		return nil, 0, fmt.Errorf("append to log: %w", err)
 	}
+	raw, err = l.receipt(ctx, data, indexes[0], at)
+	if err != nil {
+		return nil, 0, fmt.Errorf("append to log: entry %d: %w", indexes[0], err)
+	}
+	return raw, indexes[0], nil
+}
+
+// AppendAll writes entries in their order, maybe with others' between them, and waits
+// once until all are published. It returns their indexes, which ascend. None is written
+// if one of them is refused; after another error some may be in the log or not. Errors
+// are those of Append.
+func (l *Log) AppendAll(ctx context.Context, entries []receipt.Entry) (indexes []uint64, err error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	data := make([][]byte, len(entries))
+	for i, e := range entries {
+		if data[i], err = marshal(e); err != nil {
+			return nil, fmt.Errorf("entry %d of %d: %w", i, len(entries), err)
+		}
+	}
+	indexes, _, err = l.append(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("append %d entries to log: %w", len(entries), err)
+	}
+	return indexes, nil
+}
+
+// marshal makes sure that what is written can be read.
+func marshal(e receipt.Entry) ([]byte, error) {
+	data, err := e.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	_, err = receipt.ParseEntry(data)
+	return data, err
+}
+
+// append adds leaves in their order and waits for a checkpoint that covers them.
+func (l *Log) append(ctx context.Context, leaves [][]byte) ([]uint64, head, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed {
-		return nil, 0, ErrClosed
+		return nil, head{}, ErrClosed
 	}
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return nil, 0, err
+		return nil, head{}, err
 	}
-	at, checkpoint, err := l.await.Await(ctx, l.add(ctx, tessera.NewEntry(data)))
-	if err != nil {
-		return nil, 0, fmt.Errorf("append to log: %w", err)
-	}
-	raw, err = l.receipt(ctx, data, at.Index, checkpoint)
-	if err != nil {
-		return nil, 0, fmt.Errorf("append to log: entry %d: %w", at.Index, err)
-	}
-	return raw, at.Index, nil
+	return l.committer.do(ctx, leaves)
 }
 
 // Receipt makes a receipt for an entry that is in the log already, under the newest
@@ -50,37 +83,37 @@ func (l *Log) Receipt(ctx context.Context, e receipt.Entry, index uint64) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	checkpoint, err := l.Checkpoint(ctx)
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	at, err := l.committer.await(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("receipt of entry %d: %w", index, err)
 	}
-	return l.receipt(ctx, data, index, checkpoint)
+	// A prover of its own: the shared one would keep the tiles of all the old entries
+	// that anybody ever asked about.
+	at.prover = newProver(at.Size, l.reader.ReadTile)
+	return l.receipt(ctx, data, index, at)
 }
 
-// receipt builds a receipt and hands it out only if it verifies: one that does not
-// would be found out by users, long after the assessment was accepted.
-func (l *Log) receipt(ctx context.Context, data []byte, index uint64, checkpoint []byte) ([]byte, error) {
-	cp, err := receipt.ParseCheckpoint(checkpoint, l.verifier)
+// receipt builds a receipt and hands it out only if it would verify: one that does not
+// would be found out by users, long after the assessment was accepted. The checkpoint
+// was verified when it was published, so the way to its root is left.
+func (l *Log) receipt(ctx context.Context, data []byte, index uint64, at head) ([]byte, error) {
+	path, err := at.prover.inclusion(ctx, index)
 	if err != nil {
 		return nil, err
 	}
-	builder, err := client.NewProofBuilder(ctx, cp.Size, l.reader.ReadTile)
-	if err != nil {
-		return nil, err
-	}
-	path, err := builder.InclusionProof(ctx, index)
-	if err != nil {
-		return nil, err
+	leaf := rfc6962.DefaultHasher.HashLeaf(data)
+	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, at.Size, leaf, path, at.Hash); err != nil {
+		return nil, &receipt.Error{Reason: receipt.NotIncluded, Err: err}
 	}
 	hashes := make([][32]byte, len(path))
 	for i, h := range path {
-		if copy(hashes[i][:], h) != len(hashes[i]) {
-			return nil, fmt.Errorf("proof hash of %d bytes", len(h))
-		}
+		hashes[i] = [32]byte(h) // of SHA-256: VerifyInclusion has computed with it
 	}
-	raw := receipt.Marshal(data, index, hashes, checkpoint)
-	if _, err := receipt.Verify(raw, l.verifier); err != nil {
-		return nil, err
+	raw := receipt.Marshal(data, index, hashes, at.raw)
+	if len(raw) > receipt.MaxReceipt {
+		return nil, &receipt.Error{Reason: receipt.TooLarge, Detail: "receipt"}
 	}
 	return raw, nil
 }

@@ -80,7 +80,7 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Fatalf("receipt of entry %d: %v", i, err)
 		}
-		if r.Entry != entry(i) || at[r.Index] != entry(i) {
+		if !same(r.Entry, entry(i)) || !same(at[r.Index], entry(i)) {
 			t.Errorf("entry %d is not at its index %d any more", i, r.Index)
 		}
 		consistent(t, l, raw)

@@ -106,7 +106,7 @@ func TestAppend(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Index != index || r.Origin != origin || r.Entry != entry(i) {
+		if r.Index != index || r.Origin != origin || !same(r.Entry, entry(i)) {
 			t.Errorf("receipt %+v", r)
 		}
 		if n, err := l.Size(t.Context()); n != index+1 || err != nil {
@@ -151,7 +151,7 @@ func TestConcurrentAppends(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if r, err := receipt.Verify(raw, verifier(t)); err != nil || r.Index != index || r.Entry != entry(i) {
+			if r, err := receipt.Verify(raw, verifier(t)); err != nil || r.Index != index || !same(r.Entry, entry(i)) {
 				t.Errorf("receipt of %d: %+v, %v", i, r, err)
 			}
 			mu.Lock()
@@ -168,7 +168,7 @@ func TestConcurrentAppends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Index != next || e.Entry != entry(seen[next]) {
+		if e.Index != next || !same(e.Entry, entry(seen[next])) {
 			t.Errorf("entry %d is %+v", next, e)
 		}
 		next++
@@ -363,3 +363,5 @@ func TestNewSigner(t *testing.T) {
 		t.Error("half a key accepted")
 	}
 }
+
+func same(a, b receipt.Entry) bool { return cmp.Equal(a, b) }

@@ -26,7 +26,7 @@ func (e *env) ledgerCommand() *cli.Command {
 		}, 1, 1, e.ledgerReceipt),
 		command(cli.Command{
 			Name: "verify", Usage: "verify a receipt offline, under the log's verifier key", ArgsUsage: "RECEIPT",
-			Flags:       []cli.Flag{jsonFlag, &cli.StringFlag{Name: "key", Usage: "verifier key, as 'ledger show' prints it"}},
+			Flags:       append([]cli.Flag{jsonFlag, &cli.StringFlag{Name: "key", Usage: "verifier key, as 'ledger show' prints it"}}, witnessFlags()...),
 			Description: "EXAMPLE: hallmark ledger verify --key ca.example/log+1f2e3d4c+AaBb... receipt.txt",
 		}, 1, 1, e.ledgerVerify),
 		e.ledgerMonitorCommand(),
@@ -70,14 +70,43 @@ func (e *env) ledgerVerify(c *cli.Context) error {
 	if err != nil {
 		return &usageError{text: fmt.Sprintf("--key: %v", err), hint: "'hallmark ledger show' prints it"}
 	}
+	witnesses, err := readWitnesses(c)
+	if err != nil {
+		return err
+	}
 	raw, err := e.readBounded(c.Args().First(), maxReceiptBytes)
 	if err != nil {
 		return err
 	}
-	r, err := receipt.Verify(raw, key)
+	r, err := receipt.Policy{Logs: []note.Verifier{key}, Witnesses: witnesses, Quorum: c.Int("quorum")}.Verify(raw)
 	if err != nil {
 		return err
 	}
-	return e.printDone(c, r, fmt.Sprintf("verified: entry %d of %d in %s", r.Index, r.TreeSize, r.Origin),
-		fmt.Sprintf("  %s  assessment %s  %s level %d  %s", moment(r.Entry.At), short(r.Entry.Assessment), r.Entry.Type, r.Entry.Level, r.Entry.Vendor))
+	lines := []string{fmt.Sprintf("verified: entry %d of %d in %s", r.Index, r.TreeSize, r.Origin), "  " + entryText(r.Entry)}
+	for _, s := range r.Cosignatures {
+		lines = append(lines, printable(fmt.Sprintf("  cosigned by %s at %s", s.Witness, moment(s.At))))
+	}
+	return e.printDone(c, r, lines...)
+}
+
+func witnessFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "witness", Usage: "verifier key of a witness that must have cosigned; may be repeated"},
+		&cli.IntFlag{Name: "quorum", Usage: "how many of the witnesses are enough (default: all of them)"},
+	}
+}
+
+func readWitnesses(c *cli.Context) (keys []note.Verifier, err error) {
+	given := c.StringSlice("witness")
+	for _, vkey := range given {
+		key, err := receipt.NewWitness(vkey)
+		if err != nil {
+			return nil, &usageError{text: fmt.Sprintf("--witness: %v", err), hint: "the witness publishes it"}
+		}
+		keys = append(keys, key)
+	}
+	if n := c.Int("quorum"); c.IsSet("quorum") && (n < 1 || n > len(given)) {
+		return nil, &usageError{text: fmt.Sprintf("--quorum %d of %d witnesses", n, len(given)), hint: "name each witness with --witness; a quorum is at least 1"}
+	}
+	return keys, nil
 }

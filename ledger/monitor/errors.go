@@ -12,6 +12,8 @@ var (
 	ErrUnreachable = errors.New("log cannot be read")
 	// ErrForeign: the checkpoint is not signed by the log's key for the log's origin.
 	ErrForeign = errors.New("checkpoint is not the log's")
+	// ErrNotCosigned: the log signed it, and too few of the witnesses asked for did.
+	ErrNotCosigned = errors.New("checkpoint is not cosigned")
 	// ErrUnproven: the tiles or entries served do not lead to the root that the log
 	// signed. Damage on the way looks like this, and so does a log that hides.
 	ErrUnproven = errors.New("what the log serves does not lead to the root it signed")

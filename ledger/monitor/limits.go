@@ -15,8 +15,6 @@ const (
 	maxHeader = 32 << 10
 	// maxURL is the length of the log's address; ours have a few dozen bytes.
 	maxURL = 1024
-	// maxRedirects on the same host: servers redirect for a missing slash.
-	maxRedirects = 3
 	// defaultTimeout bounds one request, redirects and body included. A full bundle of
 	// our entries has about 100 KiB, the largest that is possible 16 MiB.
 	defaultTimeout = 30 * time.Second
@@ -26,4 +24,18 @@ const (
 	// maxTilesKept bounds the tiles kept while proving. A proof for a log of 2^32
 	// entries touches at most eight.
 	maxTilesKept = 32
+	// maxInForce is how many assessments may be in force, or in review: a CA is built for
+	// 100,000. Each takes about 200 bytes, on disk as in memory.
+	maxInForce = 1 << 18
+	// maxEnded is how many assessments that ended last are remembered, at least, so that
+	// a finding can say what ended one; twice as many at most.
+	maxEnded = 10_000
+	// maxKeys is how many keys of auditors are remembered.
+	maxKeys = 1 << 16
+	// maxRecent is how many entries that grant something are remembered by their hash. A
+	// CA logs at most 1000 entries at once, and after a crash the same ones again.
+	maxRecent = 4096
+	// maxLine and maxLines bound the register's file; the longest line has about 220 bytes.
+	maxLine  = 512
+	maxLines = maxInForce + 2*maxEnded + maxKeys + maxRecent + 8
 )

@@ -14,7 +14,19 @@
 //
 // The first Check takes the checkpoint it finds and verifies every entry from the
 // first on. What one monitor cannot see is a log that shows others another history:
-// compare the states of two monitors in different places, which are checkpoints.
+// compare the states of two monitors in different places, which are checkpoints, or
+// have witnesses' cosignatures demanded (Options.Witnesses).
+//
+// # Does the CA keep to what it logged?
+//
+// Proofs say that the log is one history, not that it is a good one. So each Check also
+// reads it: a certificate.issued entry must rely on assessments that are in force where
+// it stands, accepted before it, for that vendor, and neither ended nor in review since.
+// What does not is a Finding. To know what is in force, a second file beside the state
+// file, with ".assessments" behind its name, keeps a summary of the entries so far. It
+// is made anew from the log when it is not there or does not belong to the checkpoint
+// kept: all entries are then fetched and verified again, and their findings handed out
+// again.
 //
 // It links neither the log's own code nor the CA's.
 package monitor
@@ -28,6 +40,8 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera/api/layout"
 	"golang.org/x/mod/sumdb/note"
 )
@@ -37,6 +51,10 @@ type Options struct {
 	URL   string // where the log is served: http or https, /checkpoint and /tile/ below it
 	Key   string // the log's verifier key, a note vkey
 	State string // the file that keeps the last checkpoint; made by the first Check
+	// Witnesses must have cosigned what is served, as receipt.Policy has it; none: nobody
+	// must. Quorum is how many of them, 0 meaning all.
+	Witnesses []note.Verifier
+	Quorum    int
 	// Timeout bounds each request; 0 means 30 s.
 	Timeout time.Duration
 }
@@ -45,6 +63,7 @@ type Options struct {
 // follower at a time may use a state file.
 type Follower struct {
 	key    note.Verifier
+	policy receipt.Policy
 	state  string
 	source *source
 	step   uint64
@@ -58,7 +77,20 @@ type Entry struct {
 	// Unread is why Raw is not an entry that this release can read; Entry is then zero.
 	// The log did commit to these bytes.
 	Unread error
+	// Findings are what is wrong with a certificate.issued entry.
+	Findings []Finding
+	// IsOld says that the entry was there at the checkpoint kept, and was handed out by an
+	// earlier Check. Old entries are handed out only with findings.
+	IsOld bool
+
+	register *register
 }
+
+// Auditors returns every name that the log has for the auditors whom the entry concerns,
+// as far as the log has told so far: SHA-256 digests of keys, and commitments
+// (receipt.Commit), in lower-case hex, sorted. A certificate concerns those who signed
+// its assessments. It may be called until the function that was handed the entry returns.
+func (e Entry) Auditors() []string { return e.register.auditors(e.Entry) }
 
 // Round is what a Check found.
 type Round struct {
@@ -77,6 +109,9 @@ func New(o Options) (*Follower, error) {
 	if o.State == "" || o.Timeout < 0 {
 		return nil, errors.New("monitor: a state file must be named, and the timeout not be negative")
 	}
+	if o.Quorum < 0 || o.Quorum > len(o.Witnesses) {
+		return nil, fmt.Errorf("monitor: %d of %d witnesses cannot cosign", o.Quorum, len(o.Witnesses))
+	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
@@ -84,7 +119,8 @@ func New(o Options) (*Follower, error) {
 	if err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
-	return &Follower{key: key, state: o.State, source: s, step: step}, nil
+	policy := receipt.Policy{Logs: []note.Verifier{key}, Witnesses: o.Witnesses, Quorum: o.Quorum}
+	return &Follower{key: key, policy: policy, state: o.State, source: s, step: step}, nil
 }
 
 // Check verifies what the log serves now against the state, hands each new entry to
@@ -92,8 +128,8 @@ func New(o Options) (*Follower, error) {
 // each verified before it is handed out. If a later portion fails, or each returns an
 // error, the state stays as it was, and the next Check begins there again.
 //
-// Errors: *Conflict; ErrUnreachable, ErrForeign, ErrUnproven, ErrState; those of ctx
-// and of each.
+// Errors: *Conflict; ErrUnreachable, ErrForeign, ErrUnproven, ErrState, ErrTooMany; those
+// of ctx and of each.
 func (f *Follower) Check(ctx context.Context, each func(Entry) error) (Round, error) {
 	last, err := readState(f.state, f.key)
 	if err != nil {
@@ -106,12 +142,18 @@ func (f *Follower) Check(ctx context.Context, each func(Entry) error) (Round, er
 	if err := compare(last, now); err != nil {
 		return Round{}, err
 	}
-	if now.Size > last.Size {
+	isComplete, err := hasRegister(f.state+registerSuffix, last)
+	if err != nil {
+		return Round{}, err
+	}
+	if now.Size > last.Size || !isComplete {
 		if err := f.follow(ctx, last, now, each); err != nil {
 			return Round{}, err
 		}
 	}
 	if now.Size > last.Size || last.isFirst() {
+		// Last of all: a state without its register is mended, one that is ahead of what was
+		// handed out is not.
 		if err := writeState(f.state, now); err != nil {
 			return Round{}, err
 		}
@@ -124,7 +166,10 @@ func (f *Follower) newest(ctx context.Context) (signed, error) {
 	if err != nil {
 		return signed{}, err
 	}
-	cp, err := receipt.ParseCheckpoint(raw, f.key)
+	cp, err := f.policy.ParseCheckpoint(raw)
+	if receipt.Is(err, receipt.NotCosigned) {
+		return signed{}, fmt.Errorf("%w: %w", ErrNotCosigned, err)
+	}
 	if err != nil {
 		return signed{}, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
@@ -148,7 +193,8 @@ func conflict(kind Kind, last, now signed) *Conflict {
 	return &Conflict{Kind: kind, Seen: last.raw, Served: now.raw, SeenSize: last.Size, ServedSize: now.Size}
 }
 
-// follow verifies the way from last to now, which is longer.
+// follow verifies the way from last to now, which is not shorter, and keeps the register
+// of now.
 func (f *Follower) follow(ctx context.Context, last, now signed, each func(Entry) error) error {
 	t := newTree(f.source, now)
 	before, rest, err := t.split(ctx, last.Size)
@@ -164,27 +210,61 @@ func (f *Follower) follow(ctx context.Context, last, now signed, each func(Entry
 		c.Proof = slices.Concat(before, rest)
 		return c
 	}
-	for from := last.Size; from < now.Size; {
-		to := min(now.Size-from, f.step-from%f.step) + from
-		portion, err := t.extend(ctx, grown, to)
+	path := f.state + registerSuffix
+	r, err := readRegister(path, last)
+	if err != nil {
+		return err
+	}
+	w := walk{tree: t, step: f.step, seen: last.Size, register: r, each: each}
+	if r == nil { // from the first entry on
+		w.register = newRegister()
+		if grown, err = t.rangeOf(0, 0, nil); err != nil {
+			return err
+		}
+	}
+	if err := w.from(ctx, grown); err != nil {
+		return err
+	}
+	return writeRegister(path, w.register, now)
+}
+
+// walk reads a tree's entries to its end.
+type walk struct {
+	tree     *tree
+	step     uint64
+	seen     uint64 // entries before this index are old
+	register *register
+	each     func(Entry) error
+}
+
+func (w walk) from(ctx context.Context, grown *compact.Range) error {
+	for from := grown.End(); from < w.tree.signed.Size; {
+		to := min(w.tree.signed.Size-from, w.step-from%w.step) + from
+		portion, err := w.tree.extend(ctx, grown, to)
 		if err != nil {
 			return fmt.Errorf("entries %d to %d: %w", from, to-1, err)
 		}
-		if err := hand(portion, from, each); err != nil {
-			return err
+		for i, raw := range portion {
+			if err := w.hand(from+uint64(i), raw); err != nil {
+				return err
+			}
 		}
 		from = to
 	}
 	return nil
 }
 
-func hand(portion [][]byte, from uint64, each func(Entry) error) error {
-	for i, raw := range portion {
-		e := Entry{Index: from + uint64(i), Raw: raw}
-		e.Entry, e.Unread = receipt.ParseEntry(raw)
-		if err := each(e); err != nil {
+// hand takes a verified entry into the register and hands it out.
+func (w walk) hand(index uint64, raw []byte) error {
+	e := Entry{Index: index, Raw: raw, IsOld: index < w.seen, register: w.register}
+	if e.Entry, e.Unread = receipt.ParseEntry(raw); e.Unread == nil {
+		var err error
+		if e.Findings, err = w.register.add(index, digest(rfc6962.DefaultHasher.HashLeaf(raw)), e.Entry); err != nil {
 			return err
 		}
 	}
-	return nil
+	if e.IsOld && len(e.Findings) == 0 {
+		return nil
+	}
+	return w.each(e)
 }

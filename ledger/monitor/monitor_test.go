@@ -284,9 +284,14 @@ func TestCheckEmptyRoot(t *testing.T) {
 // What is not an entry of ours is handed out as what it is: the log committed to it.
 func TestCheckHandsOutWhatItCannotRead(t *testing.T) {
 	var got []Entry
-	err := hand([][]byte{[]byte(`{"v":2}`), {}}, 5, func(e Entry) error { got = append(got, e); return nil })
-	if err != nil || len(got) != 2 || got[1].Index != 6 {
-		t.Fatalf("%+v, %v", got, err)
+	w := walk{register: newRegister(), each: func(e Entry) error { got = append(got, e); return nil }}
+	for i, raw := range []string{`{"v":2}`, ""} {
+		if err := w.hand(5+uint64(i), []byte(raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != 2 || got[1].Index != 6 {
+		t.Fatalf("%+v", got)
 	}
 	if !receipt.Is(got[0].Unread, receipt.UnknownVersion) || got[1].Unread == nil {
 		t.Errorf("%+v", got)

@@ -4,22 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/outbound"
 )
 
 var (
 	errURL      = errors.New("not an http or https URL without credentials, query and fragment")
-	errRedirect = errors.New("redirect to another host, or too many")
 	errNotFound = errors.New("not found")
-	errTooLarge = errors.New("more bytes than such a file can have")
 )
 
 // source fetches the log's files. Its address comes from the person who watches, so it
-// may be private; where the server sends us is not for the server to say.
+// may be private or without TLS; where the server sends us is not for the server to say.
+// Package outbound has the rule.
 type source struct {
 	base *url.URL
 	http *http.Client
@@ -33,7 +33,7 @@ func newSource(address string, timeout time.Duration) (*source, error) {
 	}
 	return &source{base: u, http: &http.Client{
 		Timeout:       timeout,
-		CheckRedirect: checkRedirect,
+		CheckRedirect: outbound.CheckRedirect,
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DisableCompression:     true, // no decompression, no bombs
@@ -41,14 +41,6 @@ func newSource(address string, timeout time.Duration) (*source, error) {
 			IdleConnTimeout:        timeout,
 		},
 	}}, nil
-}
-
-func checkRedirect(r *http.Request, via []*http.Request) error {
-	first := via[0].URL
-	if len(via) > maxRedirects || r.URL.Host != first.Host || r.URL.Scheme != first.Scheme || r.URL.User != nil {
-		return errRedirect
-	}
-	return nil
 }
 
 // getPartial fetches a partial file, or the full one where the log has replaced the
@@ -92,12 +84,5 @@ func (s *source) fetch(ctx context.Context, path string, maxBytes int64) ([]byte
 	default:
 		return nil, fmt.Errorf("status %d", response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(body)) > maxBytes {
-		return nil, errTooLarge
-	}
-	return body, nil
+	return outbound.ReadAll(response.Body, maxBytes)
 }

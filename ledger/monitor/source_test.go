@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/outbound"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -58,7 +60,7 @@ func TestEndlessBody(t *testing.T) {
 			l.Handler().ServeHTTP(rw, r)
 		}))
 		w.refuses(ErrUnreachable)
-		w.refuses(errTooLarge) // and not because time ran out
+		w.refuses(outbound.ErrTooLarge) // and not because time ran out
 	}
 }
 
