@@ -24,7 +24,7 @@ func (w *world) fill(path string) string {
 	case strings.HasPrefix(path, "/v1/auditors/"):
 		path = strings.Replace(path, "{id}", "nobody", 1)
 	}
-	for parameter, value := range map[string]string{"{id}": "nobody", "{serial}": w.certificate, "{sha256}": w.artifact, "{tier}": "standard"} {
+	for parameter, value := range map[string]string{"{id}": "nobody", "{serial}": w.certificate, "{sha256}": w.artifact, "{tier}": "standard", "{index}": "0"} {
 		path = strings.Replace(path, parameter, value, 1)
 	}
 	return path
@@ -36,7 +36,7 @@ func TestEveryRouteEveryRole(t *testing.T) {
 	w := newWorld(t)
 	people := map[string]string{"": "", "olga": api.RoleOfficer, "quill": api.RoleAuditor, "acme": api.RoleVendor, "rita": api.RoleReader}
 	routes := w.server.routes()
-	if len(routes) < 30 {
+	if len(routes) < 45 {
 		t.Fatalf("only %d routes", len(routes))
 	}
 	for _, route := range routes {
@@ -113,6 +113,12 @@ func TestVendorsAreStrangers(t *testing.T) {
 			{"GET", "/v1/certificates?vendor=acme", nil},
 			{"GET", "/v1/signatures?vendor=acme", nil},
 			{"GET", "/v1/assessments?vendor=acme", nil},
+			{"GET", "/v1/assessments/" + w.assessment + "/probes", nil},
+			{"POST", "/v1/assessments/" + w.assessment + "/probes", nil},
+			{"GET", "/v1/assessments/" + w.assessment + "/evidence", nil},
+			{"GET", "/v1/assessments/" + w.assessment + "/cyclonedx", nil},
+			{"GET", "/v1/ledger/entries?about=" + w.assessment, nil},
+			{"GET", "/v1/ledger/entries?about=" + w.certificate, nil},
 		} {
 			if got := w.do("beta", call.method, call.path, call.in); got.status != http.StatusNotFound {
 				t.Errorf("beta %s %s: %d %s", call.method, call.path, got.status, got.body)
@@ -246,14 +252,14 @@ func TestLoweringIsShownFirst(t *testing.T) {
 	if cert.State != "valid" {
 		t.Fatalf("the plan was carried out: %s", cert.State)
 	}
-	w.must("olga", "POST", "/v1/assessments/"+submitted.ID+"/accept", nil, nil)
+	w.accept("olga", submitted.ID)
 	w.must("acme", "GET", "/v1/certificates/"+w.certificate, nil, &cert)
 	if cert.State != "revoked" || cert.Revocation.Reason != "privilegeWithdrawn" {
 		t.Errorf("after lowering: %s %+v", cert.State, cert.Revocation)
 	}
 	var old api.Assessment
 	w.must("olga", "GET", "/v1/assessments/"+w.assessment, nil, &old)
-	if old.State != "superseded" {
+	if old.State != "lowered" {
 		t.Errorf("the old assessment is %s", old.State)
 	}
 	if got := w.do("acme", "POST", "/v1/certificates", api.NewCertificate{Claims: []api.Claim{{Framework: "slsa-v0.1", Level: 3}}}); got.problem.Code != "level-too-high" {

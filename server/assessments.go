@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -25,7 +24,7 @@ func (s *Server) submitAssessment(ctx context.Context, in *body[api.NewAssessmen
 type assessmentsInput struct {
 	PageQuery
 	Vendor string `query:"vendor" maxLength:"63"`
-	State  string `query:"state" enum:"submitted,accepting,in-force,expired,superseded,withdrawn,rejected"`
+	State  string `query:"state" enum:"submitted,accepting,in-force,in-review,superseded,lowered,expired,withdrawn,rejected"`
 }
 
 func (s *Server) listAssessments(ctx context.Context, in *assessmentsInput) (*body[api.Page[api.Assessment]], error) {
@@ -39,6 +38,8 @@ func (s *Server) listAssessments(ctx context.Context, in *assessmentsInput) (*bo
 			return store.Assessments.ByAfter(r, "auditor", p.ID, in.After)
 		case vendor != "":
 			return store.Assessments.ByAfter(r, "vendor", vendor, in.After)
+		case in.State != "" && in.State != store.AssessmentExpired: // of those, some are not on record as expired yet
+			return store.Assessments.ByAfter(r, "state", in.State, in.After)
 		}
 		return store.Assessments.All(r, in.After)
 	}
@@ -70,17 +71,27 @@ func (s *Server) visibleAssessment(ctx context.Context, id string) (store.Assess
 		return rec, err
 	}
 	p := caller(ctx)
-	if (p.Role == api.RoleAuditor && rec.Auditor != p.ID) || (p.Role == api.RoleVendor && rec.Vendor != p.Vendor) {
+	if (p.Role == api.RoleAuditor && !isAuditorOf(p, rec)) || (p.Role == api.RoleVendor && rec.Vendor != p.Vendor) {
 		return store.Assessment{}, notFound("assessment", id)
 	}
 	return rec, nil
 }
 
-func (s *Server) acceptAssessment(ctx context.Context, in *DigestPath) (*body[api.Assessment], error) {
+// isAuditorOf reports whether somebody has signed an assessment as an auditor.
+func isAuditorOf(p store.Person, rec store.Assessment) bool {
+	return rec.Auditor == p.ID || rec.SecondAuditor == p.ID
+}
+
+type acceptInput struct {
+	DigestPath
+	Body api.Acceptance
+}
+
+func (s *Server) acceptAssessment(ctx context.Context, in *acceptInput) (*body[api.Assessment], error) {
 	if _, err := s.visibleAssessment(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	rec, err := s.Register.Accept(ctx, in.ID, caller(ctx).ID)
+	rec, err := s.Register.Accept(ctx, in.ID, caller(ctx).ID, in.Body.Envelope)
 	if err != nil {
 		return nil, err
 	}
@@ -140,25 +151,23 @@ func (s *Server) apiPlan(plan audit.Plan, dryRun bool) api.Plan {
 	return out
 }
 
-// assessmentState adds the one state that time brings about by itself.
+// assessmentState adds the one state that time brings about by itself, from the moment
+// on, whenever the record follows.
 func (s *Server) assessmentState(a store.Assessment) string {
-	if a.State == store.AssessmentInForce && !s.Now().Before(a.ValidUntil) {
-		return "expired"
+	if (a.State == store.AssessmentInForce || a.State == store.AssessmentInReview) && !s.Now().Before(a.ValidUntil) {
+		return store.AssessmentExpired
 	}
 	return a.State
 }
 
 func (s *Server) apiAssessment(a store.Assessment) api.Assessment {
 	return api.Assessment{
-		ID: a.ID, State: s.assessmentState(a), Vendor: a.Vendor, Framework: a.Framework, Track: a.Track, Level: a.Level,
-		LevelID: a.LevelID, Auditor: a.Auditor, AssessedAt: a.AssessedAt, ValidUntil: a.ValidUntil,
-		SubmittedAt: a.SubmittedAt, AcceptedAt: a.AcceptedAt, AcceptedBy: a.AcceptedBy, LogOrigin: a.LogOrigin,
-		LogIndex: a.LogIndex, EndedAt: a.EndedAt, EndedReason: a.EndedReason, IneffectiveAt: a.IneffectiveAt,
+		ID: a.ID, State: s.assessmentState(a), Vendor: a.Vendor, Framework: a.Framework, CatalogueSHA256: a.CatalogueSHA256,
+		Track: a.Track, Level: a.Level, LevelID: a.LevelID, Auditor: a.Auditor, SecondAuditor: a.SecondAuditor, Probes: a.Probes,
+		AssessedAt: a.AssessedAt, ValidUntil: a.ValidUntil, SubmittedAt: a.SubmittedAt,
+		AcceptedAt: a.AcceptedAt, AcceptedBy: a.AcceptedBy, LogOrigin: a.LogOrigin, LogIndex: a.LogIndex,
+		ReopenedAt: a.ReopenedAt, ReopenedReason: a.ReopenedReason,
+		UpheldAt: a.UpheldAt, UpheldBy: a.UpheldBy, UpheldReason: a.UpheldReason,
+		EndedAt: a.EndedAt, EndedBy: a.EndedBy, EndedReason: a.EndedReason, IneffectiveAt: a.IneffectiveAt,
 	}
-}
-
-// isExpiring says whether an assessment in force ends soon.
-func (s *Server) isExpiring(a store.Assessment) bool {
-	left := a.ValidUntil.Sub(s.Now())
-	return s.assessmentState(a) == store.AssessmentInForce && left < expiringWithin && left > time.Duration(0)
 }

@@ -46,6 +46,9 @@ func (s *Server) showAttestations(ctx context.Context, in *artifactInput) (*body
 	return answer(api.Attestations{SHA256: in.SHA256, Vendor: vendor, Envelopes: envelopes}), nil
 }
 
+// sha256Digits is the length of a SHA-256 in hex.
+const sha256Digits = 64
+
 // parseDigest reads a digest that the schema has checked already.
 func parseDigest(text string) ([32]byte, error) {
 	var digest [32]byte

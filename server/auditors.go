@@ -2,44 +2,47 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"slices"
 
+	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
 func (s *Server) addAuditor(ctx context.Context, in *body[api.NewAuditor]) (*body[api.Invitation], error) {
-	person := store.Person{ID: in.Body.ID, Role: api.RoleAuditor, Organization: in.Body.Organization, CreatedAt: s.Now().UTC()}
+	person := store.Person{
+		ID: in.Body.ID, Role: api.RoleAuditor, Organization: in.Body.Organization, CreatedAt: s.Now().UTC(), LogSalt: audit.NewLogSalt(),
+	}
 	accreditations := make([]store.Accreditation, 0, len(in.Body.Accreditations))
 	for _, a := range in.Body.Accreditations {
 		accreditation, err := s.newAccreditation(person.ID, a)
 		if err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(accreditations, func(o store.Accreditation) bool { return o.Framework == accreditation.Framework }) {
+			return nil, problem(http.StatusConflict, "accreditation-exists", "framework "+accreditation.Framework+" is named twice", "")
+		}
 		accreditations = append(accreditations, accreditation)
 	}
 	enrolment, invitation := s.invitation(person)
 	event := s.event(ctx, "add.auditor", person.ID, map[string]string{"organization": person.Organization})
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		if err := insertPerson(tx, person, enrolment, event); err != nil {
+			return err
+		}
 		for _, a := range accreditations {
-			if err := store.Accreditations.Insert(tx, a); err != nil {
-				return accreditationExists(err, a.Framework)
+			if err := s.Register.Accredit(tx, person, a); err != nil {
+				return err
 			}
 		}
-		return insertPerson(tx, person, enrolment, event)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.flush(ctx)
 	return answer(invitation), nil
-}
-
-func accreditationExists(err error, framework string) error {
-	if errors.Is(err, store.ErrExists) {
-		return problem(http.StatusConflict, "accreditation-exists", "framework "+framework+" is named twice", "")
-	}
-	return err
 }
 
 func (s *Server) newAccreditation(auditor string, a api.Accreditation) (store.Accreditation, error) {
@@ -68,42 +71,16 @@ func (s *Server) accreditAuditor(ctx context.Context, in *accreditInput) (*body[
 		return nil, err
 	}
 	event := s.event(ctx, "accredit.auditor", in.ID, map[string]string{"framework": accreditation.Framework})
-	return s.changeAuditor(ctx, in.ID, event, func(tx store.Tx) error {
-		return store.Accreditations.Put(tx, accreditation)
-	})
-}
-
-func (s *Server) suspendAuditor(ctx context.Context, in *IDPath) (*body[api.Auditor], error) {
-	now := s.Now().UTC()
-	event := s.event(ctx, "suspend.auditor", in.ID, nil)
-	return s.changeAuditor(ctx, in.ID, event, func(tx store.Tx) error {
-		accreditations, err := accreditationsOf(tx, in.ID)
+	var auditor api.Auditor
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		person, err := getAuditor(tx, in.ID)
 		if err != nil {
 			return err
 		}
-		for _, a := range accreditations {
-			if a.SuspendedAt.IsZero() {
-				a.SuspendedAt = now
-			}
-			if err := store.Accreditations.Put(tx, a); err != nil {
-				return err
-			}
+		if !person.DisabledAt.IsZero() {
+			return problem(http.StatusConflict, "person-disabled", "this account is disabled", "an auditor whose word was taken back is not accredited again")
 		}
-		return nil
-	})
-}
-
-func (s *Server) changeAuditor(ctx context.Context, id string, event store.Event, change func(store.Tx) error) (*body[api.Auditor], error) {
-	var auditor api.Auditor
-	err := s.Store.Update(ctx, func(tx store.Tx) error {
-		person, err := store.People.Get(tx, id)
-		if err != nil {
-			return missing(err, "auditor", id)
-		}
-		if person.Role != api.RoleAuditor {
-			return notFound("auditor", id)
-		}
-		if err := change(tx); err != nil {
+		if err := s.Register.Accredit(tx, person, accreditation); err != nil {
 			return err
 		}
 		if auditor, err = readAuditor(tx, person); err != nil {
@@ -114,7 +91,87 @@ func (s *Server) changeAuditor(ctx context.Context, id string, event store.Event
 	if err != nil {
 		return nil, err
 	}
+	s.flush(ctx)
 	return answer(auditor), nil
+}
+
+func (s *Server) suspendAuditor(ctx context.Context, in *IDPath) (*body[api.Auditor], error) {
+	if err := s.Register.SuspendAuditor(ctx, in.ID, caller(ctx).ID); err != nil {
+		return nil, err
+	}
+	var auditor api.Auditor
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		person, err := getAuditor(r, in.ID)
+		if err != nil {
+			return err
+		}
+		auditor, err = readAuditor(r, person)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(auditor), nil
+}
+
+func getAuditor(r store.Reader, id string) (store.Person, error) {
+	person, err := store.People.Get(r, id)
+	if err == nil && person.Role != api.RoleAuditor {
+		return store.Person{}, notFound("auditor", id)
+	}
+	return person, missing(err, "auditor", id)
+}
+
+// showAuditor tells all about one auditor. The salt opens what the log says about
+// them, so it is for officers, who have to be able to show it, and for themselves.
+func (s *Server) showAuditor(ctx context.Context, in *IDPath) (*body[api.AuditorDetail], error) {
+	p := caller(ctx)
+	if p.Role == api.RoleAuditor && p.ID != in.ID {
+		return nil, notFound("auditor", in.ID)
+	}
+	out := api.AuditorDetail{AllKeys: []api.AuditorKey{}}
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		person, err := getAuditor(r, in.ID)
+		if err != nil {
+			return err
+		}
+		out.Pseudonym = audit.Pseudonym(person)
+		if p.Role == api.RoleOfficer || p.ID == in.ID {
+			out.LogSalt = person.LogSalt
+		}
+		if out.Auditor, err = readAuditor(r, person); err != nil {
+			return err
+		}
+		out.AllKeys, err = allKeys(r, in.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.Register.TrackRecord(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Record = apiRecord(record)
+	return answer(out), nil
+}
+
+func allKeys(r store.Reader, auditor string) ([]api.AuditorKey, error) {
+	keys := []api.AuditorKey{}
+	for k, err := range store.AuditorKeys.By(r, "auditor", auditor) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, api.AuditorKey{SHA256: k.SPKISHA256, AddedAt: k.AddedAt, RevokedAt: k.RevokedAt})
+	}
+	return keys, nil
+}
+
+func apiRecord(r audit.Record) api.TrackRecord {
+	return api.TrackRecord{
+		Vendors: r.Vendors, Assessments: r.ByState, Lowered: r.Lowered, Withdrawn: r.Withdrawn, InReview: r.InReview,
+		Revoked: r.Revoked, First: r.First, Last: r.Last,
+	}
 }
 
 func (s *Server) listAuditors(ctx context.Context, in *PageQuery) (*body[api.Page[api.Auditor]], error) {
@@ -126,6 +183,7 @@ func (s *Server) listAuditors(ctx context.Context, in *PageQuery) (*body[api.Pag
 	}
 	page := api.Page[api.Auditor]{Items: []api.Auditor{}, Next: people.Body.Next}
 	err = s.Store.View(ctx, func(r store.Reader) error {
+		page.Items = []api.Auditor{}
 		for _, p := range people.Body.Items {
 			auditor, err := readAuditor(r, p)
 			if err != nil {
@@ -143,34 +201,20 @@ func (s *Server) listAuditors(ctx context.Context, in *PageQuery) (*body[api.Pag
 
 func readAuditor(r store.Reader, person store.Person) (api.Auditor, error) {
 	auditor := api.Auditor{Person: apiPerson(person), Accreditations: []api.Accreditation{}, Keys: []string{}}
-	accreditations, err := accreditationsOf(r, person.ID)
-	if err != nil {
-		return api.Auditor{}, err
-	}
-	for _, a := range accreditations {
-		auditor.Accreditations = append(auditor.Accreditations, api.Accreditation{Framework: a.Framework, From: a.From, Until: a.Until, SuspendedAt: a.SuspendedAt})
-	}
-	for k, err := range store.AuditorKeys.By(r, "auditor", person.ID) {
+	for a, err := range store.Accreditations.All(r, person.ID+"/") {
 		if err != nil {
 			return api.Auditor{}, err
 		}
-		if k.RevokedAt.IsZero() {
-			auditor.Keys = append(auditor.Keys, k.SPKISHA256)
-		}
-	}
-	return auditor, nil
-}
-
-func accreditationsOf(r store.Reader, auditor string) ([]store.Accreditation, error) {
-	var found []store.Accreditation
-	for a, err := range store.Accreditations.All(r, auditor+"/") {
-		if err != nil {
-			return nil, err
-		}
-		if a.Auditor != auditor {
+		if a.Auditor != person.ID {
 			break
 		}
-		found = append(found, a)
+		auditor.Accreditations = append(auditor.Accreditations, api.Accreditation{Framework: a.Framework, From: a.From, Until: a.Until, SuspendedAt: a.SuspendedAt})
 	}
-	return found, nil
+	keys, err := allKeys(r, person.ID)
+	for _, k := range keys {
+		if k.RevokedAt.IsZero() {
+			auditor.Keys = append(auditor.Keys, k.SHA256)
+		}
+	}
+	return auditor, err
 }

@@ -39,6 +39,11 @@ func (w *world) inventory() map[string]int {
 			"certs":       func() (int, error) { return length(store.Certificates.All(r, "")) },
 			"signingkeys": func() (int, error) { return length(store.SigningKeys.All(r, "")) },
 			"signatures":  func() (int, error) { return length(store.Signatures.All(r, "")) },
+			"accredited":  func() (int, error) { return length(store.Accreditations.All(r, "")) },
+			"entries":     func() (int, error) { return length(store.LedgerEntries.All(r, "")) },
+			"evidence":    func() (int, error) { return length(store.EvidenceFiles.All(r, "")) },
+			"probes":      func() (int, error) { return length(store.ProbeStates.All(r, "")) },
+			"notices":     func() (int, error) { return length(store.Notices.All(r, "")) },
 		} {
 			var err error
 			if count[name], err = n(); err != nil {
@@ -98,16 +103,37 @@ func badSelfSignature(t *testing.T) []byte {
 	return der
 }
 
-// TestBadInput: a clear answer that names the field, nothing stored, no stack trace.
+// badInput is a request that is refused, or changes nothing.
+type badInput struct {
+	name, who, path string
+	body            any
+	status          int
+	want            string // in the answer
+}
+
+// refuses plays requests: a clear answer that names the field, nothing stored, no stack trace.
+func (w *world) refuses(t *testing.T, list []badInput) {
+	t.Helper()
+	before := w.inventory()
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) {
+			got := w.do(c.who, "POST", c.path, c.body)
+			if got.status != c.status || !strings.Contains(string(got.body), c.want) {
+				t.Errorf("got %d %s, want %d with %q", got.status, got.body, c.status, c.want)
+			}
+			if bytes.Contains(got.body, []byte("goroutine ")) || bytes.Contains(got.body, []byte(".go:")) {
+				t.Errorf("the answer shows a stack: %s", got.body)
+			}
+		})
+	}
+	if after := w.inventory(); !equal(before, after) {
+		t.Errorf("refused requests left something:\nbefore %v\nafter  %v", before, after)
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	w := newWorld(t)
-	before := w.inventory()
-	for _, c := range []struct {
-		name, who, path string
-		body            any
-		status          int
-		want            string // in the answer
-	}{
+	w.refuses(t, []badInput{
 		{"body is a list", "olga", "/v1/vendors", []int{1}, 422, "expected object"},
 		{"wrong type", "olga", "/v1/vendors", map[string]any{"id": 7, "uri": "https://x.example", "organization": "X", "country": "NL"}, 422, "body.id"},
 		{"missing field", "olga", "/v1/vendors", map[string]any{"id": "x"}, 422, "organization"},
@@ -139,24 +165,39 @@ func TestBadInput(t *testing.T) {
 		{"assessment: garbage", "quill", "/v1/assessments", api.NewAssessment{Envelope: []byte("garbage")}, 422, "envelope"},
 		{"revoke: unknown reason", "olga", "/v1/certificates/" + w.certificate + "/revoke", map[string]any{"reason": "boredom"}, 422, "reason"},
 		{"revoke: from the future", "olga", "/v1/certificates/" + w.certificate + "/revoke", map[string]any{"reason": "keyCompromise", "invalidity_date": "2999-01-01T00:00:00Z"}, 422, "invalidity_date"},
+	})
+}
+
+// TestBadAuditing: the same for what officers decide about vendors, auditors and
+// assessments.
+func TestBadAuditing(t *testing.T) {
+	w := newWorld(t)
+	w.refuses(t, []badInput{
+		{"vendor with a nameless owner", "olga", "/v1/vendors", api.NewVendor{ID: "x", URI: "https://x.example", Organization: "X", Country: "NL", Owners: []string{"Holding", ""}}, 422, `"field":"owners[1]"`},
+		{"owner with a line break", "olga", "/v1/vendors/acme/owners", api.Owners{Owners: []string{"Hold\ning"}}, 422, `"field":"owners[0]"`},
+		{"owner with blanks around", "olga", "/v1/vendors/acme/owners", api.Owners{Owners: []string{" Holding"}}, 422, `"field":"owners[0]"`},
+		{"owner with a long name", "olga", "/v1/vendors/acme/owners", api.Owners{Owners: []string{strings.Repeat("x", 129)}}, 422, `"field":"owners[0]"`},
+		{"owner named twice", "olga", "/v1/vendors/acme/owners", api.Owners{Owners: []string{"Holding", "Holding"}}, 422, "named twice"},
+		{"17 owners", "olga", "/v1/vendors/acme/owners", map[string]any{"owners": strings.Split("a b c d e f g h i j k l m n o p q", " ")}, 422, "body.owners"},
+		{"owners of nobody", "olga", "/v1/vendors/nobody/owners", api.Owners{Owners: []string{"Holding"}}, 404, "not-found"},
+		{"owners missing", "olga", "/v1/vendors/acme/owners", map[string]any{}, 422, "owners"},
+		{"auditor accredited twice", "olga", "/v1/auditors", map[string]any{"id": "x", "organization": "X", "accreditations": []map[string]any{{"framework": "slsa-v0.1", "until": "2099-01-01T00:00:00Z"}, {"framework": "slsa-v0.1", "until": "2098-01-01T00:00:00Z"}}}, 409, "accreditation-exists"},
+		{"accredited until yesterday", "olga", "/v1/auditors/quill/accreditations", map[string]any{"framework": "slsa-v0.1", "until": "2020-01-01T00:00:00Z"}, 422, "accreditations.until"},
+		{"accredit a vendor", "olga", "/v1/auditors/acme/accreditations", map[string]any{"framework": "slsa-v0.1", "until": "2099-01-01T00:00:00Z"}, 404, "no auditor acme"},
+		{"suspend a vendor", "olga", "/v1/auditors/acme/suspend", nil, 404, "not-found"},
+		{"revoke an auditor: no reason", "olga", "/v1/auditors/quill/revoke", map[string]any{"reason": ""}, 422, "body.reason"},
+		{"revoke an auditor: blank reason", "olga", "/v1/auditors/quill/revoke", map[string]any{"reason": " "}, 422, `"field":"reason"`},
+		{"revoke an auditor: nobody", "olga", "/v1/auditors/nobody/revoke", map[string]any{"reason": "invented"}, 404, "not-found"},
+		{"revoke an auditor: a vendor", "olga", "/v1/auditors/acme/revoke", map[string]any{"reason": "invented"}, 404, "not-found"},
+		{"uphold what is in force", "otto", "/v1/assessments/" + w.assessment + "/uphold", map[string]any{"reason": "it stands"}, 409, "want in-review"},
+		{"uphold without a reason", "otto", "/v1/assessments/" + w.assessment + "/uphold", map[string]any{}, 422, "reason"},
 		{"withdraw: no reason", "olga", "/v1/assessments/" + w.assessment + "/withdraw", map[string]any{"reason": ""}, 422, "reason"},
-		{"unknown assessment", "olga", "/v1/assessments/" + strings.Repeat("0", 64) + "/accept", nil, 404, "not-found"},
-		{"accept twice by the same officer", "olga", "/v1/assessments/" + w.assessment + "/accept", nil, 200, "in-force"},
+		{"unknown assessment", "olga", "/v1/assessments/" + strings.Repeat("0", 64) + "/accept", api.Acceptance{Envelope: []byte("{}")}, 404, "not-found"},
+		{"accept without a signature", "olga", "/v1/assessments/" + w.assessment + "/accept", map[string]any{}, 422, "envelope"},
+		{"accept twice by the same officer", "olga", "/v1/assessments/" + w.assessment + "/accept", api.Acceptance{Envelope: []byte("{}")}, 200, "in-force"},
+		{"accept twice by another officer", "otto", "/v1/assessments/" + w.assessment + "/accept", api.Acceptance{Envelope: []byte("{}")}, 409, "state"},
 		{"reject what is in force", "olga", "/v1/assessments/" + w.assessment + "/reject", map[string]any{"reason": "late"}, 409, "state"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := w.do(c.who, "POST", c.path, c.body)
-			if got.status != c.status || !strings.Contains(string(got.body), c.want) {
-				t.Errorf("got %d %s, want %d with %q", got.status, got.body, c.status, c.want)
-			}
-			if bytes.Contains(got.body, []byte("goroutine ")) || bytes.Contains(got.body, []byte(".go:")) {
-				t.Errorf("the answer shows a stack: %s", got.body)
-			}
-		})
-	}
-	if after := w.inventory(); !equal(before, after) {
-		t.Errorf("refused requests left something:\nbefore %v\nafter  %v", before, after)
-	}
+	})
 }
 
 func equal(a, b map[string]int) bool {
@@ -173,7 +214,7 @@ func TestGarbageBodies(t *testing.T) {
 	people := map[string]string{api.RoleOfficer: "olga", api.RoleAuditor: "quill", api.RoleVendor: "beta", "": ""}
 	tried := 0
 	for _, route := range w.server.routes() {
-		if route.Method != http.MethodPost {
+		if route.Method == http.MethodGet {
 			continue
 		}
 		// Paths name nothing that exists, so that routes without a body change nothing.
@@ -185,14 +226,14 @@ func TestGarbageBodies(t *testing.T) {
 			tried++
 			got := w.doRaw(people[route.Roles[0]], route.Method, path, strings.NewReader(garbage))
 			if got.status < 400 || got.status >= 500 {
-				t.Errorf("POST %s with %.20q: %d %.200s", path, garbage, got.status, got.body)
+				t.Errorf("%s %s with %.20q: %d %.200s", route.Method, path, garbage, got.status, got.body)
 			}
 			if bytes.Contains(got.body, []byte("goroutine ")) || bytes.Contains(got.body, []byte(".go:")) {
-				t.Errorf("POST %s with %.20q shows a stack: %.200s", path, garbage, got.body)
+				t.Errorf("%s %s with %.20q shows a stack: %.200s", route.Method, path, garbage, got.body)
 			}
 		}
 	}
-	if tried < 100 {
+	if tried < 200 {
 		t.Fatalf("only %d requests", tried)
 	}
 	if after := w.inventory(); !equal(before, after) {

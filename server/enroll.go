@@ -94,7 +94,7 @@ func (s *Server) recordEnrolment(ctx context.Context, secret string, person stor
 	now := s.Now().UTC()
 	serial := ca.SerialKey(cert.SerialNumber)
 	event := store.NewEvent(now, person.ID, "enroll.person", person.ID, map[string]string{"client_certificate": serial})
-	return s.Store.Update(ctx, func(tx store.Tx) error {
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		enrolment, err := s.openEnrolment(tx, secret)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (s *Server) recordEnrolment(ctx context.Context, secret string, person stor
 		if signing != nil {
 			key := *signing
 			key.Auditor = person.ID
-			if err := store.AuditorKeys.Insert(tx, key); err != nil {
+			if err := s.Register.RegisterKey(tx, person, key); err != nil {
 				if errors.Is(err, store.ErrExists) {
 					return invalid("signing_csr", "this key is registered already", "make a new one")
 				}
@@ -119,4 +119,8 @@ func (s *Server) recordEnrolment(ctx context.Context, secret string, person stor
 		}
 		return store.Events.Insert(tx, event)
 	})
+	if err == nil && signing != nil {
+		s.flush(ctx)
+	}
+	return err
 }

@@ -24,9 +24,18 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second
 	writeTimeout      = 90 * time.Second // the ledger may take a moment to publish
-	idleTimeout       = 2 * time.Minute
+	// streamTimeout is how long a file of evidence may take, in either direction, while
+	// its bytes keep coming: a gigabyte at 2.4 Mbit/s.
+	streamTimeout = time.Hour
+	// probeTimeout is how long a caller waits for probes: less than clients do, so that
+	// what has been found by then is told.
+	probeTimeout = 45 * time.Second
+	idleTimeout  = 2 * time.Minute
 	// shutdownTimeout is how long requests under way may take after a stop signal.
 	shutdownTimeout = 15 * time.Second
+
+	// maxOrganization bounds an organisation's name, as the schemas do for people.
+	maxOrganization = 128
 
 	// pageSize is how many records one answer lists.
 	pageSize = 200
@@ -35,6 +44,6 @@ const (
 	enrolmentValidity = 7 * 24 * time.Hour
 	// clientValidity is how long a client certificate lasts.
 	clientValidity = 365 * 24 * time.Hour
-	// expiringWithin is the window in which status lists an assessment as expiring.
-	expiringWithin = 30 * 24 * time.Hour
+	// maxListed bounds the lists in a status: more is for the commands that list.
+	maxListed = 100
 )

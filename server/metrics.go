@@ -1,15 +1,18 @@
 package server
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 
+	"github.com/hallmark-pki/hallmark/store"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are counters for Prometheus. Labels hold only what the server itself
+// metrics are counters for Prometheus, and gauges that Gauge sets. Labels hold only what the server itself
 // names (listener, route pattern, status class), never what a client sends.
 type metrics struct {
 	registry *prometheus.Registry
@@ -18,6 +21,12 @@ type metrics struct {
 	issued   prometheus.Counter
 	refused  *prometheus.CounterVec
 	signed   prometheus.Counter
+
+	assessments *prometheus.GaugeVec // by state
+	expiring    *prometheus.GaugeVec // by days
+	probes      prometheus.Gauge
+	ledger      prometheus.Gauge
+	notices     prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -29,9 +38,38 @@ func newMetrics() *metrics {
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hallmark_refusals_total", Help: "Requests refused by a gate."}, []string{"gate"}),
 		signed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "hallmark_signatures_total", Help: "Signatures made."}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.issued, m.refused, m.signed,
+	m.assessments = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "hallmark_assessments", Help: "Assessments on record, by state."}, []string{"state"})
+	m.expiring = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "hallmark_assessments_expiring", Help: "Assessments in force or in review that end within so many days."}, []string{"days"})
+	m.probes = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_probes_failing", Help: "Probes that fail, of assessments in force."})
+	m.ledger = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_ledger_pending", Help: "Entries on record that wait for the transparency log."})
+	m.notices = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_notices_pending", Help: "Webhooks that have not been delivered."})
+	m.registry.MustRegister(m.assessments, m.expiring, m.probes, m.ledger, m.notices, m.requests, m.seconds, m.issued, m.refused, m.signed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// Gauge sets the gauges by what is on record now. They stand until the next call, so
+// somebody calls it now and then: reading them costs a scrape nothing.
+func (s *Server) Gauge(ctx context.Context) error {
+	var f figures
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		var err error
+		f, err = s.count(r)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("set gauges: %w", err)
+	}
+	for _, state := range assessmentStates {
+		s.metrics.assessments.WithLabelValues(state).Set(float64(f.assessments[state]))
+	}
+	for _, days := range expiringDays {
+		s.metrics.expiring.WithLabelValues(strconv.Itoa(days)).Set(float64(f.expiring[days]))
+	}
+	s.metrics.probes.Set(float64(len(f.probes)))
+	s.metrics.ledger.Set(float64(f.ledger))
+	s.metrics.notices.Set(float64(f.notices))
+	return nil
 }
 
 func (m *metrics) handler() http.Handler {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/audit/interchange"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
@@ -38,6 +39,7 @@ func (s *Server) asProblem(ctx context.Context, err error) *api.Problem {
 		auditNo *audit.Refusal
 		caNo    *ca.Refusal
 		signNo  *sign.Refusal
+		noWay   *interchange.Refusal
 	)
 	switch {
 	case errors.As(err, &known):
@@ -50,6 +52,8 @@ func (s *Server) asProblem(ctx context.Context, err error) *api.Problem {
 		return problem(caStatus(caNo.Code), string(caNo.Code), caNo.Detail, caNo.Hint)
 	case errors.As(err, &signNo):
 		return signProblem(signNo)
+	case errors.As(err, &noWay):
+		return exportProblem(noWay)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, ca.ErrUnknownIssuer):
 		return problem(http.StatusNotFound, "not-found", "no such record", "")
 	case errors.Is(err, store.ErrExists):

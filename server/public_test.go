@@ -188,7 +188,10 @@ func TestOpenAPI(t *testing.T) {
 	w := newWorld(t)
 	var doc struct {
 		OpenAPI string
-		Paths   map[string]map[string]struct{ OperationID, Description string }
+		Paths   map[string]map[string]struct {
+			OperationID, Description string
+			RequestBody              struct{ Content map[string]any }
+		}
 	}
 	if err := json.Unmarshal(w.do("", "GET", "/v1/openapi.json", nil).body, &doc); err != nil {
 		t.Fatal(err)
@@ -205,6 +208,9 @@ func TestOpenAPI(t *testing.T) {
 		op, ok := doc.Paths[r.Path][strings.ToLower(r.Method)]
 		if !ok || op.OperationID != r.ID || op.Description == "" {
 			t.Errorf("%s %s is described as %+v", r.Method, r.Path, op)
+		}
+		if _, streams := op.RequestBody.Content[streamType]; streams != (r.Method == http.MethodPut) {
+			t.Errorf("%s %s takes %+v", r.Method, r.Path, op.RequestBody)
 		}
 	}
 }
@@ -226,7 +232,7 @@ func TestPages(t *testing.T) {
 			break
 		}
 	}
-	if len(ids) != pageSize+5+5 || !slices.IsSorted(ids) || len(slices.Compact(ids)) != pageSize+10 {
+	if len(ids) != pageSize+5+7 || !slices.IsSorted(ids) || len(slices.Compact(ids)) != pageSize+12 {
 		t.Errorf("%d people", len(ids))
 	}
 	if got := w.do("olga", "GET", "/v1/people?sort=name", nil); got.status != http.StatusUnprocessableEntity {

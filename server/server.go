@@ -25,13 +25,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ledger"
+	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -64,7 +67,9 @@ type Config struct {
 	Catalogue  *audit.Catalogue
 	Repository *repository.Repository
 	Ledger     *ledger.Log
-	LedgerKey  string // C2SP verifier key of the ledger
+	LedgerKey  string          // C2SP verifier key of the ledger
+	Queue      *queue.Queue    // logs what transactions have put into it
+	Evidence   *evidence.Store // files that assessments name
 	Signing    *sign.Service
 	Step       http.Handler // smallstep-compatible API under /1.0; nil leaves it out
 	Log        *slog.Logger
@@ -77,6 +82,9 @@ type Server struct {
 	metrics *metrics
 	api     huma.API
 	apiMux  *http.ServeMux
+	probing sync.Map // ids of assessments whose probes somebody has asked to run
+
+	probeTimeout time.Duration
 }
 
 // New checks c and returns a server that does not listen yet.
@@ -84,14 +92,14 @@ func New(c Config) (*Server, error) {
 	for name, missing := range map[string]bool{
 		"Store": c.Store == nil, "CA": c.CA == nil, "Operator": c.Operator == nil, "Register": c.Register == nil,
 		"Catalogue": c.Catalogue == nil, "Repository": c.Repository == nil, "Ledger": c.Ledger == nil,
-		"Signing": c.Signing == nil, "Log": c.Log == nil, "Now": c.Now == nil,
+		"Queue": c.Queue == nil, "Evidence": c.Evidence == nil, "Signing": c.Signing == nil, "Log": c.Log == nil, "Now": c.Now == nil,
 		"APIURL": c.APIURL == "", "Name": c.Name == "",
 	} {
 		if missing {
 			return nil, errors.New("server: Config." + name + " is missing")
 		}
 	}
-	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux()}
+	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux(), probeTimeout: probeTimeout}
 	s.api = newAPI(s.apiMux, c.Name, c.Version)
 	for _, r := range s.routes() {
 		r.register(s, r)
@@ -149,13 +157,33 @@ func (s *Server) Serve(ctx context.Context, apiListener, publicListener net.List
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           atMost(maxInFlight, http.MaxBytesHandler(h, maxBodyBytes)),
+		Handler:           atMost(maxInFlight, boundBodies(h)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	}
+}
+
+// boundBodies cuts request bodies off: evidence is streamed to disk and may be large,
+// everything else is held in memory.
+func boundBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bound := int64(maxBodyBytes)
+		if r.Method == http.MethodPut { // there is one such route
+			bound = evidence.MaxBytes
+		}
+		http.MaxBytesHandler(next, bound).ServeHTTP(w, r)
+	})
+}
+
+// flush has the log take what a transaction has queued. What fails waits for the next
+// time, and the status says so; the change itself is durable.
+func (s *Server) flush(ctx context.Context) {
+	if _, err := s.Queue.Flush(context.WithoutCancel(ctx)); err != nil {
+		s.Log.WarnContext(ctx, "entries wait for the log", "error", err)
 	}
 }
 

@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 	"encoding/hex"
+	"slices"
+	"strconv"
 
+	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -17,38 +20,35 @@ func (s *Server) status(ctx context.Context, _ *struct{}) (*body[api.Status], er
 	if err != nil {
 		return nil, err
 	}
-	out := api.Status{
-		Name: s.Name, Version: s.Version, Arc: s.CA.Arc().String(), Ledger: ledgerState.Body,
-		Assessments: map[string]int{}, Certs: map[string]int{}, Expiring: []api.Assessment{}, CRLs: []api.CRLState{},
-	}
-	err = s.Store.View(ctx, func(r store.Reader) error { return s.count(r, &out) })
+	var out api.Status
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		out = api.Status{
+			Name: s.Name, Version: s.Version, Arc: s.CA.Arc().String(), Ledger: ledgerState.Body,
+			ExpiringIn: map[string]int{}, Expiring: []api.Expiring{}, FailingProbes: []api.FailingProbe{}, CRLs: []api.CRLState{},
+		}
+		return s.fillStatus(r, &out)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return answer(out), nil
 }
 
-func (s *Server) count(r store.Reader, out *api.Status) error {
-	for _, err := range store.Vendors.All(r, "") {
-		if err != nil {
-			return err
-		}
-		out.Vendors++
+func (s *Server) fillStatus(r store.Reader, out *api.Status) error {
+	f, err := s.count(r)
+	if err != nil {
+		return err
 	}
-	for a, err := range store.Assessments.All(r, "") {
-		if err != nil {
-			return err
-		}
-		out.Assessments[s.assessmentState(a)]++
-		if s.isExpiring(a) {
-			out.Expiring = append(out.Expiring, s.apiAssessment(a))
-		}
+	out.Vendors, out.Assessments, out.Certs = f.vendors, f.assessments, f.certificates
+	out.LedgerPending, out.NoticePending, out.ProbesFailing = f.ledger, f.notices, len(f.probes)
+	for _, days := range expiringDays {
+		out.ExpiringIn[strconv.Itoa(days)] = f.expiring[days]
 	}
-	for c, err := range store.Certificates.All(r, "") {
-		if err != nil {
-			return err
-		}
-		out.Certs[s.certificateState(c)]++
+	if out.Expiring, err = s.expiring(r); err != nil {
+		return err
+	}
+	if out.FailingProbes, err = failingProbes(r, f.probes); err != nil {
+		return err
 	}
 	for crl, err := range store.CRLs.All(r, "") {
 		if err != nil {
@@ -59,16 +59,48 @@ func (s *Server) count(r store.Reader, out *api.Status) error {
 	return nil
 }
 
-func (s *Server) ledgerState(ctx context.Context, _ *struct{}) (*body[api.LedgerState], error) {
-	checkpoint, err := s.Ledger.Checkpoint(ctx)
-	if err != nil {
-		return nil, err
+// expiring lists what ends next.
+func (s *Server) expiring(r store.Reader) ([]api.Expiring, error) {
+	list := []api.Expiring{}
+	now := s.Now()
+	for a, err := range store.Assessments.Between(r, "until", store.TimeKey(now), "") {
+		if err != nil {
+			return nil, err
+		}
+		left := audit.DaysLeft(a, now)
+		if left > expiringDays[0] || len(list) == maxListed {
+			break
+		}
+		if now.Before(a.ValidUntil) {
+			list = append(list, api.Expiring{Assessment: s.apiAssessment(a), DaysLeft: left, Within: threshold(left)})
+		}
 	}
-	size, err := s.Ledger.Size(ctx)
-	if err != nil {
-		return nil, err
+	return list, nil
+}
+
+// threshold is the nearest of expiringDays that has been reached.
+func threshold(left int) int {
+	within := expiringDays[0]
+	for _, days := range expiringDays {
+		if left <= days {
+			within = days
+		}
 	}
-	return answer(api.LedgerState{Origin: s.Ledger.Origin(), VerifierKey: s.LedgerKey, Size: size, Checkpoint: string(checkpoint)}), nil
+	return within
+}
+
+// failingProbes lists those that fail, the longest first.
+func failingProbes(r store.Reader, probes []store.ProbeState) ([]api.FailingProbe, error) {
+	slices.SortStableFunc(probes, func(a, b store.ProbeState) int { return a.FailingSince.Compare(b.FailingSince) })
+	list := []api.FailingProbe{}
+	for _, p := range probes[:min(len(probes), maxListed)] {
+		a, err := store.Assessments.Get(r, p.Assessment)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, api.FailingProbe{Assessment: p.Assessment, Vendor: a.Vendor, Probe: p.Probe, Since: p.FailingSince, Detail: p.Detail})
+	}
+	return list, nil
 }
 
 func (s *Server) listFrameworks(_ context.Context, _ *struct{}) (*body[[]api.Framework], error) {

@@ -9,9 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,11 +22,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ledger"
+	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
@@ -65,19 +64,23 @@ var openShared = sync.OnceValues(func() (*ca.Hierarchy, error) {
 
 // world is a running server with people of every role:
 //
-//	olga (officer)  quill (auditor)  rita (reader)  acme, beta (vendors)
+//	olga, otto (officers)  quill, nib (auditors)  rita (reader)  acme, beta (vendors)
 //
-// Acme has been assessed at SLSA 3 and has a certificate, evidence and a
-// signature; beta has nothing.
+// Acme has been assessed at SLSA 3 by quill, which olga accepted, and has a
+// certificate, evidence and a signature; beta has nothing.
 type world struct {
 	t       testing.TB
 	server  *Server
 	http    *httptest.Server
 	public  *httptest.Server
 	store   storetest.Driver
-	clients map[string]*http.Client // by person; "" is anonymous
-	auditor *ecdsa.PrivateKey
+	clients map[string]*http.Client      // by person; "" is anonymous
+	keys    map[string]*ecdsa.PrivateKey // of the client certificates, by person
+	auditor *ecdsa.PrivateKey            // quill's
+	second  *ecdsa.PrivateKey            // nib's
 	builder *ecdsa.PrivateKey
+	prober  *fakeProber
+	folder  string // of evidence
 
 	assessment  string // acme's, in force
 	certificate string // acme's serial
@@ -86,9 +89,12 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, store: storetest.NewMemory(), clients: map[string]*http.Client{}, auditor: newTestKey(t), builder: newTestKey(t)}
+	w := &world{
+		t: t, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
+		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), prober: &fakeProber{}, folder: filepath.Join(t.TempDir(), "evidence"),
+	}
 	w.server = w.newServer()
-	w.http = httptest.NewUnstartedServer(w.server.API())
+	w.http = httptest.NewUnstartedServer(boundBodies(w.server.API()))
 	// Not StartTLS: that one would put a certificate of its own before ours.
 	w.http.Listener = tls.NewListener(w.http.Listener, w.server.TLS())
 	w.http.Start()
@@ -132,12 +138,18 @@ func (w *world) newServer() *Server {
 	log, err := ledger.Open(ctx, ledger.Options{Dir: filepath.Join(t.TempDir(), "ledger"), Signer: signer, VKey: vkey})
 	check(err)
 	t.Cleanup(func() { log.Close(context.Background()) })
-	register, err := audit.New(audit.Config{Store: w.store, Ledger: log, Certificates: authority, Catalogue: catalogue, Arc: authority.Arc(), Now: time.Now})
+	waiting := &queue.Queue{Store: w.store, Log: log, Now: time.Now}
+	register, err := audit.New(audit.Config{
+		Store: w.store, Ledger: log, Queue: waiting, Certificates: authority, Catalogue: catalogue, Arc: authority.Arc(), Prober: w.prober, Now: time.Now,
+	})
 	check(err)
-	evidence, err := repository.Open(filepath.Join(t.TempDir(), "attestations"))
+	attestations, err := repository.Open(filepath.Join(t.TempDir(), "attestations"))
 	check(err)
+	files, err := evidence.Open(w.folder)
+	check(err)
+	t.Cleanup(func() { files.Close() })
 	signing, err := sign.New(sign.Config{
-		Store: w.store, Keys: authority, Evidence: evidence, Stamper: authority, Issuers: authority,
+		Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 	})
 	check(err)
@@ -146,8 +158,8 @@ func (w *world) newServer() *Server {
 	t.Cleanup(func() { step.Shutdown() })
 	s, err := New(Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
-		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: evidence,
-		Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
+		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	check(err)
 	return s
@@ -239,11 +251,16 @@ func (w *world) people() {
 	w.enrol("olga", token.Secret)
 
 	var invitation api.Invitation
-	w.must("olga", "POST", "/v1/people", api.NewPerson{ID: "rita", Role: api.RoleReader, Organization: "Example"}, &invitation)
-	w.enrol("rita", secretOf(w.t, invitation))
-	w.must("olga", "POST", "/v1/auditors", api.NewAuditor{ID: "quill", Organization: "Quill Assurance",
-		Accreditations: []api.Accreditation{{Framework: "slsa-v0.1", Until: now.AddDate(1, 0, 0)}}}, &invitation)
-	w.enrol("quill", secretOf(w.t, invitation))
+	for who, role := range map[string]string{"rita": api.RoleReader, "otto": api.RoleOfficer} {
+		w.must("olga", "POST", "/v1/people", api.NewPerson{ID: who, Role: role, Organization: "Example"}, &invitation)
+		w.enrol(who, secretOf(w.t, invitation))
+	}
+	for who, organization := range map[string]string{"quill": "Quill Assurance", "nib": "Nib & Partners"} {
+		w.must("olga", "POST", "/v1/auditors", api.NewAuditor{ID: who, Organization: organization, Accreditations: []api.Accreditation{
+			{Framework: "slsa-v0.1", Until: now.AddDate(1, 0, 0)}, {Framework: "slsa-v1.2", Until: now.AddDate(1, 0, 0)},
+		}}, &invitation)
+		w.enrol(who, secretOf(w.t, invitation))
+	}
 	for _, v := range []string{"acme", "beta"} {
 		var added api.VendorInvitation
 		w.must("olga", "POST", "/v1/vendors", api.NewVendor{ID: v, URI: "https://" + v + ".example", Organization: strings.ToUpper(v), Country: "NL"}, &added)
@@ -264,11 +281,12 @@ func (w *world) enrol(who, secret string) {
 	w.t.Helper()
 	key := newTestKey(w.t)
 	request := api.EnrollRequest{Token: secret, CSR: newTestCSR(w.t, key)}
-	if who == "quill" {
-		request.SigningCSR = newTestCSR(w.t, w.auditor)
+	if signing := map[string]*ecdsa.PrivateKey{"quill": w.auditor, "nib": w.second}[who]; signing != nil {
+		request.SigningCSR = newTestCSR(w.t, signing)
 	}
 	var answer api.EnrollResponse
 	w.must("", "POST", "/v1/enroll", request, &answer)
+	w.keys[who] = key
 	w.clients[who] = w.client(&tls.Certificate{Certificate: [][]byte{answer.Certificate}, PrivateKey: key})
 }
 
@@ -279,80 +297,4 @@ func newTestCSR(t testing.TB, key *ecdsa.PrivateKey) []byte {
 		t.Fatal(err)
 	}
 	return csr
-}
-
-const (
-	testBuilder   = "https://ci.acme.example/builder"
-	testBuildType = "https://ci.acme.example/make/v1"
-	testSource    = "git+https://git.acme.example/hello"
-)
-
-// acmesBusiness takes acme from assessment to signature.
-func (w *world) acmesBusiness() {
-	w.t.Helper()
-	w.assessment = w.submit("acme")
-	w.must("olga", "POST", "/v1/assessments/"+w.assessment+"/accept", nil, nil)
-	var cert api.Certificate
-	w.must("acme", "POST", "/v1/certificates", api.NewCertificate{}, &cert)
-	w.certificate = cert.Serial
-	w.artifact = strings.Repeat("ab", 32)
-	w.must("acme", "POST", "/v1/attestations", api.NewAttestations{Envelopes: [][]byte{w.provenance(w.artifact)}}, nil)
-	w.must("acme", "POST", "/v1/signatures", api.NewSignature{SHA256: w.artifact, Format: "detached", Product: "hello"}, nil)
-}
-
-func (w *world) provenance(digest string) []byte {
-	w.t.Helper()
-	statement, err := attest.NewProvenanceV1(attest.Build{
-		Subjects: []attest.Subject{{Name: "hello", Digest: map[string]string{"sha256": digest}}}, BuilderID: testBuilder, BuildType: testBuildType,
-		Source: attest.ResourceDescriptor{URI: testSource, Digest: map[string]string{"gitCommit": strings.Repeat("1f", 20)}},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	envelope, err := attest.SignStatement(context.Background(), statement, w.builder)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return envelope
-}
-
-// submit hands in an assessment of a vendor that meets all of SLSA 3, and returns its id.
-func (w *world) submit(vendor string) string {
-	w.t.Helper()
-	envelope, err := audit.Sign(context.Background(), w.newAssessment(vendor), w.auditor)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var a api.Assessment
-	w.must("quill", "POST", "/v1/assessments", api.NewAssessment{Envelope: envelope}, &a)
-	return a.ID
-}
-
-func (w *world) newAssessment(vendor string) audit.Assessment {
-	w.t.Helper()
-	framework, _ := w.server.Catalogue.Lookup("slsa-v0.1")
-	track, _ := framework.Track("slsa")
-	der, err := x509.MarshalPKIXPublicKey(w.builder.Public())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	now := time.Now().UTC().Truncate(time.Second)
-	a := audit.Assessment{
-		Framework: framework.Ref("slsa"), Level: 3, LevelID: "SLSA_LEVEL_3", AssessedAt: now, ValidUntil: now.AddDate(0, 6, 0),
-		Vendor:  audit.Party{ID: vendor, URI: "https://" + vendor + ".example", Organization: strings.ToUpper(vendor)},
-		Auditor: audit.Party{ID: "quill", URI: "https://quill.example", Organization: "Quill Assurance"},
-		Scope: audit.Scope{
-			Products: []audit.Product{{Name: "hello"}}, Sources: []audit.Source{{URI: testSource}},
-			Builders:     []audit.Builder{{ID: testBuilder, BuildTypes: []string{testBuildType}, Keys: []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}}},
-			Repositories: []string{"https://attestations.acme.example/v1"},
-		},
-	}
-	for _, r := range track.Requirements {
-		if r.FromLevel <= 3 {
-			a.Findings = append(a.Findings, audit.Finding{Requirement: r.ID, Status: audit.Met, Evidence: []attest.ResourceDescriptor{{
-				Name: "report", URI: "https://quill.example/report", Digest: map[string]string{"sha256": hex.EncodeToString(make([]byte, 32))},
-			}}})
-		}
-	}
-	return a
 }

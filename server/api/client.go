@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -19,14 +20,19 @@ const (
 	// maxAnswerBytes bounds what a client reads of one answer: the largest is an
 	// assessment with its envelope.
 	maxAnswerBytes = 64 << 20
-	// clientTimeout bounds one call; the slowest waits for the ledger to publish.
+	// clientTimeout bounds one call; the slowest waits for the ledger to publish, or for
+	// probes. A transfer of evidence has no bound but its context's.
 	clientTimeout = 60 * time.Second
+	// continueTimeout is how long an upload waits for the server to say that it wants
+	// the bytes.
+	continueTimeout = 10 * time.Second
 )
 
 // Client calls a hallmark server. It is safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	base     string
+	http     *http.Client
+	transfer *http.Client // the same without a bound on time
 }
 
 // NewClient returns a client of the server at base (https URL). Only server
@@ -40,17 +46,31 @@ func NewClient(base string, roots *x509.CertPool, identity *tls.Certificate) (*C
 	if identity != nil {
 		conf.Certificates = []tls.Certificate{*identity}
 	}
-	transport := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, Proxy: http.ProxyFromEnvironment}
+	transport := &http.Transport{
+		TLSClientConfig: conf, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, Proxy: http.ProxyFromEnvironment, ExpectContinueTimeout: continueTimeout,
+	}
 	refuse := func(*http.Request, []*http.Request) error {
 		return errors.New("the server redirected, which a hallmark server never does")
 	}
 	return &Client{
-		base: strings.TrimSuffix(u.String(), "/"),
-		http: &http.Client{Transport: transport, Timeout: clientTimeout, CheckRedirect: refuse},
+		base:     strings.TrimSuffix(u.String(), "/"),
+		http:     &http.Client{Transport: transport, Timeout: clientTimeout, CheckRedirect: refuse},
+		transfer: &http.Client{Transport: transport, CheckRedirect: refuse},
 	}, nil
 }
 
 func (c *Client) transport() *http.Transport { return c.http.Transport.(*http.Transport) }
+
+// Signer is the key of the identity that the client presents, nil when it has none: what
+// it signs verifies under the client certificate.
+func (c *Client) Signer() crypto.Signer {
+	if certs := c.transport().TLSClientConfig.Certificates; len(certs) > 0 {
+		if key, ok := certs[0].PrivateKey.(crypto.Signer); ok {
+			return key
+		}
+	}
+	return nil
+}
 
 // Get reads path (with its query) into out.
 func (c *Client) Get(ctx context.Context, path string, out any) error {
@@ -99,6 +119,55 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("reach server: %w", err)
 	}
 	defer resp.Body.Close()
+	return readAnswer(resp, out)
+}
+
+// Upload sends size bytes to path as they are, and reads the answer into out. It asks
+// first: a server that refuses is not sent the bytes.
+func (c *Client) Upload(ctx context.Context, path string, from io.Reader, size int64, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path, io.NopCloser(from))
+	if err != nil {
+		return err
+	}
+	req.ContentLength = size
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("Expect", "100-continue")
+	resp, err := c.transfer.Do(req)
+	if err != nil {
+		return fmt.Errorf("reach server: %w", err)
+	}
+	defer resp.Body.Close()
+	return readAnswer(resp, out)
+}
+
+// Download writes what is at path to a file, or whatever to is, and returns how much
+// that was. An answer that breaks off, or has more than most bytes, is an error; whether
+// the bytes are the right ones is for the caller to see.
+func (c *Client) Download(ctx context.Context, path string, to io.Writer, most int64) (int64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := c.transfer.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("reach server: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return 0, readAnswer(resp, nil)
+	}
+	n, err := io.Copy(to, io.LimitReader(resp.Body, most+1))
+	if err == nil && n > most {
+		err = fmt.Errorf("larger than %d bytes", most)
+	}
+	if err != nil {
+		return n, fmt.Errorf("read answer: %w", err)
+	}
+	return n, nil
+}
+
+// readAnswer reads an answer that fits into memory.
+func readAnswer(resp *http.Response, out any) error {
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)

@@ -56,6 +56,13 @@ type NewVendor struct {
 	URI          string `json:"uri" maxLength:"255" doc:"https URI; becomes the URI SAN of the vendor's certificates"`
 	Organization string `json:"organization" minLength:"1" maxLength:"64" doc:"subject O"`
 	Country      string `json:"country" pattern:"^[A-Z]{2}$" doc:"subject C, ISO 3166-1 alpha-2"`
+	// Owners are compared with the organisations of auditors and officers.
+	Owners []string `json:"owners,omitempty" maxItems:"16" doc:"organisations that own this one, in part or whole: their people may neither assess it nor decide on it"`
+}
+
+// Owners replaces the list of a vendor's owners.
+type Owners struct {
+	Owners []string `json:"owners" maxItems:"16" doc:"organisations that own the vendor, in part or whole; none: nobody does"`
 }
 
 // Vendor is a subscriber.
@@ -64,6 +71,7 @@ type Vendor struct {
 	URI          string    `json:"uri"`
 	Organization string    `json:"organization"`
 	Country      string    `json:"country"`
+	Owners       []string  `json:"owners,omitempty" doc:"organisations that own it, in part or whole"`
 	CreatedAt    time.Time `json:"created_at"`
 	SuspendedAt  time.Time `json:"suspended_at,omitzero"`
 }
@@ -72,28 +80,6 @@ type Vendor struct {
 type VendorInvitation struct {
 	Vendor     Vendor     `json:"vendor"`
 	Invitation Invitation `json:"invitation"`
-}
-
-// NewAuditor registers an auditor with accreditations and invites them.
-type NewAuditor struct {
-	ID             string          `json:"id" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"`
-	Organization   string          `json:"organization" minLength:"1" maxLength:"128"`
-	Accreditations []Accreditation `json:"accreditations" minItems:"1" maxItems:"16"`
-}
-
-// Accreditation allows assessments against one framework for a while.
-type Accreditation struct {
-	Framework   string    `json:"framework" doc:"framework id, e.g. slsa-v0.1"`
-	From        time.Time `json:"from,omitzero" doc:"default: now"`
-	Until       time.Time `json:"until"`
-	SuspendedAt time.Time `json:"suspended_at,omitzero" readOnly:"true"`
-}
-
-// Auditor is a person in role auditor with what they may assess.
-type Auditor struct {
-	Person         Person          `json:"person"`
-	Accreditations []Accreditation `json:"accreditations"`
-	Keys           []string        `json:"keys" doc:"SHA-256 of the SubjectPublicKeyInfo of each signing key"`
 }
 
 // Framework is one line of the catalogue list.
@@ -120,59 +106,6 @@ type FrameworkLevel struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
 	Summary string `json:"summary"`
-}
-
-// NewAssessment submits a signed assessment.
-type NewAssessment struct {
-	Envelope []byte `json:"envelope" doc:"DSSE envelope (JSON) over an in-toto Statement v1"`
-}
-
-// Assessment is a signed assessment and what became of it.
-type Assessment struct {
-	ID            string    `json:"id" doc:"SHA-256 of the signed payload"`
-	State         string    `json:"state" enum:"submitted,accepting,in-force,expired,superseded,withdrawn,rejected"`
-	Vendor        string    `json:"vendor"`
-	Framework     string    `json:"framework"`
-	Track         string    `json:"track"`
-	Level         int       `json:"level"`
-	LevelID       string    `json:"level_id"`
-	Auditor       string    `json:"auditor"`
-	AssessedAt    time.Time `json:"assessed_at"`
-	ValidUntil    time.Time `json:"valid_until"`
-	SubmittedAt   time.Time `json:"submitted_at"`
-	AcceptedAt    time.Time `json:"accepted_at,omitzero"`
-	AcceptedBy    string    `json:"accepted_by,omitempty"`
-	LogOrigin     string    `json:"log_origin,omitempty"`
-	LogIndex      uint64    `json:"log_index,omitempty"`
-	EndedAt       time.Time `json:"ended_at,omitzero"`
-	EndedReason   string    `json:"ended_reason,omitempty"`
-	IneffectiveAt time.Time `json:"ineffective_at,omitzero"`
-	Envelope      []byte    `json:"envelope,omitempty" doc:"only when one assessment is asked for"`
-	Receipt       []byte    `json:"receipt,omitempty" doc:"c2sp.org/tlog-proof@v1; only when one assessment is asked for"`
-}
-
-// Ending rejects or withdraws an assessment.
-type Ending struct {
-	Reason string    `json:"reason" minLength:"1" maxLength:"1000"`
-	Since  time.Time `json:"since,omitzero" doc:"withdrawal: when its cause arose; certificates count as invalid from then on (default: now)"`
-	DryRun bool      `json:"dry_run,omitempty" doc:"only say what would happen"`
-}
-
-// Plan is what a transition does, or would do, to certificates.
-type Plan struct {
-	Assessment   Assessment          `json:"assessment"`
-	DryRun       bool                `json:"dry_run"`
-	Certificates []PlannedRevocation `json:"certificates"`
-}
-
-// PlannedRevocation is one certificate of a Plan.
-type PlannedRevocation struct {
-	Serial         string    `json:"serial"`
-	Vendor         string    `json:"vendor"`
-	Tier           string    `json:"tier"`
-	Reason         string    `json:"reason" doc:"RFC 5280 reason code name"`
-	RevocationDate time.Time `json:"revocation_date"`
-	InvalidityDate time.Time `json:"invalidity_date,omitzero"`
 }
 
 // Claim names a level of a framework's track.
@@ -289,35 +222,6 @@ type Event struct {
 	Action string            `json:"action" doc:"verb.noun"`
 	Object string            `json:"object"`
 	Detail map[string]string `json:"detail,omitempty"`
-}
-
-// LedgerState is where the transparency log stands.
-type LedgerState struct {
-	Origin      string `json:"origin"`
-	VerifierKey string `json:"verifier_key" doc:"C2SP signed-note verifier key"`
-	Size        uint64 `json:"size"`
-	Checkpoint  string `json:"checkpoint"`
-}
-
-// Status is the CA at a glance.
-type Status struct {
-	Name        string         `json:"name"`
-	Version     string         `json:"version"`
-	Arc         string         `json:"arc"`
-	Ledger      LedgerState    `json:"ledger"`
-	Vendors     int            `json:"vendors"`
-	Assessments map[string]int `json:"assessments" doc:"by state"`
-	Expiring    []Assessment   `json:"expiring" doc:"in force, but for no more than 30 days"`
-	Certs       map[string]int `json:"certificates" doc:"by state"`
-	CRLs        []CRLState     `json:"crls"`
-}
-
-// CRLState is the newest list of one tier.
-type CRLState struct {
-	Tier       string    `json:"tier"`
-	Number     uint64    `json:"number"`
-	ThisUpdate time.Time `json:"this_update"`
-	NextUpdate time.Time `json:"next_update"`
 }
 
 // Page is a list of T. Next is the cursor of the following page, empty at the end.

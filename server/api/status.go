@@ -1,0 +1,66 @@
+package api
+
+import "time"
+
+// LedgerState is where the transparency log stands.
+type LedgerState struct {
+	Origin      string `json:"origin"`
+	VerifierKey string `json:"verifier_key" doc:"C2SP signed-note verifier key"`
+	Size        uint64 `json:"size"`
+	Checkpoint  string `json:"checkpoint"`
+}
+
+// LedgerEntry is an entry of the transparency log as the CA's records have it.
+type LedgerEntry struct {
+	ID       string    `json:"id" doc:"of the record, not of the entry; time-ordered"`
+	About    string    `json:"about" doc:"an assessment's id, a certificate's serial number or a person's id"`
+	Type     string    `json:"type" doc:"e.g. assessment.accepted"`
+	At       time.Time `json:"at" doc:"when it happened"`
+	LoggedAt time.Time `json:"logged_at,omitzero" doc:"absent: it waits for the log"`
+	Index    uint64    `json:"index" doc:"its place in the log, when logged_at is there"`
+	Leaf     string    `json:"leaf" doc:"the log's leaf, one line of JSON"`
+}
+
+// Status is the CA at a glance. Lists are cut at 100, the nearest or oldest first;
+// the counts are whole.
+type Status struct {
+	Name        string         `json:"name"`
+	Version     string         `json:"version"`
+	Arc         string         `json:"arc"`
+	Ledger      LedgerState    `json:"ledger"`
+	Vendors     int            `json:"vendors"`
+	Assessments map[string]int `json:"assessments" doc:"by state"`
+	// ExpiringIn has the thresholds at which webhooks are called, too.
+	ExpiringIn    map[string]int `json:"expiring_in" doc:"how many end within 30, 7 and 1 days"`
+	Expiring      []Expiring     `json:"expiring" doc:"in force or in review, but for no more than 30 days"`
+	FailingProbes []FailingProbe `json:"failing_probes" doc:"of assessments in force"`
+	ProbesFailing int            `json:"probes_failing" doc:"how many there are of them"`
+	LedgerPending int            `json:"ledger_pending" doc:"entries on record that wait for the log"`
+	NoticePending int            `json:"notices_pending" doc:"webhooks that have not been delivered"`
+	Certs         map[string]int `json:"certificates" doc:"by state"`
+	CRLs          []CRLState     `json:"crls"`
+}
+
+// Expiring is an assessment that ends soon.
+type Expiring struct {
+	Assessment
+	DaysLeft int `json:"days_left" doc:"begun ones counted"`
+	Within   int `json:"within" doc:"the threshold that is reached: 30, 7 or 1 days"`
+}
+
+// FailingProbe is a machine check that found something changed: a finding is open.
+type FailingProbe struct {
+	Assessment string    `json:"assessment"`
+	Vendor     string    `json:"vendor"`
+	Probe      string    `json:"probe"`
+	Since      time.Time `json:"since"`
+	Detail     string    `json:"detail"`
+}
+
+// CRLState is the newest list of one tier.
+type CRLState struct {
+	Tier       string    `json:"tier"`
+	Number     uint64    `json:"number"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+}

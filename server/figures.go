@@ -1,0 +1,160 @@
+package server
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/notify"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// figures are the numbers of a status, and of the gauges.
+type figures struct {
+	vendors      int
+	assessments  map[string]int // by state
+	expiring     map[int]int    // by days: how many end within so many
+	certificates map[string]int // by state
+	probes       []store.ProbeState
+	ledger       int // entries that wait
+	notices      int // that wait
+}
+
+// expiringDays are the thresholds at which the end of an assessment is told of,
+// the same as for webhooks.
+var expiringDays = []int{30, 7, 1}
+
+// assessmentStates are all that an assessment can be in.
+var assessmentStates = []string{
+	store.AssessmentSubmitted, store.AssessmentAccepting, store.AssessmentInForce, store.AssessmentInReview, store.AssessmentSuperseded,
+	store.AssessmentLowered, store.AssessmentExpired, store.AssessmentWithdrawn, store.AssessmentRejected,
+}
+
+// count takes the figures from indexes, whose layout package store documents: records
+// are only decoded where an index says that they are few.
+func (s *Server) count(r store.Reader) (figures, error) {
+	f := figures{assessments: map[string]int{}, expiring: map[int]int{}, certificates: map[string]int{}}
+	now := s.Now()
+	for _, step := range []func(store.Reader, time.Time) error{
+		f.countVendors, f.countAssessments, f.countExpiring, f.countCertificates, f.findProbes,
+	} {
+		if err := step(r, now); err != nil {
+			return figures{}, err
+		}
+	}
+	var err error
+	if f.ledger, err = queue.Pending(r, math.MaxInt); err != nil {
+		return figures{}, err
+	}
+	f.notices, err = notify.Pending(r, math.MaxInt)
+	return f, err
+}
+
+// keys calls fn for the keys of a table, or of an index, that begin with a prefix.
+func keys(r store.Reader, table, prefix string, fn func(key string) bool) error {
+	return r.ScanRaw(table, prefix, "", func(key string, _ []byte) bool { return fn(key) })
+}
+
+// indexed calls fn for the entries of an index under one value: the keys of its records.
+func indexed(r store.Reader, index, value string, fn func(key string)) error {
+	return keys(r, index, value+indexSeparator, func(entry string) bool {
+		fn(strings.TrimPrefix(entry, value+indexSeparator))
+		return true
+	})
+}
+
+// indexSeparator stands in an index between the value and the record's key.
+const indexSeparator = "\x1f"
+
+func (f *figures) countVendors(r store.Reader, _ time.Time) error {
+	return keys(r, "vendor", "", func(string) bool { f.vendors++; return true })
+}
+
+func (f *figures) countAssessments(r store.Reader, now time.Time) error {
+	for _, state := range assessmentStates {
+		if err := indexed(r, "assessment_by_state", state, func(string) { f.assessments[state]++ }); err != nil {
+			return err
+		}
+	}
+	// Those whose time is over and whose record does not say so yet.
+	for a, err := range store.Assessments.Between(r, "until", "", store.TimeKey(now.Add(time.Second))) {
+		if err != nil {
+			return err
+		}
+		if now.Before(a.ValidUntil) {
+			continue
+		}
+		f.assessments[store.AssessmentExpired]++
+		if f.assessments[a.State]--; f.assessments[a.State] == 0 {
+			delete(f.assessments, a.State)
+		}
+	}
+	return nil
+}
+
+func (f *figures) countExpiring(r store.Reader, now time.Time) error {
+	from := store.TimeKey(now)
+	last := map[int]string{}
+	for _, days := range expiringDays {
+		last[days] = store.TimeKey(now.Add(time.Duration(days) * day))
+	}
+	return r.ScanRaw("assessment_by_until", "", from, func(entry string, _ []byte) bool {
+		until, _, _ := strings.Cut(entry, indexSeparator)
+		for _, days := range expiringDays {
+			if until > from && until <= last[days] {
+				f.expiring[days]++
+			}
+		}
+		return until <= last[expiringDays[0]]
+	})
+}
+
+const day = 24 * time.Hour
+
+// countCertificates needs no record either: what is revoked has an index, and so has
+// what ends when.
+func (f *figures) countCertificates(r store.Reader, now time.Time) error {
+	revoked := map[string]bool{}
+	err := keys(r, "certificate_by_revoked", "", func(entry string) bool {
+		_, serial, _ := strings.Cut(entry, indexSeparator)
+		revoked[serial] = true
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	at := store.TimeKey(now)
+	return keys(r, "certificate_by_not_after", "", func(entry string) bool {
+		until, serial, _ := strings.Cut(entry, indexSeparator)
+		switch {
+		case revoked[serial]:
+			f.certificates["revoked"]++
+		case until < at:
+			f.certificates["expired"]++
+		default:
+			f.certificates["valid"]++
+		}
+		return true
+	})
+}
+
+// findProbes finds those that fail, of assessments in force: the rest blocks nothing.
+func (f *figures) findProbes(r store.Reader, now time.Time) error {
+	for p, err := range store.ProbeStates.All(r, "") {
+		if err != nil {
+			return err
+		}
+		if p.FailingSince.IsZero() {
+			continue
+		}
+		a, err := store.Assessments.Get(r, p.Assessment)
+		if err != nil {
+			return err
+		}
+		if a.State == store.AssessmentInForce && now.Before(a.ValidUntil) {
+			f.probes = append(f.probes, p)
+		}
+	}
+	return nil
+}
