@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/audit"
@@ -19,7 +20,7 @@ func (e *env) answerCommand() *cli.Command {
 		Flags: []cli.Flag{frameworksFlag},
 		Description: "Reads lines from the terminal or a pipe, writes the draft after every answer and ends with what 'audit check' says; " +
 			"what is still wrong elsewhere in the draft is no failure. Quit at any time: what was answered is kept. " +
-			"Evidence is a file in the draft's folder or below, or an https URL. Needs no server.\n\n" +
+			"Evidence is the name of a shared piece, a file in the draft's folder or below, or an https URL. Needs no server.\n\n" +
 			"EXAMPLE: hallmark audit answer acme-slsa-v0.1.yaml",
 	}, 1, 1, e.auditAnswer)
 }
@@ -32,6 +33,7 @@ type interview struct {
 	lines   <-chan string
 	out     io.Writer
 	draft   string
+	shared  []string // evidence that has a name in the draft or its visit
 	cat     *audit.Catalogue
 	written int
 }
@@ -52,7 +54,10 @@ func (e *env) auditAnswer(c *cli.Context) error {
 	}
 	ctx, stop := context.WithCancel(c.Context)
 	defer stop()
-	v := &interview{lines: readLines(ctx, e.stdin), out: e.stdout, draft: name, cat: catalogue}
+	v := &interview{lines: readLines(ctx, e.stdin), out: e.stdout, draft: name, shared: draft.SharedEvidence(), cat: catalogue}
+	if len(v.shared) > 0 {
+		fmt.Fprintf(v.out, "shared evidence, to be named as it is: %s\n", strings.Join(v.shared, ", "))
+	}
 	for i, r := range open {
 		fmt.Fprintf(v.out, "\n[%d of %d] ", i+1, len(open))
 		if err := v.requirement(r, draft.Finding(r.ID)); errors.Is(err, errLeave) {
@@ -65,8 +70,7 @@ func (e *env) auditAnswer(c *cli.Context) error {
 	if draft, err = audit.ReadDraft(name); err != nil {
 		return err
 	}
-	_, err = e.printCheck(c, draft, catalogue)
-	return err
+	return e.printChecked(c, []checked{checkDraft(name, draft, catalogue)})
 }
 
 // readLines reads lines in the background and ends with the input or with ctx, so that
@@ -162,6 +166,10 @@ func (v *interview) fill(f *audit.DraftFinding) error {
 		}
 		if line == "" {
 			break
+		}
+		if slices.Contains(v.shared, line) {
+			f.Evidence = append(f.Evidence, audit.DraftEvidence{Ref: line})
+			continue
 		}
 		piece := audit.DraftEvidence{File: line}
 		if strings.Contains(line, "://") {

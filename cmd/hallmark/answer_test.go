@@ -21,7 +21,9 @@ func TestAnswerInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	framework, _ := catalogue.Lookup("slsa-v0.1")
-	raw, err := audit.NewDraft(framework, "slsa", audit.Party{ID: "acme", URI: "https://acme.example", Organization: "Acme Ltd"}, audit.Party{ID: "quill", Organization: "Quill LLP"})
+	raw, err := audit.NewDraft(audit.NewDraftOptions{
+		Framework: framework, Vendor: audit.Party{ID: "acme", URI: "https://acme.example", Organization: "Acme Ltd"}, Auditor: audit.Party{ID: "quill", Organization: "Quill LLP"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,10 +120,10 @@ FIRST STEPS:
    try it         hallmark demo
 `,
 		Commands: []*cli.Command{
-			e.initCommand(), e.serveCommand(), e.enrollCommand(), e.statusCommand(),
+			e.initCommand(), e.serveCommand(), e.doctorCommand(), e.enrollCommand(), e.statusCommand(),
 			e.vendorCommand(), e.auditorCommand(), e.auditCommand(),
 			e.certCommand(), e.signCommand(), e.attestCommand(),
-			e.trustCommand(), e.ledgerCommand(), e.verifyCommand(),
+			e.trustCommand(), e.keysCommand(), e.ledgerCommand(), e.verifyCommand(),
 			e.demoCommand(), e.completionCommand(),
 		},
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 func (e *env) attestCommand() *cli.Command {
-	key := &cli.StringFlag{Name: "key", Usage: "private key, PEM PKCS#8"}
+	key := &cli.StringFlag{Name: "key", Usage: "private key: " + keyForms}
 	out := &cli.StringFlag{Name: "out", Usage: "write here (default: print)"}
 	return group("attest", "make, push and read attestations about builds",
 		command(cli.Command{
@@ -98,6 +98,7 @@ func (e *env) attestProvenance(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	defer signer.Close()
 	var envelopes []byte
 	for _, path := range c.Args().Slice() {
 		_, digest, err := unsignedDigest(path)
@@ -137,6 +138,7 @@ func (e *env) attestSign(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	defer signer.Close()
 	envelope, err := attest.SignStatement(c.Context, statement, signer)
 	if err != nil {
 		return err

@@ -26,34 +26,33 @@ func (e *env) auditCommand() *cli.Command {
 			Name: "frameworks", Usage: "the frameworks to assess against; with ID, every requirement of one", ArgsUsage: "[ID]",
 			Flags:       []cli.Flag{jsonFlag, formatFlag, frameworksFlag},
 			Description: "EXAMPLE: hallmark audit frameworks slsa-v0.1",
+			Subcommands: []*cli.Command{command(cli.Command{
+				Name: "show", Usage: "every requirement of one framework", ArgsUsage: "ID",
+				Flags:       []cli.Flag{jsonFlag, formatFlag, frameworksFlag},
+				Description: "EXAMPLE: hallmark audit frameworks show --json slsa-v0.1",
+			}, 1, 1, e.auditFrameworks)},
 		}, 0, 1, e.auditFrameworks),
-		command(cli.Command{
-			Name: "start", Usage: "auditors: write an empty draft with every requirement in it",
-			Flags: []cli.Flag{frameworksFlag,
-				&cli.StringFlag{Name: "vendor", Usage: "vendor id"},
-				&cli.StringFlag{Name: "framework", Usage: "framework id"},
-				&cli.StringFlag{Name: "track", Usage: "track id (default: the framework's only one)"},
-				&cli.StringFlag{Name: "out", Usage: "write here (default: VENDOR-FRAMEWORK.yaml)"}},
-			Description: "EXAMPLE: hallmark audit start --vendor acme --framework slsa-v0.1",
-		}, 0, 0, e.auditStart),
-		command(cli.Command{
-			Name: "check", Usage: "what a draft amounts to, and what is missing for the next level", ArgsUsage: "DRAFT",
-			Flags:       []cli.Flag{jsonFlag, frameworksFlag},
-			Description: "Needs no server.\n\nEXAMPLE: hallmark audit check acme-slsa-v0.1.yaml",
-		}, 1, 1, e.auditCheck),
+		e.startCommand(),
+		e.checkCommand(),
 		e.answerCommand(),
+		e.evidenceCommand(),
 		command(cli.Command{
-			Name: "sign", Usage: "auditors: sign a finished draft", ArgsUsage: "DRAFT",
+			Name: "sign", Usage: "auditors: sign finished drafts", ArgsUsage: "DRAFT...",
 			Flags: []cli.Flag{frameworksFlag,
-				&cli.StringFlag{Name: "key", Usage: "key to sign with (default: assessment.key of the home folder)"},
-				&cli.StringFlag{Name: "out", Usage: "write the signed assessment here"}},
-			Description: "Needs no server.\n\nEXAMPLE: hallmark audit sign --out acme.assessment.json acme-slsa-v0.1.yaml",
-		}, 1, 1, e.auditSign),
+				&cli.StringFlag{Name: "key", Usage: "key to sign with: " + keyForms + " (default: assessment.key of the home folder)"},
+				&cli.StringFlag{Name: "out", Usage: "write the signed assessment here; with several drafts of a visit, a folder"}},
+			Description: `Needs no server. A key in a token or an ssh-agent never leaves it; docs/keys.md
+has the steps.
+
+EXAMPLE: hallmark audit sign --out acme.assessment.json acme-slsa-v0.1.yaml
+         hallmark audit sign --key ssh-agent:quill@audits.example --out acme.assessment.json acme-slsa-v0.1.yaml`,
+		}, 1, -1, e.auditSign),
+		e.cosignCommand(),
 		e.reportCommand(),
-		command(cli.Command{Name: "submit", Usage: "auditors: hand a signed assessment in", ArgsUsage: "FILE", Flags: []cli.Flag{jsonFlag}, Description: "EXAMPLE: hallmark audit submit acme.assessment.json"}, 1, 1, e.auditSubmit),
+		e.submitCommand(),
 		command(cli.Command{
 			Name: "list", Usage: "list assessments",
-			Flags:       []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "vendor", Usage: "only this vendor's"}, &cli.StringFlag{Name: "state", Usage: "submitted, in-force, expired, superseded, withdrawn or rejected"}},
+			Flags:       []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "vendor", Usage: "only this vendor's"}, &cli.StringFlag{Name: "state", Usage: "submitted, in-force, in-review, superseded, lowered, expired, withdrawn or rejected"}},
 			Description: "EXAMPLE: hallmark audit list --state submitted",
 		}, 0, 0, e.auditList),
 		command(cli.Command{
@@ -65,7 +64,8 @@ func (e *env) auditCommand() *cli.Command {
 			Name: "accept", Usage: "officers: put a submitted assessment in force", ArgsUsage: "ASSESSMENT",
 			Flags: []cli.Flag{jsonFlag, &cli.BoolFlag{Name: "dry-run", Usage: "only list the certificates that it would revoke, by superseding a better assessment"}},
 			Description: `It supersedes the assessment of the same track that is in force; certificates that
-the new one does not support are revoked.
+the new one does not support are revoked. You sign it with the key that you enrolled
+with; what you sign is shown, and read from the bytes that are signed.
 
 EXAMPLE: hallmark audit accept --dry-run 3f5a...`,
 		}, 1, 1, e.auditAccept),
@@ -75,6 +75,7 @@ EXAMPLE: hallmark audit accept --dry-run 3f5a...`,
 			Description: "EXAMPLE: hallmark audit reject --reason \"scope names the wrong builder\" 3f5a...",
 		}, 1, 1, e.auditReject),
 		e.withdrawCommand(),
+		e.reviewCommand(), e.upholdCommand(), e.probeCommand(), e.exportCommand(), e.auditorGroup(),
 	)
 }
 
@@ -120,114 +121,6 @@ func (e *env) frameworkShow(c *cli.Context, catalogue *audit.Catalogue, id strin
 	return e.printTable(c, t)
 }
 
-func (e *env) auditStart(c *cli.Context) error {
-	if err := need(c, "vendor", "framework"); err != nil {
-		return err
-	}
-	catalogue, err := readCatalogue(c.String("frameworks"))
-	if err != nil {
-		return err
-	}
-	framework, ok := catalogue.Lookup(c.String("framework"))
-	if !ok {
-		return withHint(fmt.Errorf("there is no framework %q", c.String("framework")), "'hallmark audit frameworks' lists them")
-	}
-	track := c.String("track")
-	if track == "" && len(framework.Tracks) == 1 {
-		track = framework.Tracks[0].ID
-	}
-	if track == "" {
-		return &usageError{text: framework.ID + " has several tracks", hint: "name one with --track; 'hallmark audit frameworks' lists them"}
-	}
-	client, err := e.client(c)
-	if err != nil {
-		return err
-	}
-	var vendor api.Vendor
-	if err := client.Get(c.Context, "/v1/vendors/"+url.PathEscape(c.String("vendor")), &vendor); err != nil {
-		return err
-	}
-	var me api.Person
-	if err := client.Get(c.Context, "/v1/whoami", &me); err != nil {
-		return err
-	}
-	draft, err := audit.NewDraft(framework, track,
-		audit.Party{ID: vendor.ID, URI: vendor.URI, Organization: vendor.Organization}, audit.Party{ID: me.ID, Organization: me.Organization})
-	if err != nil {
-		return err
-	}
-	out := c.String("out")
-	if out == "" {
-		out = vendor.ID + "-" + framework.ID + ".yaml"
-	}
-	if err := writeNew(out, draft); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(e.stdout, "wrote %s: fill it in, then run 'hallmark audit check %s'\n", out, out)
-	return err
-}
-
-// writeNew never overwrites: a draft is days of somebody's work.
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return withHint(err, "name another file with --out")
-	}
-	_, err = f.Write(content)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-// checked is what 'audit check' prints.
-type checked struct {
-	Framework string           `json:"framework"`
-	Track     string           `json:"track"`
-	Level     int              `json:"level"`
-	LevelID   string           `json:"level_id"`
-	Missing   map[int][]string `json:"missing"` // by level: what it still takes
-	Problems  []audit.Problem  `json:"problems"`
-}
-
-func (e *env) auditCheck(c *cli.Context) error {
-	catalogue, err := readCatalogue(c.String("frameworks"))
-	if err != nil {
-		return err
-	}
-	draft, err := audit.ReadDraft(c.Args().First())
-	if err != nil {
-		return err
-	}
-	problems, err := e.printCheck(c, draft, catalogue)
-	if err != nil {
-		return err
-	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%s has %d problem(s)", c.Args().First(), len(problems))
-	}
-	return nil
-}
-
-// printCheck prints what a draft amounts to, and returns what is wrong with it.
-func (e *env) printCheck(c *cli.Context, draft audit.Draft, catalogue *audit.Catalogue) ([]audit.Problem, error) {
-	result, problems := draft.Check(catalogue)
-	out := checked{Framework: draft.Framework, Track: draft.Track, Level: result.Level, LevelID: result.LevelID, Missing: map[int][]string{}, Problems: problems}
-	lines := []string{fmt.Sprintf("%s %s: level %d %s", draft.Framework, draft.Track, result.Level, result.LevelID)}
-	for _, level := range sortedKeys(result.Missing) {
-		lines = append(lines, fmt.Sprintf("missing for level %d:", level))
-		for _, gap := range result.Missing[level] {
-			entry := fmt.Sprintf("%s (%s)", gap.Requirement.ID, gap.Reason)
-			out.Missing[level] = append(out.Missing[level], entry)
-			lines = append(lines, fmt.Sprintf("  %-42s %-12s %s", gap.Requirement.ID, gap.Reason, gap.Requirement.Title))
-		}
-	}
-	for _, p := range problems {
-		lines = append(lines, "problem: "+p.Error())
-	}
-	return problems, e.printDone(c, out, lines...)
-}
-
 func sortedKeys[V any](m map[int]V) []int {
 	var keys []int
 	for k := range m {
@@ -241,39 +134,62 @@ func (e *env) auditSign(c *cli.Context) error {
 	if err := need(c, "out"); err != nil {
 		return err
 	}
-	catalogue, err := readCatalogue(c.String("frameworks"))
+	names := c.Args().Slice()
+	drafts, err := readDrafts(names)
 	if err != nil {
 		return err
 	}
-	draft, err := audit.ReadDraft(c.Args().First())
+	catalogue, err := catalogueOf(c, drafts)
 	if err != nil {
 		return err
 	}
-	assessment, err := draft.Assessment(catalogue, time.Now())
-	if err != nil {
-		return withHint(err, "'hallmark audit check' lists every problem")
+	assessments := make([]audit.Assessment, len(drafts))
+	for i, draft := range drafts {
+		if assessments[i], err = draft.Assessment(catalogue, time.Now()); err != nil {
+			return withHint(fmt.Errorf("%s: %w", names[i], err), "'hallmark audit check' lists every problem; nothing was signed")
+		}
 	}
-	keyPath := c.String("key")
-	if keyPath == "" {
-		home, err := homeDir(c)
+	if len(names) > 1 {
+		if err := os.MkdirAll(c.String("out"), 0o755); err != nil {
+			return withHint(err, "with several drafts --out names a folder")
+		}
+	}
+	key, err := e.assessmentKey(c)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	for i, a := range assessments {
+		envelope, err := audit.Sign(c.Context, a, key)
 		if err != nil {
 			return err
 		}
-		keyPath = filepath.Join(home, homeAssessKey)
+		if err := e.writeSigned(a, envelope, signedName(c.String("out"), names, i)); err != nil {
+			return err
+		}
 	}
-	key, err := e.readKey(c, keyPath)
-	if err != nil {
-		return withHint(err, "auditors get a key with 'hallmark enroll --auditor TOKEN', or name one with --key")
+	return nil
+}
+
+// signedName is where a signed assessment goes: several of a visit into a folder.
+func signedName(out string, drafts []string, i int) string {
+	if len(drafts) == 1 {
+		return out
 	}
-	envelope, err := audit.Sign(c.Context, assessment, key)
-	if err != nil {
+	name := filepath.Base(drafts[i])
+	return filepath.Join(out, strings.TrimSuffix(name, filepath.Ext(name))+".assessment.json")
+}
+
+func (e *env) writeSigned(a audit.Assessment, envelope []byte, name string) error {
+	if err := os.WriteFile(name, append(envelope, '\n'), 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.String("out"), append(envelope, '\n'), 0o644); err != nil {
-		return err
+	next := ""
+	if a.SecondAuditor != nil {
+		next = fmt.Sprintf("; %s of %s signs next, with 'hallmark audit cosign'", a.SecondAuditor.ID, a.SecondAuditor.Organization)
 	}
-	_, err = fmt.Fprintf(e.stdout, "signed: %s of %s, %s %s level %d (%s), valid until %s\nwrote %s\n", assessment.Vendor.Organization, assessment.Vendor.URI,
-		assessment.Framework.ID, assessment.Framework.Track, assessment.Level, assessment.LevelID, day(assessment.ValidUntil), c.String("out"))
+	_, err := fmt.Fprintf(e.stdout, "signed: %s of %s, %s %s level %d (%s), valid until %s\nwrote %s%s\n", a.Vendor.Organization, a.Vendor.URI,
+		a.Framework.ID, a.Framework.Track, a.Level, a.LevelID, day(a.ValidUntil), name, next)
 	return err
 }
 
@@ -281,6 +197,9 @@ func (e *env) auditSubmit(c *cli.Context) error {
 	envelope, err := e.readBounded(c.Args().First(), maxEnvelopeFileBytes)
 	if err != nil {
 		return err
+	}
+	if drafts, ok := c.Generic("evidence").(*texts); ok && len(*drafts) > 0 {
+		return e.submitWithEvidence(c, envelope, *drafts)
 	}
 	return e.changeAssessment(c, "/v1/assessments", api.NewAssessment{Envelope: envelope}, "submitted; an officer has to accept it")
 }
@@ -297,7 +216,7 @@ func (e *env) auditAccept(c *cli.Context) error {
 		}
 		return e.printPlan(c, plan)
 	}
-	return e.changeAssessment(c, "/v1/assessments/"+url.PathEscape(c.Args().First())+"/accept", nil, "in force")
+	return e.acceptSigned(c)
 }
 
 func (e *env) auditReject(c *cli.Context) error {
@@ -362,7 +281,7 @@ func (e *env) auditShow(c *cli.Context) error {
 func (e *env) printAssessments(c *cli.Context, records any, assessments []api.Assessment) error {
 	t := table{header: []string{"assessment", "vendor", "framework", "track", "level", "state", "until", "auditor", "officer"}, records: records}
 	for _, a := range assessments {
-		t.rows = append(t.rows, []string{a.ID, a.Vendor, a.Framework, a.Track, a.LevelID, a.State, day(a.ValidUntil), a.Auditor, a.AcceptedBy})
+		t.rows = append(t.rows, []string{a.ID, a.Vendor, a.Framework, a.Track, a.LevelID, a.State, day(a.ValidUntil), auditorsOf(a), a.AcceptedBy})
 	}
 	return e.printTable(c, t)
 }

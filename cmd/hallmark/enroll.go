@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/urfave/cli/v2"
@@ -24,12 +25,16 @@ import (
 func (e *env) enrollCommand() *cli.Command {
 	enroll := command(cli.Command{
 		Name: "enroll", Usage: "become known to a server with a one-time token", ArgsUsage: "TOKEN",
-		Flags: []cli.Flag{jsonFlag, &cli.BoolFlag{Name: "auditor", Usage: "also make and register a key that signs assessments"}},
+		Flags: []cli.Flag{jsonFlag,
+			&cli.BoolFlag{Name: "auditor", Usage: "also make and register a key that signs assessments"},
+			&cli.StringFlag{Name: "key", Usage: "with --auditor: register this key instead of making one: " + keyForms}},
 		Description: `Makes a key, has the server certify it, and keeps both in the home folder. The
 token names the server and the digest of its CA, so nothing else has to be
-trusted. Keys are encrypted when --passphrase-file is given.
+trusted. Keys are encrypted when --passphrase-file is given. An auditor's key may be
+in a token or an ssh-agent (--key; docs/keys.md): it stays there.
 
-EXAMPLE: hallmark enroll hallmark1.eyJ1Ijoi...`,
+EXAMPLE: hallmark enroll hallmark1.eyJ1Ijoi...
+         hallmark enroll --auditor --key ssh-agent:quill@audits.example hallmark1.eyJ1Ijoi...`,
 	}, 1, 1, e.enroll)
 	enroll.Subcommands = []*cli.Command{e.inviteCommand(), e.peopleCommand(), e.disableCommand()}
 	return enroll
@@ -39,6 +44,9 @@ func (e *env) enroll(c *cli.Context) error {
 	token, err := api.ParseToken(c.Args().First())
 	if err != nil {
 		return &usageError{text: err.Error()}
+	}
+	if c.IsSet("key") && !c.Bool("auditor") {
+		return &usageError{text: "--key is for auditors", hint: "add --auditor, or leave --key out"}
 	}
 	dir, err := homeDir(c)
 	if err != nil {
@@ -57,7 +65,12 @@ func (e *env) enroll(c *cli.Context) error {
 	}
 	request := api.EnrollRequest{Token: token.Secret, CSR: clientCSR}
 	keys := map[string]crypto.Signer{homeClientKey: clientKey}
-	if c.Bool("auditor") {
+	switch {
+	case c.IsSet("key"):
+		if request.SigningCSR, err = e.ownKey(c, c.String("key")); err != nil {
+			return err
+		}
+	case c.Bool("auditor"):
 		if keys[homeAssessKey], request.SigningCSR, err = newKey(); err != nil {
 			return err
 		}
@@ -82,8 +95,26 @@ func newKey() (crypto.Signer, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "hallmark"}}, key)
+	csr, err := newCSR(key)
 	return key, csr, err
+}
+
+// newCSR proves possession of a key.
+func newCSR(key crypto.Signer) ([]byte, error) {
+	return x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "hallmark"}}, key)
+}
+
+// ownKey is newKey for a key that exists and stays where it is.
+func (e *env) ownKey(c *cli.Context, uri string) ([]byte, error) {
+	key, err := e.readKey(c, uri)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Close()
+	if _, err := attest.KeyID(key.Public()); err != nil {
+		return nil, err // no assessment signed with it would be accepted
+	}
+	return newCSR(key)
 }
 
 func (e *env) writeKeys(c *cli.Context, dir string, keys map[string]crypto.Signer) error {

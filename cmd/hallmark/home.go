@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -12,9 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hallmark-pki/hallmark/keys"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/urfave/cli/v2"
-	"go.step.sm/crypto/pemutil"
 	"golang.org/x/term"
 )
 
@@ -111,29 +110,62 @@ func (e *env) readIdentity(c *cli.Context, dir string) (*tls.Certificate, error)
 	if err != nil {
 		return nil, err
 	}
+	// It stays open: the client signs handshakes with it until the process ends.
 	return &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}, nil
 }
 
-// readKey reads a PKCS#8 key, asking for its passphrase only if it has one.
-func (e *env) readKey(c *cli.Context, path string) (crypto.Signer, error) {
-	raw, err := e.readBounded(path, maxKeyFileBytes)
+// keyForms is what a flag that names a private key takes.
+const keyForms = "a PEM file, pkcs11:token=...;object=...?module-path=... or ssh-agent:..."
+
+// readKey opens a private key by its name, see package keys; it asks for a passphrase
+// or PIN only if one is wanted. The caller closes the key.
+func (e *env) readKey(c *cli.Context, uri string) (keys.Key, error) {
+	key, err := keys.Open(c.Context, uri, keys.Options{
+		Passphrase: func(file string) ([]byte, error) { return e.passphrase(c, "Passphrase of "+file) },
+		PIN: func(token string) ([]byte, error) {
+			// Not from --passphrase-file: a token that is handed another key's passphrase
+			// a few times locks itself.
+			return e.ask("PIN of token "+keys.OneLine(token), "PIN", "put it into a file that only you can read, and name that with pin-source=FILE in the key's URI")
+		},
+		Stdin: e.stdin,
+	})
 	if err != nil {
-		return nil, err
+		return nil, keyError(err)
 	}
-	ask := func(string) ([]byte, error) { return e.passphrase(c, "Passphrase of "+path) }
-	key, err := pemutil.Parse(raw, pemutil.WithFilename(path), pemutil.WithPasswordPrompt("", ask))
+	return key, nil
+}
+
+// keyError adds advice, unless whoever was asked has given some.
+func keyError(err error) error {
+	err = fmt.Errorf("read %w", err)
 	var advised *hinted
-	if errors.As(err, &advised) {
-		return nil, err
+	var refused *keys.Error
+	if errors.As(err, &advised) || !errors.As(err, &refused) {
+		return err
 	}
-	if err != nil {
-		return nil, withHint(fmt.Errorf("read key %s: %w", path, err), "a PEM file with a PKCS#8 private key is wanted; is the passphrase right?")
+	switch refused.Reason {
+	case keys.BadFile:
+		return withHint(err, "a PEM file with a PKCS#8 private key is wanted; is the passphrase right?")
+	case keys.WrongPIN:
+		return withHint(err, "most tokens lock themselves after three wrong PINs: find the right one before you try again")
+	case keys.NoToken, keys.NoKey, keys.Ambiguous:
+		return withHint(err, "'hallmark keys list' shows what a module or the ssh-agent holds")
+	case keys.NoModule:
+		return withHint(err, "module-path=... behind the question mark names the PKCS #11 library of the token's maker")
+	case keys.NoAgent:
+		return withHint(err, "start one with 'eval $(ssh-agent)' and give it the key with ssh-add")
+	case keys.BadURI, keys.Unsupported:
+		return withHint(err, "a key is "+keyForms)
 	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("%s holds a %T, not a private key", path, key)
+	return err
+}
+
+// withoutKey advises an auditor who named no key and has none in the home folder.
+func withoutKey(c *cli.Context, err error) error {
+	if c.IsSet("key") || !keys.Is(err, keys.Unreadable) {
+		return err
 	}
-	return signer, nil
+	return withHint(err, "auditors get a key with 'hallmark enroll --auditor TOKEN', or name one with --key")
 }
 
 // passphrase takes it from the file that a flag names, or asks on the terminal.
@@ -149,18 +181,23 @@ func (e *env) passphrase(c *cli.Context, prompt string) ([]byte, error) {
 		}
 		return []byte(pass), nil
 	}
+	return e.ask(prompt, "passphrase", "put it into a file and name that with --passphrase-file")
+}
+
+// ask asks on the terminal, without showing what is typed.
+func (e *env) ask(prompt, what, otherwise string) ([]byte, error) {
 	in, ok := e.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, withHint(errors.New("a passphrase is needed and there is no terminal to ask on"), "put it into a file and name that with --passphrase-file")
+		return nil, withHint(fmt.Errorf("a %s is needed and there is no terminal to ask on", what), otherwise)
 	}
 	fmt.Fprint(e.stderr, prompt, ": ")
-	pass, err := term.ReadPassword(int(in.Fd()))
+	secret, err := term.ReadPassword(int(in.Fd()))
 	fmt.Fprintln(e.stderr)
 	if err != nil {
 		return nil, err
 	}
-	if len(pass) == 0 {
-		return nil, errors.New("empty passphrase")
+	if len(secret) == 0 {
+		return nil, fmt.Errorf("empty %s", what)
 	}
-	return pass, nil
+	return secret, nil
 }

@@ -1,28 +1,26 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ledger"
+	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/notify"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/bolt"
-	"go.yaml.in/yaml/v3"
 )
 
 // What lies in the folder of a CA.
@@ -32,65 +30,9 @@ const (
 	instanceStore      = "hallmark.db"  // records, package store/bolt
 	instanceLedger     = "ledger"       // transparency log, package ledger
 	instanceRepository = "attestations" // evidence, package attest/repository
+	instanceEvidence   = "evidence"     // files that assessments name, package audit/evidence
 	instanceFrameworks = "frameworks"   // *.yaml: frameworks of the administrator's own
 )
-
-// configVersion is the version of config.yaml that this program writes and reads.
-const configVersion = 1
-
-// maxConfigBytes bounds config.yaml and a framework file.
-const maxConfigBytes = 1 << 20
-
-// config is config.yaml: what may change while the hierarchy stays. (The CA's name
-// and public URL stand in certificates and are the hierarchy's.) Unknown keys are
-// refused.
-type config struct {
-	Version      int    `yaml:"version"`
-	APIURL       string `yaml:"api_url"`       // https URL under which clients reach the API
-	APIListen    string `yaml:"api_listen"`    // host:port of the API
-	PublicListen string `yaml:"public_listen"` // host:port of the public endpoints
-	LogOrigin    string `yaml:"log_origin"`    // name of the ledger; never change it
-}
-
-func readConfig(path string) (config, error) {
-	var c config
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return c, err
-	}
-	if len(raw) > maxConfigBytes {
-		return c, fmt.Errorf("%s is larger than %d bytes", path, maxConfigBytes)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil {
-		return c, fmt.Errorf("read %s: %w", path, err)
-	}
-	return c, c.check(path)
-}
-
-func (c config) check(path string) error {
-	if c.Version != configVersion {
-		return fmt.Errorf("%s: version %d, this program knows %d", path, c.Version, configVersion)
-	}
-	if err := checkURL(c.APIURL, "https"); err != nil {
-		return fmt.Errorf("%s: api_url: %w", path, err)
-	}
-	for key, value := range map[string]string{"api_listen": c.APIListen, "public_listen": c.PublicListen, "log_origin": c.LogOrigin} {
-		if value == "" {
-			return fmt.Errorf("%s: %s is missing", path, key)
-		}
-	}
-	return nil
-}
-
-func checkURL(text, scheme string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != scheme || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is not an %s URL", text, scheme)
-	}
-	return nil
-}
 
 // instance is an opened CA: everything that serve wires together.
 type instance struct {
@@ -99,6 +41,9 @@ type instance struct {
 	ledger *ledger.Log
 	ca     *ca.CA
 	reg    *audit.Register
+	queue  *queue.Queue
+	sender *notify.Sender
+	files  *evidence.Store
 	step   *ca.StepAuthority
 	server *server.Server
 	log    *slog.Logger
@@ -166,6 +111,8 @@ func (in *instance) wire(ctx context.Context, dir string, hierarchy *ca.Hierarch
 	in.ca, err = ca.Open(ctx, ca.Config{
 		Hierarchy: hierarchy, Passphrase: passphrase, Store: in.store, Catalogue: catalogue,
 		ServerNames: in.config.hosts(), Now: time.Now, Log: in.log,
+		// The register is made of the CA, so the CA asks for it when it is there.
+		Probes: func(ctx context.Context, vendor string) error { return in.reg.Refresh(ctx, vendor) },
 	})
 	if err != nil {
 		return err
@@ -174,18 +121,41 @@ func (in *instance) wire(ctx context.Context, dir string, hierarchy *ca.Hierarch
 	if err != nil {
 		return err
 	}
+	prober, err := in.config.prober(dir)
+	if err != nil {
+		return err
+	}
+	in.queue = &queue.Queue{Store: in.store, Log: in.ledger, Now: time.Now}
 	in.reg, err = audit.New(audit.Config{
-		Store: in.store, Ledger: in.ledger, Certificates: in.ca, Catalogue: catalogue, Arc: in.ca.Arc(), Now: time.Now, Log: in.log,
+		Store: in.store, Ledger: in.ledger, Queue: in.queue, Certificates: in.ca, Catalogue: catalogue, Arc: in.ca.Arc(),
+		Prober: prober, Now: time.Now, Log: in.log,
 	})
 	if err != nil {
 		return err
 	}
-	evidence, err := repository.Open(filepath.Join(dir, instanceRepository))
+	webhooks, err := in.config.receivers(dir)
+	if err != nil {
+		return err
+	}
+	in.sender = &notify.Sender{Store: in.store, Webhooks: webhooks, Now: time.Now, Log: in.log}
+	if err := in.sender.Check(); err != nil {
+		return err
+	}
+	return in.serve(dir, catalogue, vkey)
+}
+
+// serve puts the HTTP server together.
+func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) error {
+	var err error
+	if in.files, err = evidence.Open(filepath.Join(dir, instanceEvidence)); err != nil {
+		return err
+	}
+	attestations, err := repository.Open(filepath.Join(dir, instanceRepository))
 	if err != nil {
 		return err
 	}
 	signing, err := sign.New(sign.Config{
-		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Evidence: evidence, Arc: in.ca.Arc(),
+		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
 		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Now: time.Now,
 	})
 	if err != nil {
@@ -197,7 +167,7 @@ func (in *instance) wire(ctx context.Context, dir string, hierarchy *ca.Hierarch
 	}
 	in.server, err = server.New(server.Config{
 		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
-		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: evidence,
+		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
 		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), Log: in.log, Now: time.Now,
 	})
 	return err
@@ -210,22 +180,17 @@ func (in *instance) openLedger(ctx context.Context, dir string) (vkey string, er
 	if err != nil {
 		return "", err
 	}
-	minSize := uint64(0)
+	var minSize uint64
 	err = in.store.View(ctx, func(r store.Reader) error {
-		for a, err := range store.Assessments.All(r, "") {
-			if err != nil {
-				return err
-			}
-			if len(a.Receipt) > 0 {
-				minSize = max(minSize, a.LogIndex+1)
-			}
-		}
-		return nil
+		var err error
+		minSize, err = queue.MinSize(r)
+		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	in.ledger, err = ledger.Open(ctx, ledger.Options{Dir: filepath.Join(dir, instanceLedger), Signer: signer, VKey: vkey, MinSize: minSize, Log: in.log})
+	in.ledger, err = ledger.Open(ctx, ledger.Options{Dir: filepath.Join(dir, instanceLedger), Signer: signer, VKey: vkey, MinSize: minSize,
+		Witnesses: in.config.Witnesses, WitnessQuorum: in.config.WitnessQuorum, Log: in.log})
 	return vkey, err
 }
 
@@ -238,21 +203,11 @@ func (in *instance) Close(ctx context.Context) error {
 	if in.ledger != nil {
 		errs = append(errs, in.ledger.Close(ctx))
 	}
+	if in.files != nil {
+		errs = append(errs, in.files.Close())
+	}
 	if in.store != nil {
 		errs = append(errs, in.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// hosts lists the names in the API's certificate: the URL's host and, for a
-// local listener, the loopback names.
-func (c config) hosts() []string {
-	u, _ := url.Parse(c.APIURL) // checked by readConfig
-	hosts := []string{u.Hostname()}
-	if host, _, err := net.SplitHostPort(c.APIListen); err == nil && host != "" && !strings.EqualFold(host, u.Hostname()) {
-		if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts
 }

@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "passphrase"), []byte("only for tests\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"startca": startCA, "killca": killCA, "tokenof": tokenOf, "field": field, "gigabyte": gigabyte,
+			"startca": startCA, "killca": killCA, "stopca": stopCA, "tokenof": tokenOf, "field": field, "gigabyte": gigabyte,
 		},
 	})
 }
@@ -82,11 +82,23 @@ func (ca *runningCA) serve(ts *testscript.TestScript) {
 }
 
 func (ca *runningCA) stop(ts *testscript.TestScript, how os.Signal) {
+	if ca.cmd.ProcessState != nil {
+		return // a script stopped it
+	}
 	ca.cmd.Process.Signal(how)
 	err := ca.cmd.Wait()
 	if err != nil && how != os.Kill {
 		ts.Logf("server: %v\n%s", err, ca.log.Bytes())
 	}
+}
+
+// stopCA [kill] ends the server, in order or not.
+func stopCA(ts *testscript.TestScript, neg bool, args []string) {
+	how := os.Interrupt
+	if len(args) == 1 && args[0] == "kill" {
+		how = os.Kill
+	}
+	ts.Value(runningKey{}).(*runningCA).stop(ts, how)
 }
 
 // programPath finds the program that testscript made of this test.

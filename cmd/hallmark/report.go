@@ -19,7 +19,7 @@ func (e *env) reportCommand() *cli.Command {
 		Name: "report", Usage: "a report to publish, of a draft or a signed assessment", ArgsUsage: "DRAFT|ENVELOPE",
 		Flags: []cli.Flag{frameworksFlag,
 			&cli.StringFlag{Name: "format", Value: "markdown", Usage: "markdown or html"},
-			&cli.StringFlag{Name: "key", Usage: "the auditor's public key, PEM: verify the signed assessment under it"},
+			&cli.GenericFlag{Name: "key", Value: &texts{}, Usage: "an auditor's public key, PEM: verify the signed assessment under it (repeatable: under each)"},
 			&cli.StringFlag{Name: "out", Usage: "write here (default: print)"}},
 		Description: "Needs no server. Without --key the report of a signed assessment says that its signature was not verified.\n\n" +
 			"EXAMPLE: hallmark audit report --format html --key quill.pub --out acme.html acme.assessment.json",
@@ -54,17 +54,15 @@ func (e *env) readReport(c *cli.Context, catalogue *audit.Catalogue) (audit.Repo
 		return audit.Report{}, err
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
-		var key crypto.PublicKey
-		if file := c.String("key"); file != "" {
-			text, err := e.readBounded(file, maxKeyBytes)
-			if err != nil {
-				return audit.Report{}, err
-			}
-			if key, err = attest.ParsePublicKey(string(text)); err != nil {
-				return audit.Report{}, fmt.Errorf("%s: %w", file, err)
-			}
+		var files texts
+		if named, ok := c.Generic("key").(*texts); ok {
+			files = *named
 		}
-		return audit.ReportEnvelope(raw, catalogue, key)
+		keys, err := e.readPublicKeys(files)
+		if err != nil {
+			return audit.Report{}, err
+		}
+		return audit.ReportEnvelope(raw, catalogue, keys...)
 	}
 	if c.IsSet("key") {
 		return audit.Report{}, &usageError{text: name + " is a draft: it has no signature to verify", hint: "leave --key out, or name what 'hallmark audit sign' wrote"}
@@ -74,4 +72,20 @@ func (e *env) readReport(c *cli.Context, catalogue *audit.Catalogue) (audit.Repo
 		return audit.Report{}, err
 	}
 	return audit.ReportDraft(draft, catalogue)
+}
+
+func (e *env) readPublicKeys(files []string) ([]crypto.PublicKey, error) {
+	var keys []crypto.PublicKey
+	for _, file := range files {
+		text, err := e.readBounded(file, maxKeyBytes)
+		if err != nil {
+			return nil, err
+		}
+		key, err := attest.ParsePublicKey(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }

@@ -6,14 +6,21 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 )
 
-// upkeepInterval is how often a server looks whether revocation lists are due.
-// They are due a day after they were made, so an hour's delay is harmless.
-const upkeepInterval = time.Hour
+const (
+	// upkeepInterval is how often a server looks whether revocation lists are due,
+	// assessments end and probes are to be run. All of it is counted in days, so an
+	// hour's delay is harmless.
+	upkeepInterval = time.Hour
+	// queueInterval is how often what waits for the log or for a webhook is looked at,
+	// beside whenever something is put there.
+	queueInterval = time.Second
+)
 
 func (e *env) serveCommand() *cli.Command {
 	return command(cli.Command{
@@ -49,6 +56,9 @@ func (e *env) serve(c *cli.Context) error {
 
 // run finishes what a crash interrupted, then serves until ctx ends.
 func (in *instance) run(ctx context.Context) error {
+	if err := in.reg.Keep(ctx); err != nil {
+		return err
+	}
 	if err := in.reg.Recover(ctx); err != nil {
 		return fmt.Errorf("finish interrupted acceptances: %w", err)
 	}
@@ -65,28 +75,53 @@ func (in *instance) run(ctx context.Context) error {
 	}
 	in.log.Info("serving", "api", apiListener.Addr().String(), "public", publicListener.Addr().String(), "version", version)
 
-	upkeep, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() { defer close(done); in.upkeep(upkeep) }()
+	background, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling} {
+		running.Go(func() { work(background) })
+	}
 	err = in.server.Serve(ctx, apiListener, publicListener)
 	stop()
-	<-done
+	running.Wait()
 	in.log.Info("stopped")
 	return err
 }
 
-// upkeep renews what runs out while the server runs.
+// upkeep does what time brings about, at the start and every hour.
 func (in *instance) upkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepInterval)
 	defer tick.Stop()
 	for {
+		for _, work := range []struct {
+			what string
+			do   func(context.Context) error
+		}{
+			{"publish revocation lists", in.ca.PublishCRLs},
+			{"end assessments", func(ctx context.Context) error { _, err := in.reg.Sweep(ctx); return err }},
+			{"run probes", in.reg.ProbeAll},
+			{"count for the metrics", in.server.Gauge},
+		} {
+			if err := work.do(ctx); err != nil && ctx.Err() == nil {
+				in.log.Error("upkeep: "+work.what, "error", err)
+			}
+		}
+		in.sender.Poke()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := in.ca.PublishCRLs(ctx); err != nil {
-				in.log.Error("publish revocation lists", "error", err)
-			}
 		}
+	}
+}
+
+// keepLogging moves to the ledger what transactions left for it.
+func (in *instance) keepLogging(ctx context.Context) {
+	in.queue.Run(ctx, queueInterval, func(err error) { in.log.Error("log what waits", "error", err) })
+}
+
+// keepTelling delivers notices.
+func (in *instance) keepTelling(ctx context.Context) {
+	if err := in.sender.Run(ctx, queueInterval); err != nil && ctx.Err() == nil {
+		in.log.Error("deliver notices", "error", err)
 	}
 }

@@ -61,6 +61,10 @@ func (e *env) status(c *cli.Context) error {
 	if err := client.Get(c.Context, "/v1/status", &s); err != nil {
 		return err
 	}
+	return e.printDone(c, s, statusLines(s, who)...)
+}
+
+func statusLines(s api.Status, who string) []string {
 	lines := []string{
 		fmt.Sprintf("%s, hallmark %s", s.Name, s.Version), who,
 		fmt.Sprintf("vendors      %d", s.Vendors),
@@ -68,13 +72,28 @@ func (e *env) status(c *cli.Context) error {
 		"certificates " + counts(s.Certs),
 		fmt.Sprintf("ledger       %s, %d entries", s.Ledger.Origin, s.Ledger.Size),
 	}
+	if n := s.Assessments["in-review"]; n > 0 {
+		lines = append(lines, fmt.Sprintf("in review    %d: 'hallmark audit review'", n))
+	}
+	if s.LedgerPending+s.NoticePending > 0 {
+		lines = append(lines, fmt.Sprintf("waiting      %d for the log, %d webhook notice(s)", s.LedgerPending, s.NoticePending))
+	}
+	if s.ProbesFailing > 0 {
+		lines = append(lines, fmt.Sprintf("probes       %d failing", s.ProbesFailing))
+	}
+	for _, p := range s.FailingProbes {
+		lines = append(lines, fmt.Sprintf("failing      %s of %s, %s, since %s: %s", p.Probe, short(p.Assessment), p.Vendor, moment(p.Since), printable(p.Detail)))
+	}
+	if s.ExpiringIn["30"] > 0 {
+		lines = append(lines, fmt.Sprintf("ending       %d within 30 days, %d within 7, %d within 1", s.ExpiringIn["30"], s.ExpiringIn["7"], s.ExpiringIn["1"]))
+	}
 	for _, a := range s.Expiring {
-		lines = append(lines, fmt.Sprintf("expiring     %s %s %s of %s, until %s", short(a.ID), a.Framework, a.LevelID, a.Vendor, day(a.ValidUntil)))
+		lines = append(lines, fmt.Sprintf("expiring     %s %s %s of %s, %d day(s) left, until %s", short(a.ID), a.Framework, a.LevelID, a.Vendor, a.DaysLeft, day(a.ValidUntil)))
 	}
 	for _, crl := range s.CRLs {
 		lines = append(lines, fmt.Sprintf("crl          %s number %d, next by %s", crl.Tier, crl.Number, moment(crl.NextUpdate)))
 	}
-	return e.printDone(c, s, lines...)
+	return lines
 }
 
 func counts(byState map[string]int) string {

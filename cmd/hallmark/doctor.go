@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/hallmark-pki/hallmark/doctor"
+	"github.com/hallmark-pki/hallmark/ledger"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/mod/sumdb/note"
+)
+
+func (e *env) doctorCommand() *cli.Command {
+	return command(cli.Command{
+		Name: "doctor", Usage: "hold the store, the ledger and the evidence of a stopped CA against each other",
+		Flags: []cli.Flag{dirFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained"}},
+		Description: `It changes nothing. The server must not be running on the folder.
+
+EXIT CODE 1: something is not explained.
+
+EXAMPLE: hallmark doctor --all --dir ca --passphrase-file /run/credentials/hallmark`,
+	}, 0, 0, e.doctor)
+}
+
+// examined is what 'doctor' prints.
+type examined struct {
+	Problems int              `json:"problems"`
+	Notes    int              `json:"notes"`
+	Findings []doctor.Finding `json:"findings"`
+}
+
+func (e *env) doctor(c *cli.Context) error {
+	passphrase, err := e.passphrase(c, "Passphrase of the CA's keys")
+	if err != nil {
+		return err
+	}
+	ctx := c.Context
+	in, err := openInstance(ctx, c.String("dir"), passphrase, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	out := examined{Findings: []doctor.Finding{}}
+	err = in.examine(ctx, func(f doctor.Finding) {
+		if f.Severity == doctor.Problem {
+			out.Problems++
+		} else {
+			out.Notes++
+		}
+		if f.Severity == doctor.Problem || c.Bool("all") || c.Bool("json") {
+			out.Findings = append(out.Findings, f)
+		}
+	})
+	if err = errors.Join(err, in.Close(context.WithoutCancel(ctx))); err != nil {
+		return err
+	}
+	var lines []string
+	for _, f := range out.Findings {
+		lines = append(lines, fmt.Sprintf("%s: %s %s", f.Severity, f.About, f.Detail))
+		if f.Hint != "" {
+			lines = append(lines, "  "+f.Hint)
+		}
+	}
+	if err := e.printDone(c, out, append(lines, fmt.Sprintf("%d problem(s), %d explained by a crash", out.Problems, out.Notes))...); err != nil {
+		return err
+	}
+	if out.Problems > 0 {
+		return exitWith(1)
+	}
+	return nil
+}
+
+// examine looks at an instance that does not serve.
+func (in *instance) examine(ctx context.Context, report func(doctor.Finding)) error {
+	_, vkey, err := ledger.NewSigner(in.config.LogOrigin, in.ca.LedgerKey())
+	if err != nil {
+		return err
+	}
+	key, err := note.NewVerifier(vkey)
+	if err != nil {
+		return err
+	}
+	return doctor.Examine(ctx, doctor.Patient{Store: in.store, Log: in.ledger, LogKey: key, CA: in.ca, Evidence: in.files}, report)
+}
