@@ -62,7 +62,10 @@ func auditorStands(r store.Reader, rec store.Assessment, auditor, spki string, a
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}
-	return acc.SuspendedAt.IsZero() || rec.SubmittedAt.Before(acc.SuspendedAt), nil
+	if acc.SuspendedAt.IsZero() || rec.SubmittedAt.Before(acc.SuspendedAt) {
+		return true, nil
+	}
+	return !rec.UpheldAt.IsZero() && !rec.UpheldAt.Before(acc.SuspendedAt), nil
 }
 
 func ignoreNotFound(err error) error {

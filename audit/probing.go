@@ -179,7 +179,7 @@ func (r *Register) keepResult(ctx context.Context, rec store.Assessment, p Probe
 			return err
 		}
 		wasFailing := !state.FailingSince.IsZero()
-		state.Assessment, state.Probe, state.Outcome, state.Detail, state.RanAt = rec.ID, p.Probe.ID, string(result.Outcome), clip(result.Detail), now
+		state.Assessment, state.Probe, state.Outcome, state.Detail, state.RanAt = rec.ID, p.Probe.ID, string(result.Outcome), result.Detail, now
 		verb := ""
 		switch result.Outcome {
 		case probe.Passed:

@@ -138,6 +138,22 @@ func TestUphold(t *testing.T) {
 	wantRefusal(t, err, CodeState, "id")
 }
 
+// What was handed in in the very second of the suspension is upheld like the rest.
+func TestUpholdWhatCameInTheSameSecond(t *testing.T) {
+	w := newWorld(t)
+	rec := w.accept(t, assessment(t, 3))
+	if _, err := w.reg.RevokeAuditor(t.Context(), RevokeAuditorRequest{Auditor: "quill", By: "olga", Reason: "sold findings"}); err != nil {
+		t.Fatal(err)
+	}
+	w.now = noon.Add(day)
+	if _, err := w.reg.Uphold(t.Context(), rec.ID, "oleg", "we looked again"); err != nil {
+		t.Fatal(err)
+	}
+	if ids := w.inForce(t, w.now); !slices.Equal(ids, []string{rec.ID}) {
+		t.Errorf("in force %v", ids)
+	}
+}
+
 // A review can also end with a withdrawal, or with another auditor's assessment.
 func TestReviewEndsOtherwise(t *testing.T) {
 	t.Run("withdrawn", func(t *testing.T) {
