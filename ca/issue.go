@@ -48,9 +48,7 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
 	if c.probes != nil {
-		if err := c.probes(ctx, req.Vendor); err != nil {
-			c.log.WarnContext(ctx, "probes could not be run", "vendor", req.Vendor, "error", err)
-		}
+		c.runProbes(ctx, req.Vendor)
 	}
 	var g *grant
 	err = c.store.View(ctx, func(r store.Reader) error {
@@ -107,6 +105,18 @@ func announce(tx store.Tx, intent store.Intent) error {
 		return fmt.Errorf("serial number %s: %w", intent.Serial, err)
 	}
 	return store.Intents.Insert(tx, intent)
+}
+
+// probePatience bounds how long a request waits for probes. What they did not get to,
+// the last run's outcome stands in for, and the gate knows how old that may be.
+const probePatience = 30 * time.Second
+
+func (c *CA) runProbes(ctx context.Context, vendor string) {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	if err := c.probes(ctx, vendor); err != nil {
+		c.log.WarnContext(ctx, "probes could not be run", "vendor", vendor, "error", err)
+	}
 }
 
 // record makes the certificate durable, after asking once more whether it may

@@ -70,8 +70,8 @@ func (l *Log) append(ctx context.Context, leaves [][]byte) ([]uint64, head, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return nil, head{}, err
+	if ctx.Err() != nil {
+		return nil, head{}, l.committer.why(ctx)
 	}
 	return l.committer.do(ctx, leaves)
 }

@@ -209,7 +209,18 @@ func (c *committer) do(ctx context.Context, leaves [][]byte) ([]uint64, head, er
 	case <-r.done:
 		return r.indexes, r.at, r.err
 	case <-ctx.Done():
+		c.leave(r)
 		return nil, head{}, c.why(ctx)
+	}
+}
+
+// leave takes back a request that nobody waits for any more, unless it is under way:
+// through a long outage, those who try again and again would fill the memory.
+func (c *committer) leave(r *request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.waiting, r); i >= 0 {
+		c.waiting = slices.Delete(c.waiting, i, i+1)
 	}
 }
 

@@ -128,6 +128,9 @@ func TestWitnessRefuses(t *testing.T) {
 	if n, err := l.Size(t.Context()); n != 1 || err != nil {
 		t.Errorf("published %d entries, %v", n, err)
 	}
+	if n := l.committer.pending(); n != 0 {
+		t.Errorf("%d requests are kept of callers who have left", n)
+	}
 	w.answers(nil)
 	raw, index, err := l.Append(t.Context(), entry(2))
 	if err != nil || index != 2 {

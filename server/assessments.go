@@ -55,7 +55,7 @@ func (s *Server) showAssessment(ctx context.Context, in *DigestPath) (*body[api.
 		return nil, err
 	}
 	out := s.apiAssessment(rec)
-	out.Envelope, out.Receipt = rec.Envelope, rec.Receipt
+	out.Envelope, out.Receipt, out.LogSalt = rec.Envelope, rec.Receipt, rec.LogSalt
 	return answer(out), nil
 }
 

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
@@ -20,10 +25,16 @@ func (e *env) ledgerCommand() *cli.Command {
 			Description: "EXAMPLE: hallmark ledger show",
 		}, 0, 0, e.ledgerShow),
 		command(cli.Command{
-			Name: "receipt", Usage: "write an assessment's receipt to a file", ArgsUsage: "ASSESSMENT",
-			Flags:       []cli.Flag{&cli.StringFlag{Name: "out", Usage: "write here (default: print)"}},
+			Name: "entries", Usage: "what the log says about an assessment, a certificate or an auditor", ArgsUsage: "ID",
+			Flags:       []cli.Flag{jsonFlag, formatFlag},
+			Description: "ID is an assessment's id, a certificate's serial number or an auditor's name.\n\nEXAMPLE: hallmark ledger entries 3f5a...",
+		}, 1, 1, e.ledgerEntries),
+		command(cli.Command{
+			Name: "receipt", Usage: "write a receipt to a file: an assessment's, or with --entry that of any entry", ArgsUsage: "[ASSESSMENT]",
+			Flags: []cli.Flag{&cli.StringFlag{Name: "out", Usage: "write here (default: print)"},
+				&cli.Uint64Flag{Name: "entry", Usage: "index of an entry, as 'ledger entries' prints it"}},
 			Description: "EXAMPLE: hallmark ledger receipt --out receipt.txt 3f5a...",
-		}, 1, 1, e.ledgerReceipt),
+		}, 0, 1, e.ledgerReceipt),
 		command(cli.Command{
 			Name: "verify", Usage: "verify a receipt offline, under the log's verifier key", ArgsUsage: "RECEIPT",
 			Flags:       append([]cli.Flag{jsonFlag, &cli.StringFlag{Name: "key", Usage: "verifier key, as 'ledger show' prints it"}}, witnessFlags()...),
@@ -47,10 +58,47 @@ func (e *env) ledgerShow(c *cli.Context) error {
 		"", strings.TrimRight(state.Checkpoint, "\n"))
 }
 
-func (e *env) ledgerReceipt(c *cli.Context) error {
+func (e *env) ledgerEntries(c *cli.Context) error {
 	client, err := e.client(c)
 	if err != nil {
 		return err
+	}
+	entries, err := api.List[api.LedgerEntry](c.Context, client, "/v1/ledger/entries", url.Values{"about": {c.Args().First()}})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(entries, func(a, b api.LedgerEntry) int {
+		if waits := a.LoggedAt.IsZero(); waits != b.LoggedAt.IsZero() {
+			return map[bool]int{true: 1, false: -1}[waits]
+		}
+		return cmp.Compare(a.Index, b.Index)
+	})
+	t := table{header: []string{"entry", "at", "type"}, records: entries}
+	for _, en := range entries {
+		place := "waits"
+		if !en.LoggedAt.IsZero() {
+			place = strconv.FormatUint(en.Index, 10)
+		}
+		t.rows = append(t.rows, []string{place, moment(en.At), en.Type})
+	}
+	return e.printTable(c, t)
+}
+
+func (e *env) ledgerReceipt(c *cli.Context) error {
+	if c.IsSet("entry") == (c.Args().Len() == 1) {
+		return &usageError{text: "name an assessment, or an entry with --entry", hint: "'hallmark ledger entries ID' lists entries"}
+	}
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("entry") {
+		var raw bytes.Buffer
+		path := fmt.Sprintf("/v1/ledger/entries/%d/receipt", c.Uint64("entry"))
+		if _, err := client.Download(c.Context, path, &raw, receipt.MaxReceipt); err != nil {
+			return err
+		}
+		return e.writeOut(c, raw.Bytes())
 	}
 	var a api.Assessment
 	if err := client.Get(c.Context, "/v1/assessments/"+c.Args().First(), &a); err != nil {

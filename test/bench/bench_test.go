@@ -186,7 +186,7 @@ func TestOutput(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	for _, args := range [][]string{{"--rows", "no such row"}, {"--rounds", "0"}, {"--unknown"}} {
+	for _, args := range [][]string{{"--rows", "no such row"}, {"--rounds", "0"}, {"--entries", "-1"}, {"--unknown"}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%v was accepted", args)
 		}

@@ -1,7 +1,7 @@
 // Command bench answers: how fast is hallmark beside the tools that people would
 // otherwise use, on this machine, now?
 //
-//	go run ./test/bench [--json] [--rows TEXT] [--rounds N] [--bin DIR]
+//	go run ./test/bench [--json] [--rows TEXT] [--rounds N] [--entries N] [--bin DIR]
 //
 // Absolute numbers say more about a machine than about a program, so each row is a
 // ratio of two things measured in the same run: both are warmed up, then they take
@@ -35,6 +35,7 @@ type options struct {
 	json, strict bool
 	rows         string
 	rounds       int
+	entries      int
 	bin          string
 }
 
@@ -63,12 +64,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&o.strict, "strict", false, "exit 1 if a goal is missed")
 	flags.StringVar(&o.rows, "rows", "", "only rows whose name contains this")
 	flags.IntVar(&o.rounds, "rounds", defaultRounds, "how often each side runs")
+	flags.IntVar(&o.entries, "entries", 0, "also measure a log of so many entries; 1000000 take some minutes and 1 GB")
 	flags.StringVar(&o.bin, "bin", "bin", "folder with the built programs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.rounds < 1 {
-		return errors.New("--rounds must be at least 1")
+	if o.rounds < 1 || o.entries < 0 {
+		return errors.New("--rounds must be at least 1, and --entries not negative")
 	}
 	bin, err := filepath.Abs(o.bin)
 	if err != nil {
@@ -78,6 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	lab.entries = o.entries
 	results, err := measure(ctx, lab, selectRows(rows(), o.rows), stderr)
 	if err := errors.Join(err, lab.close()); err != nil {
 		return err
