@@ -272,7 +272,23 @@ func (r *Register) putInForce(tx store.Tx, acc acceptance, plan *Plan) error {
 			return err
 		}
 	}
-	return r.revoke(tx, *plan)
+	if err := r.revoke(tx, *plan); err != nil {
+		return err
+	}
+	return r.reopenAtOnce(tx, plan, acc.at)
+}
+
+// reopenAtOnce sends an assessment into review whose auditor was revoked while it was
+// on its way into force: whoever revoked them could not see it there.
+func (r *Register) reopenAtOnce(tx store.Tx, plan *Plan, at time.Time) error {
+	rec := plan.Assessment
+	stands, err := auditorsStand(tx, rec, at)
+	if err != nil || stands {
+		return err
+	}
+	rec.State, rec.ReopenedAt, rec.ReopenedReason = store.AssessmentInReview, at, "an auditor was revoked while it was being accepted"
+	plan.Assessment = rec
+	return r.transition(tx, rec, rec.ReopenedReason, at, machine)
 }
 
 // succeeded is the record of an assessment that another has taken the place of.

@@ -138,6 +138,34 @@ func TestUphold(t *testing.T) {
 	wantRefusal(t, err, CodeState, "id")
 }
 
+// An auditor who is revoked while their assessment is on its way into force: it goes
+// into review as well.
+func TestRevokeAuditorDuringAcceptance(t *testing.T) {
+	w := newWorld(t)
+	rec := w.submit(t, assessment(t, 3))
+	other := w.register(t, w.db) // another process
+	w.ledger.hook = func(e receipt.Entry) {
+		if e.Type != receipt.AssessmentAccepted {
+			return
+		}
+		w.ledger.hook = nil
+		if _, err := other.RevokeAuditor(t.Context(), RevokeAuditorRequest{Auditor: "quill", By: "oleg", Reason: "sold findings"}); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := w.acceptOn(t, t.Context(), w.reg, rec.ID, "olga")
+	if err != nil || got.State != store.AssessmentInReview {
+		t.Fatalf("%s %v", got.State, err)
+	}
+	if ids := w.inForce(t, w.now); len(ids) != 0 {
+		t.Errorf("in force %v", ids)
+	}
+	want := []string{receipt.AssessmentAccepted, receipt.AssessmentReopened}
+	if types := w.ledger.types(rec.ID); !slices.Equal(types, want) {
+		t.Errorf("logged %v", types)
+	}
+}
+
 // What was handed in in the very second of the suspension is upheld like the rest.
 func TestUpholdWhatCameInTheSameSecond(t *testing.T) {
 	w := newWorld(t)

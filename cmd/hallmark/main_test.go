@@ -36,14 +36,15 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
-			e.Values[runningKey{}] = &runningCA{}
+			e.Values[runningKey{}], e.Values[toldKey{}] = &runningCA{}, &told{}
 			if err := os.CopyFS(filepath.Join(e.WorkDir, "assessment"), os.DirFS(filepath.Join(demoAssets, "assessment"))); err != nil {
 				return err
 			}
 			return os.WriteFile(filepath.Join(e.WorkDir, "passphrase"), []byte("only for tests\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"startca": startCA, "killca": killCA, "stopca": stopCA, "tokenof": tokenOf, "field": field, "gigabyte": gigabyte,
+			"startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
+			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "gigabyte": gigabyte,
 		},
 	})
 }
