@@ -2,7 +2,6 @@ package server
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ledger/queue"
@@ -31,8 +30,8 @@ var assessmentStates = []string{
 	store.AssessmentLowered, store.AssessmentExpired, store.AssessmentWithdrawn, store.AssessmentRejected,
 }
 
-// count takes the figures from indexes, whose layout package store documents: records
-// are only decoded where an index says that they are few.
+// count takes the figures from indexes: records are only decoded where an index says
+// that they are few.
 func (s *Server) count(r store.Reader) (figures, error) {
 	f := figures{assessments: map[string]int{}, expiring: map[int]int{}, certificates: map[string]int{}}
 	now := s.Now()
@@ -51,30 +50,19 @@ func (s *Server) count(r store.Reader) (figures, error) {
 	return f, err
 }
 
-// keys calls fn for the keys of a table, or of an index, that begin with a prefix.
-func keys(r store.Reader, table, prefix string, fn func(key string) bool) error {
-	return r.ScanRaw(table, prefix, "", func(key string, _ []byte) bool { return fn(key) })
-}
-
-// indexed calls fn for the entries of an index under one value: the keys of its records.
-func indexed(r store.Reader, index, value string, fn func(key string)) error {
-	return keys(r, index, value+indexSeparator, func(entry string) bool {
-		fn(strings.TrimPrefix(entry, value+indexSeparator))
-		return true
-	})
-}
-
-// indexSeparator stands in an index between the value and the record's key.
-const indexSeparator = "\x1f"
-
-func (f *figures) countVendors(r store.Reader, _ time.Time) error {
-	return keys(r, "vendor", "", func(string) bool { f.vendors++; return true })
+func (f *figures) countVendors(r store.Reader, _ time.Time) (err error) {
+	f.vendors, err = store.Vendors.Len(r)
+	return err
 }
 
 func (f *figures) countAssessments(r store.Reader, now time.Time) error {
 	for _, state := range assessmentStates {
-		if err := indexed(r, "assessment_by_state", state, func(string) { f.assessments[state]++ }); err != nil {
+		n, err := store.Assessments.Count(r, "state", state)
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			f.assessments[state] = n
 		}
 	}
 	// Those whose time is over and whose record does not say so yet.
@@ -99,15 +87,20 @@ func (f *figures) countExpiring(r store.Reader, now time.Time) error {
 	for _, days := range expiringDays {
 		last[days] = store.TimeKey(now.Add(time.Duration(days) * day))
 	}
-	return r.ScanRaw("assessment_by_until", "", from, func(entry string, _ []byte) bool {
-		until, _, _ := strings.Cut(entry, indexSeparator)
+	for e, err := range store.Assessments.Entries(r, "until", from, "") {
+		if err != nil {
+			return err
+		}
+		if e.Value > last[expiringDays[0]] {
+			break
+		}
 		for _, days := range expiringDays {
-			if until > from && until <= last[days] {
+			if e.Value > from && e.Value <= last[days] {
 				f.expiring[days]++
 			}
 		}
-		return until <= last[expiringDays[0]]
-	})
+	}
+	return nil
 }
 
 const day = 24 * time.Hour
@@ -116,27 +109,27 @@ const day = 24 * time.Hour
 // what ends when.
 func (f *figures) countCertificates(r store.Reader, now time.Time) error {
 	revoked := map[string]bool{}
-	err := keys(r, "certificate_by_revoked", "", func(entry string) bool {
-		_, serial, _ := strings.Cut(entry, indexSeparator)
-		revoked[serial] = true
-		return true
-	})
-	if err != nil {
-		return err
+	for e, err := range store.Certificates.Entries(r, "revoked", "", "") {
+		if err != nil {
+			return err
+		}
+		revoked[e.Key] = true
 	}
 	at := store.TimeKey(now)
-	return keys(r, "certificate_by_not_after", "", func(entry string) bool {
-		until, serial, _ := strings.Cut(entry, indexSeparator)
+	for e, err := range store.Certificates.Entries(r, "not_after", "", "") {
+		if err != nil {
+			return err
+		}
 		switch {
-		case revoked[serial]:
+		case revoked[e.Key]:
 			f.certificates["revoked"]++
-		case until < at:
+		case e.Value < at:
 			f.certificates["expired"]++
 		default:
 			f.certificates["valid"]++
 		}
-		return true
-	})
+	}
+	return nil
 }
 
 // findProbes finds those that fail, of assessments in force: the rest blocks nothing.

@@ -127,28 +127,75 @@ func (t Table[T]) Between(r Reader, index, from, to string) iter.Seq2[T, error] 
 	return t.entries(r, index, "", from, to)
 }
 
+// Entry is an entry of an index: a value of the indexed field, and the key of a record
+// that has it.
+type Entry struct{ Value, Key string }
+
+// Entries yields the entries of an index whose value lies in [from, to), in the
+// value's order, without reading a record; an empty to means no end.
+func (t Table[T]) Entries(r Reader, index, from, to string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		stopped := false
+		err := t.scanIndex(r, index, "", from, to, func(value, key string) bool {
+			stopped = !yield(Entry{value, key}, nil)
+			return !stopped
+		})
+		if err != nil && !stopped {
+			yield(Entry{}, err)
+		}
+	}
+}
+
+// Count counts the records whose index field holds value, without reading them.
+func (t Table[T]) Count(r Reader, index, value string) (int, error) {
+	n := 0
+	err := t.scanIndex(r, index, value+indexSeparator, "", "", func(string, string) bool { n++; return true })
+	return n, err
+}
+
+// Len counts the records, without decoding them.
+func (t Table[T]) Len(r Reader) (int, error) {
+	n := 0
+	if err := r.ScanRaw(t.name, "", "", func(string, []byte) bool { n++; return true }); err != nil {
+		return 0, fmt.Errorf("scan %s: %w", t.name, err)
+	}
+	return n, nil
+}
+
 func (t Table[T]) entries(r Reader, name, prefix, from, to string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		i := slices.IndexFunc(t.indexes, func(ix index[T]) bool { return ix.name == name })
-		if i < 0 {
-			yield(zero, fmt.Errorf("scan %s: no index %q", t.name, name))
-			return
-		}
 		stopped := false
-		err := r.ScanRaw(t.indexName(name), prefix, from, func(entry string, _ []byte) bool {
-			value, key, _ := strings.Cut(entry, indexSeparator)
-			if to != "" && value >= to {
-				return false
-			}
-			rec, err := t.follow(r, t.indexes[i], value, key)
+		err := t.scanIndex(r, name, prefix, from, to, func(value, key string) bool {
+			ix := t.indexes[t.indexNamed(name)]
+			rec, err := t.follow(r, ix, value, key)
 			stopped = !yield(rec, err) || err != nil
 			return !stopped
 		})
 		if err != nil && !stopped {
-			yield(zero, fmt.Errorf("scan %s by %s: %w", t.name, name, err))
+			yield(zero, err)
 		}
 	}
+}
+
+// scanIndex calls fn for each entry of an index, in order, until it returns false.
+func (t Table[T]) scanIndex(r Reader, name, prefix, from, to string, fn func(value, key string) bool) error {
+	if t.indexNamed(name) < 0 {
+		return fmt.Errorf("scan %s: no index %q", t.name, name)
+	}
+	err := r.ScanRaw(t.indexName(name), prefix, from, func(entry string, _ []byte) bool {
+		value, key, _ := strings.Cut(entry, indexSeparator)
+		return (to == "" || value < to) && fn(value, key)
+	})
+	if err != nil {
+		return fmt.Errorf("scan %s by %s: %w", t.name, name, err)
+	}
+	return nil
+}
+
+// indexNamed finds an index; -1: there is none of that name.
+func (t Table[T]) indexNamed(name string) int {
+	return slices.IndexFunc(t.indexes, func(ix index[T]) bool { return ix.name == name })
 }
 
 // follow reads the record that an index entry names. An entry that leads nowhere is

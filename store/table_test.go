@@ -494,3 +494,50 @@ func TestNewIDSortsByTime(t *testing.T) {
 		last = id
 	}
 }
+
+// TestEntries: an index answers without its records, and a count is as long as a list.
+func TestEntries(t *testing.T) {
+	db := storetest.NewMemory()
+	if err := db.Update(t.Context(), func(tx store.Tx) error {
+		for i, state := range []string{store.AssessmentInForce, store.AssessmentExpired, store.AssessmentInForce} {
+			a := store.Assessment{ID: fmt.Sprint(i), State: state, Vendor: "acme", Auditor: "quill", ValidUntil: time.Date(2030-i, 1, 1, 0, 0, 0, 0, time.UTC)}
+			if err := store.Assessments.Put(tx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.View(t.Context(), func(r store.Reader) error {
+		var got []store.Entry
+		for e, err := range store.Assessments.Entries(r, "until", "", "20300101T000000Z") {
+			if err != nil {
+				return err
+			}
+			got = append(got, e)
+		}
+		if len(got) != 1 || got[0].Key != "2" || got[0].Value != "20280101T000000Z" {
+			t.Errorf("entries %v", got)
+		}
+		inForce, err := store.Assessments.Count(r, "state", store.AssessmentInForce)
+		if err != nil || inForce != 2 {
+			t.Errorf("%d in force, %v", inForce, err)
+		}
+		all, err := store.Assessments.Len(r)
+		if err != nil || all != 3 {
+			t.Errorf("%d, %v", all, err)
+		}
+		if _, err := store.Assessments.Count(r, "colour", "red"); err == nil {
+			t.Error("counted by an index that there is not")
+		}
+		for _, err := range store.Assessments.Entries(r, "colour", "", "") {
+			if err == nil {
+				t.Error("listed an index that there is not")
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
