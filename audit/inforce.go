@@ -80,32 +80,7 @@ func ignoreNotFound(err error) error {
 // field of the record that was taken from it still says the same. It does not ask
 // whether it is in force. An error means that the record must not be relied on.
 func Open(r store.Reader, rec store.Assessment) (Assessment, error) {
-	fail := func(err error) (Assessment, error) {
-		return Assessment{}, fmt.Errorf("open assessment %s: %w", rec.ID, err)
-	}
-	if rec.AcceptedBy != "" && rec.AcceptedSPKI == "" {
-		return fail(errors.New("accepted without an officer's signature"))
-	}
-	keys, err := recordKeys(r, rec)
-	if err != nil {
-		return fail(err)
-	}
-	a, id, err := verifyEnvelope(rec.Envelope, keys)
-	if err != nil {
-		return fail(err)
-	}
-	auditors := keys
-	if rec.AcceptedSPKI != "" {
-		auditors = keys[:len(keys)-1]
-	}
-	signed, err := newRecord(a, id, rec.Envelope, auditors)
-	if err != nil {
-		return fail(err)
-	}
-	if field := disagreement(rec, signed); field != "" {
-		return fail(fmt.Errorf("the record's %s is not what was signed", field))
-	}
-	return a, nil
+	return new(Opener).Open(r, rec)
 }
 
 // disagreement names the first field in which a record differs from what was signed.

@@ -71,6 +71,7 @@ type CA struct {
 
 	stepMarker string // see certificateService
 
+	opener  audit.Opener
 	crls    sync.Mutex // one list is made at a time
 	signers sync.Map   // store.SigningKey.ID → crypto.Signer, decrypted
 }

@@ -140,7 +140,7 @@ func (c *CA) supports(r store.Reader, v store.Vendor, now time.Time) ([]support,
 // record that fails is not passed over: it was accepted once, so something is wrong
 // that a person must look at.
 func (c *CA) verify(r store.Reader, v store.Vendor, rec store.Assessment) (support, error) {
-	a, err := audit.Open(r, rec)
+	a, err := c.opener.Open(r, rec)
 	if err != nil {
 		return support{}, fmt.Errorf("assessment %s: %w", rec.ID, err)
 	}

@@ -41,7 +41,7 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 			return err
 		}
 		for _, rec := range records {
-			a, err := audit.Open(rd, rec)
+			a, err := s.opener.Open(rd, rec)
 			if err != nil {
 				// Not wrapped: it was accepted once, so this is a damaged record and not
 				// a refusal of anything the caller sent.

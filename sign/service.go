@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/store"
@@ -66,7 +67,10 @@ type Config struct {
 }
 
 // Service signs builds. It keeps no state of its own and is safe for concurrent use.
-type Service struct{ c Config }
+type Service struct {
+	c      Config
+	opener audit.Opener
+}
 
 // New checks the configuration.
 func New(c Config) (*Service, error) {
@@ -79,7 +83,7 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{c}, nil
+	return &Service{c: c}, nil
 }
 
 // Request asks for one signature over one digest.
