@@ -7,7 +7,6 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/digitorus/timestamp"
 	"golang.org/x/crypto/cryptobyte"
@@ -21,12 +20,13 @@ type timestamper struct {
 	chain  []*x509.Certificate // sent along when certificates are asked for: its CA
 	signer crypto.Signer
 	policy asn1.ObjectIdentifier
+	clock  *stampClock
 }
 
 func (c *CA) setTimestamper() error {
 	c.tsa = &timestamper{
 		cert: c.hierarchy.tsa, chain: []*x509.Certificate{c.hierarchy.timestamping},
-		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(),
+		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now),
 	}
 	return nil
 }
@@ -44,6 +44,7 @@ const (
 	failBadAlg              = 0
 	failBadRequest          = 2
 	failBadDataFormat       = 5
+	failTimeNotAvailable    = 14
 	failUnacceptedPolicy    = 15
 	failUnacceptedExtension = 16
 	failSystem              = 25
@@ -68,9 +69,13 @@ func (c *CA) Timestamp(ctx context.Context, request []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.tsa.grant(req, c.now())
+	response, err := c.tsa.grant(ctx, req)
+	if errors.Is(err, ErrTimeNotAvailable) {
+		c.log.ErrorContext(ctx, "timestamp refused", "error", err)
+		return (&rejection{failTimeNotAvailable, "the authority's clock cannot be trusted"}).marshal()
+	}
 	if err != nil {
-		failed, marshalErr := (&rejection{failSystem, "the authority could not sign"}).marshal()
+		failed, marshalErr := (&rejection{failSystem, "the authority could not make a token"}).marshal()
 		return failed, errors.Join(fmt.Errorf("timestamp: %w", err), marshalErr)
 	}
 	return response, nil
@@ -78,7 +83,8 @@ func (c *CA) Timestamp(ctx context.Context, request []byte) ([]byte, error) {
 
 // StampDigest returns a TimeStampToken over a digest, with certificates: what goes
 // into a signature's id-aa-timeStampToken attribute. The hash must be SHA-256,
-// SHA-384 or SHA-512 and the digest of its length.
+// SHA-384 or SHA-512 and the digest of its length. The error wraps ErrTimeNotAvailable
+// when the clock cannot be trusted.
 func (c *CA) StampDigest(ctx context.Context, hash crypto.Hash, digest []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -86,7 +92,7 @@ func (c *CA) StampDigest(ctx context.Context, hash crypto.Hash, digest []byte) (
 	if !stampHashes[hash] || len(digest) != hash.Size() {
 		return nil, fmt.Errorf("timestamp: %d bytes of %v", len(digest), hash)
 	}
-	response, err := c.tsa.grant(&timestamp.Request{HashAlgorithm: hash, HashedMessage: digest, Certificates: true}, c.now())
+	response, err := c.tsa.grant(ctx, &timestamp.Request{HashAlgorithm: hash, HashedMessage: digest, Certificates: true})
 	if err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
@@ -138,10 +144,14 @@ func (t *timestamper) parse(request []byte) (*timestamp.Request, error) {
 
 // grant makes the token. Its serial number is 160 random bits from the library, so
 // none is repeated after a restart.
-func (t *timestamper) grant(req *timestamp.Request, now time.Time) ([]byte, error) {
+func (t *timestamper) grant(ctx context.Context, req *timestamp.Request) ([]byte, error) {
+	now, err := t.clock.stampTime(ctx)
+	if err != nil {
+		return nil, err
+	}
 	stamp := timestamp.Timestamp{
 		HashAlgorithm: req.HashAlgorithm, HashedMessage: req.HashedMessage,
-		Time: now.UTC().Truncate(time.Second), Accuracy: timestampAccuracy,
+		Time: now, Accuracy: timestampAccuracy,
 		Policy: t.policy, Nonce: req.Nonce, AddTSACertificate: req.Certificates,
 	}
 	if req.Certificates {

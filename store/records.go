@@ -151,6 +151,12 @@ type LedgerMark struct {
 	Size uint64 `json:"size"` // highest index on record plus one
 }
 
+// ClockMark is the one record, under key "tsa", that keeps the timestamping authority's
+// clock from going back: no token with a later time has been given.
+type ClockMark struct {
+	Until time.Time `json:"until"`
+}
+
 // ProbeState is how a probe of an assessment stands. Key: "<assessment>/<probe>".
 type ProbeState struct {
 	Assessment string    `json:"assessment"`

@@ -37,6 +37,7 @@ type sample struct {
 	Catalogue         []store.Catalogue         `json:"catalogue"`
 	LedgerEntry       []store.LedgerEntry       `json:"ledger_entry"`
 	LedgerMark        []store.LedgerMark        `json:"ledger_mark"`
+	ClockMark         []store.ClockMark         `json:"clock_mark"`
 	ProbeState        []store.ProbeState        `json:"probe_state"`
 	Notice            []store.Notice            `json:"notice"`
 	Evidence          []store.Evidence          `json:"evidence"`
@@ -105,6 +106,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.AuditorKeys, &got.AuditorKey), collect(r, store.Accreditations, &got.Accreditation),
 			collect(r, store.Assessments, &got.Assessment), collect(r, store.Catalogues, &got.Catalogue),
 			collect(r, store.LedgerEntries, &got.LedgerEntry), collect(r, store.LedgerMarks, &got.LedgerMark),
+			collect(r, store.ClockMarks, &got.ClockMark),
 			collect(r, store.ProbeStates, &got.ProbeState), collect(r, store.Notices, &got.Notice),
 			collect(r, store.EvidenceFiles, &got.Evidence), collect(r, store.Intents, &got.Intent),
 			collect(r, store.Certificates, &got.Certificate), collect(r, store.CRLs, &got.CRL),
@@ -136,6 +138,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.AuditorKeys, s.AuditorKey), putAll(tx, store.Accreditations, s.Accreditation),
 		putAll(tx, store.Assessments, s.Assessment), putAll(tx, store.Catalogues, s.Catalogue),
 		putAll(tx, store.LedgerEntries, s.LedgerEntry), putAll(tx, store.LedgerMarks, s.LedgerMark),
+		putAll(tx, store.ClockMarks, s.ClockMark),
 		putAll(tx, store.ProbeStates, s.ProbeState), putAll(tx, store.Notices, s.Notice),
 		putAll(tx, store.EvidenceFiles, s.Evidence), putAll(tx, store.Intents, s.Intent),
 		putAll(tx, store.Certificates, s.Certificate), putAll(tx, store.CRLs, s.CRL),
@@ -277,6 +280,7 @@ func fullSample() sample {
 			{ID: "20260305T120000.000000000Z-0000000000000004", About: digest, Entry: []byte("{}"), At: day(3)}, // pending
 		},
 		LedgerMark: []store.LedgerMark{{Size: 1<<63 + 1}},
+		ClockMark:  []store.ClockMark{{Until: day(4)}},
 		ProbeState: []store.ProbeState{{
 			Assessment: digest, Probe: "branch", Outcome: "failed", Detail: "history was rewritten", Seen: "0a1b",
 			RanAt: day(9), PassedAt: day(7), FailingSince: day(8),

@@ -6,6 +6,9 @@ const LedgerPending = "pending"
 // LedgerMarkKey is the key of the one LedgerMark.
 const LedgerMarkKey = "ledger"
 
+// ClockMarkKey is the key of the one ClockMark.
+const ClockMarkKey = "tsa"
+
 // The tables. They are constants in spirit: nothing assigns to them.
 var (
 	Vendors            = Table[Vendor]{name: "vendor", key: func(v Vendor) string { return v.ID }, indexes: []index[Vendor]{{"uri", func(v Vendor) []string { return []string{v.URI} }}}}
@@ -47,6 +50,7 @@ var (
 		}},
 	}}
 	LedgerMarks = Table[LedgerMark]{name: "ledger_mark", key: func(LedgerMark) string { return LedgerMarkKey }}
+	ClockMarks  = Table[ClockMark]{name: "clock_mark", key: func(ClockMark) string { return ClockMarkKey }}
 	ProbeStates = Table[ProbeState]{name: "probe_state", key: func(p ProbeState) string { return p.Assessment + "/" + p.Probe }}
 	Notices     = Table[Notice]{name: "notice", key: func(n Notice) string { return n.ID }, indexes: []index[Notice]{{"pending", func(n Notice) []string {
 		if n.SettledAt.IsZero() {
@@ -77,6 +81,6 @@ var (
 // tables lists every table for Check.
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
-	Assessments, Catalogues, LedgerEntries, LedgerMarks, ProbeStates, Notices, EvidenceFiles,
+	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
 	Intents, Certificates, CRLs, SigningKeys, Signatures, Events,
 }
