@@ -231,10 +231,13 @@ func wantPlain(t testing.TB, f *fixture, c *x509.Certificate, level int) {
 // FuzzCheckCSR: whatever comes in, either a refusal with a reason and no key, or a
 // key that may stand in a certificate.
 func FuzzCheckCSR(f *testing.F) {
+	other := cofactor()
 	seeds := [][]byte{
 		newCSR(f, ecKey(f, elliptic.P256()), x509.CertificateRequest{DNSNames: []string{"a.example"}}),
 		newCSR(f, ecKey(f, elliptic.P224()), x509.CertificateRequest{}),
 		newCSR(f, ecKey(f, elliptic.P384()), x509.CertificateRequest{Subject: pkix.Name{CommonName: "x"}}),
+		newCSR(f, signerOf(f, big.NewInt(757), other), x509.CertificateRequest{}),
+		newCSR(f, signerOf(f, big.NewInt(751), other), x509.CertificateRequest{}),
 	}
 	for _, s := range seeds {
 		f.Add(s)

@@ -16,7 +16,15 @@ const keyHint = "use ECDSA P-256 or P-384, or RSA with 3072 bits or more"
 
 // CheckKey refuses a public key that may not stand in a code-signing certificate:
 // CABF Code Signing BR section 6.1.5.2, minus P-521, which half of the tools that
-// must read the signatures lack. The error is a *Refusal.
+// must read the signatures lack. Of RSA keys it also refuses those that a
+// computation shows to be weak (section 6.1.1.3): the mark of CVE-2017-15361
+// (ROCA), a prime factor under 752, and primes so close that 100 rounds of Fermat's
+// method find them.
+//
+// It does not know the keys that Debian's OpenSSL made from 2006 to 2008
+// (CVE-2008-0166): RSA or ECDSA, they look like any other key and are told by a list
+// only, and no list comes along. Nor does it see a prime shared with somebody else's
+// key. The error is a *Refusal.
 func CheckKey(pub crypto.PublicKey) error {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
@@ -54,7 +62,7 @@ func checkRSA(k *rsa.PublicKey) error {
 	if k.N.Bit(0) == 0 {
 		return refuse(CodeCSRMalformed, "", "RSA modulus is even")
 	}
-	return nil
+	return checkModulus(k.N)
 }
 
 // CheckCSR reads a PKCS #10 request, DER or one PEM block, and returns its public

@@ -30,17 +30,20 @@ const (
 
 // About keys and requests for certification.
 const (
-	CodeCSRTooLarge    Code = "csr-too-large"
-	CodeCSRMalformed   Code = "csr-malformed"
-	CodeCSRSignature   Code = "csr-signature"       // the self-signature does not verify, or uses MD5 or SHA-1
-	CodeKeyAlgorithm   Code = "key-algorithm"       // not RSA or ECDSA: Ed25519, DSA, …
-	CodeKeyCurve       Code = "key-curve"           // an elliptic curve other than P-256 and P-384
-	CodeKeySize        Code = "key-size"            // RSA under 3072 bits or over 8192
-	CodeKeyExponent    Code = "key-exponent"        // RSA public exponent even or under 65537
-	CodeKeyInUse       Code = "key-in-use"          // another vendor's certificate has this key
-	CodeKeyCompromised Code = "key-compromised"     // a certificate with this key was revoked for keyCompromise
-	CodeSigningKey     Code = "signing-key-unknown" // no such key held by the service for this vendor
-	CodeKeyReserved    Code = "key-belongs-to-ca"   // the key is one of this CA's own
+	CodeCSRTooLarge     Code = "csr-too-large"
+	CodeCSRMalformed    Code = "csr-malformed"
+	CodeCSRSignature    Code = "csr-signature"       // the self-signature does not verify, or uses MD5 or SHA-1
+	CodeKeyAlgorithm    Code = "key-algorithm"       // not RSA or ECDSA: Ed25519, DSA, …
+	CodeKeyCurve        Code = "key-curve"           // an elliptic curve other than P-256 and P-384
+	CodeKeySize         Code = "key-size"            // RSA under 3072 bits or over 8192
+	CodeKeyExponent     Code = "key-exponent"        // RSA public exponent even or under 65537
+	CodeKeyWeakROCA     Code = "key-weak-roca"       // the RSA modulus has the mark of CVE-2017-15361
+	CodeKeySmallFactors Code = "key-small-factors"   // a prime under 752 divides the RSA modulus
+	CodeKeyClosePrimes  Code = "key-close-primes"    // Fermat's method factors the RSA modulus within 100 rounds
+	CodeKeyInUse        Code = "key-in-use"          // another vendor's certificate has this key
+	CodeKeyCompromised  Code = "key-compromised"     // a certificate with this key was revoked for keyCompromise
+	CodeSigningKey      Code = "signing-key-unknown" // no such key held by the service for this vendor
+	CodeKeyReserved     Code = "key-belongs-to-ca"   // the key is one of this CA's own
 )
 
 // About revocation.

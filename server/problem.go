@@ -95,7 +95,7 @@ func caStatus(code ca.Code) int {
 		return http.StatusConflict
 	case ca.CodeBadRequest, ca.CodeUnknownFramework, ca.CodeUnknownTrack, ca.CodeValidity, ca.CodeLint,
 		ca.CodeCSRTooLarge, ca.CodeCSRMalformed, ca.CodeCSRSignature, ca.CodeKeyAlgorithm, ca.CodeKeyCurve,
-		ca.CodeKeySize, ca.CodeKeyExponent, ca.CodeReason, ca.CodeRevocationDate:
+		ca.CodeKeySize, ca.CodeKeyExponent, ca.CodeKeyWeakROCA, ca.CodeKeySmallFactors, ca.CodeKeyClosePrimes, ca.CodeReason, ca.CodeRevocationDate:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusForbidden
