@@ -1,14 +1,32 @@
 package main
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"os"
 
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/urfave/cli/v2"
 )
+
+// Forms of `trust export`.
+const (
+	formatBundle = "bundle" // JSON, for hallmark-verify
+	formatPEM    = "pem"    // one tier's anchor
+	formatJKS    = "jks"    // a Java truststore with that anchor
+	formatP12    = "p12"    // a PKCS #12 truststore with it
+
+	trustFormats = formatBundle + ", " + formatPEM + ", " + formatJKS + " or " + formatP12
+)
+
+// otherFormats are forms that people ask for and do not get, and what serves them.
+var otherFormats = map[string]*usageError{
+	"debsig": {text: "there is no export for debsig-verify: its keyrings hold OpenPGP keys, and this CA signs with X.509 certificates and has none",
+		hint: "dpkg installs packages signed here as they are; let 'hallmark-verify FILE.deb' judge them first, with the trust bundle of --format bundle"},
+}
 
 func (e *env) trustCommand() *cli.Command {
 	out := &cli.StringFlag{Name: "out", Usage: "write to this file (default: print)"}
@@ -16,21 +34,57 @@ func (e *env) trustCommand() *cli.Command {
 		command(cli.Command{
 			Name: "export", Usage: "trust bundle for hallmark-verify, or one tier's anchor for other tools",
 			Flags: []cli.Flag{out,
-				&cli.StringFlag{Name: "tier", Usage: "only the self-signed twin of this tier's CA, PEM: trusts it and no lower tier"}},
-			Description: `EXAMPLE: hallmark trust export --out trust.json
-         hallmark trust export --tier elevated --out elevated.pem`,
-		}, 0, 0, func(c *cli.Context) error {
-			if tier := c.String("tier"); tier != "" {
-				return e.export(c, "/v1/trust/tiers/"+url.PathEscape(tier))
-			}
-			return e.exportBundle(c)
-		}),
+				&cli.StringFlag{Name: "tier", Usage: "trust this tier and no other: the anchor is the self-signed twin of its CA"},
+				&cli.StringFlag{Name: "format", Usage: trustFormats + " (default: pem with --tier, otherwise bundle)"},
+				&cli.StringFlag{Name: "store-password-file", Usage: "jks, p12: file with the store's password (default: " + defaultStorePassword + ")"}},
+			Description: `bundle: JSON for hallmark-verify, with --tier one that trusts only that tier. pem: the
+anchor of a tier, for openssl and others. jks, p12: the same as a truststore for
+Java and others; it holds nothing secret, its password only shows that it was not damaged.
+
+EXAMPLE: hallmark trust export --out trust.json
+         hallmark trust export --tier elevated --out elevated.pem
+         hallmark trust export --tier elevated --format jks --out elevated.jks`,
+		}, 0, 0, e.trustExport),
 		command(cli.Command{
 			Name: "status", Usage: "status bundle for hallmark-verify: the revocation lists", Flags: []cli.Flag{out},
 			Description: "EXAMPLE: hallmark trust status --out status.json",
 		}, 0, 0, func(c *cli.Context) error { return e.export(c, "/v1/trust/status") }),
 	)
 }
+
+// trustExport judges the flags before the server is asked.
+func (e *env) trustExport(c *cli.Context) error {
+	format := c.String("format")
+	switch {
+	case format == "" && c.IsSet("tier"):
+		format = formatPEM
+	case format == "":
+		format = formatBundle
+	}
+	if refused, ok := otherFormats[format]; ok {
+		return refused
+	}
+	if c.IsSet("store-password-file") && format != formatJKS && format != formatP12 {
+		return &usageError{text: "--store-password-file goes with --format jks or p12 only", hint: "the other forms have no password"}
+	}
+	switch format {
+	case formatBundle:
+		return e.exportBundle(c)
+	case formatPEM:
+		if err := need(c, "tier"); err != nil {
+			return err
+		}
+		return e.export(c, tierPath(c))
+	case formatJKS, formatP12:
+		if err := need(c, "tier", "out"); err != nil {
+			return err
+		}
+		return e.exportStore(c, format)
+	}
+	return &usageError{text: fmt.Sprintf("unknown format %q", format), hint: trustFormats}
+}
+
+func tierPath(c *cli.Context) string { return "/v1/trust/tiers/" + url.PathEscape(c.String("tier")) }
 
 // exportBundle also says what to compare before the bundle is believed.
 func (e *env) exportBundle(c *cli.Context) error {
@@ -46,6 +100,16 @@ func (e *env) exportBundle(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.IsSet("tier") {
+		anchor, err := tierAnchor(c, client)
+		if err != nil {
+			return err
+		}
+		trust.Roots = []*x509.Certificate{anchor}
+		if raw, err = trust.Marshal(); err != nil {
+			return err
+		}
+	}
 	if err := e.writeOut(c, raw); err != nil {
 		return err
 	}
@@ -53,6 +117,49 @@ func (e *env) exportBundle(c *cli.Context) error {
 		fmt.Fprintf(e.stderr, "root %s\n  sha256 %s: compare it with what the CA's administrator tells you\n", root.Subject, ca.Fingerprint(root))
 	}
 	return nil
+}
+
+// exportStore reads the password first: a bad one must not cost a request.
+func (e *env) exportStore(c *cli.Context, format string) error {
+	password, told := defaultStorePassword, fmt.Sprintf("password %s (nothing in a truststore is secret)", defaultStorePassword)
+	if path := c.String("store-password-file"); path != "" {
+		var err error
+		if password, err = e.storePassword(path); err != nil {
+			return err
+		}
+		told = "password: the one in " + path
+	}
+	client, err := e.client(c)
+	if err != nil {
+		return err
+	}
+	anchor, err := tierAnchor(c, client)
+	if err != nil {
+		return err
+	}
+	alias := storeAlias(c.String("tier"))
+	var raw []byte
+	if format == formatP12 {
+		raw, err = marshalP12(alias, anchor, password)
+	} else { // the anchor's own date, not today's: the same anchor gives the same file
+		raw, err = marshalJKS(alias, anchor, anchor.NotBefore, password)
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.writeOut(c, raw); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "alias %s, %s\n", alias, told)
+	return err
+}
+
+func tierAnchor(c *cli.Context, client *api.Client) (*x509.Certificate, error) {
+	var raw []byte
+	if err := client.Get(c.Context, tierPath(c), &raw); err != nil {
+		return nil, err
+	}
+	return parseAnchor(raw)
 }
 
 // export writes an answer byte for byte.
