@@ -62,7 +62,7 @@ func wasTold(ts *testscript.TestScript, neg bool, args []string) {
 	got := ts.Value(toldKey{}).(*told)
 	want := strings.Join(args, " ")
 	var events []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		got.mu.Lock()
 		events = append([]string(nil), got.events...)
 		got.mu.Unlock()
