@@ -117,3 +117,26 @@ func TestTwoAuditorsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestSubmitRefusesTheVendorsOwnKey: a good assessment, but signed by the vendor, with
+// the key that its people connect with: no auditor's, so nothing is even read.
+func TestSubmitRefusesTheVendorsOwnKey(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(t, "vera") // of acme
+	statement, err := assessment(t, 3).Statement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := attest.SignStatement(t.Context(), statement, w.keys["vera"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := w.cosign(t, w.sign(t, assessment(t, 3)), "vera")
+	for field, envelope := range map[string][]byte{"envelope.signatures[0].keyid": own, "envelope.signatures[1].keyid": beside} {
+		_, err := w.reg.Submit(t.Context(), envelope, "quill")
+		wantRefusal(t, err, CodeUnknownKey, field)
+	}
+	if n := len(w.assessments(t)); n != 0 {
+		t.Errorf("%d stored", n)
+	}
+}
