@@ -21,7 +21,8 @@ func TestSlow(t *testing.T) {
 	d, c := storetest.NewMemory(), &clock{now: noon}
 	slow, quick := newReceiver(t, c), newReceiver(t, c)
 	hold := make(chan struct{})
-	slow.answers(func(http.ResponseWriter, Event) { <-hold })
+	held := make(chan struct{}, 5)
+	slow.answers(func(http.ResponseWriter, Event) { held <- struct{}{}; <-hold })
 	s := newSender(d, c, slow, quick)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -39,6 +40,7 @@ func TestSlow(t *testing.T) {
 			t.Errorf("received %q, want %q", got, name)
 		}
 	}
+	<-held // it may be slower to ask than the other to have all five
 	if got := slow.take(); got != "n0" {
 		t.Errorf("the slow one was sent %q", got)
 	}
