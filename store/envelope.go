@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // recordVersion is the version every record is written with today. A reader
@@ -60,11 +62,25 @@ func seal(rec any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(envelope{recordVersion, data})
+	return slices.Concat([]byte(sealBegin), data, []byte(sealEnd)), nil
 }
+
+// What seal writes around a record's JSON: envelope{recordVersion, data}.
+const (
+	sealBegin = `{"v":1,"d":`
+	sealEnd   = `}`
+)
 
 func unseal[T any](raw []byte) (T, error) {
 	var zero, rec T
+	// What seal wrote is read in one pass; anything else, such as a member after d, is
+	// no JSON value between begin and end and goes the long way.
+	if inner, ok := bytes.CutPrefix(raw, []byte(sealBegin)); ok && bytes.HasSuffix(inner, []byte(sealEnd)) {
+		if json.Unmarshal(inner[:len(inner)-len(sealEnd)], &rec) == nil {
+			return rec, nil
+		}
+		rec = zero
+	}
 	var e envelope
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return zero, fmt.Errorf("%w: %w", ErrDamaged, err)

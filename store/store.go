@@ -71,6 +71,8 @@ type Reader interface {
 	// ScanRaw calls fn for each key that begins with prefix and is greater than
 	// after ("" starts at the first), in byte order, until fn returns false.
 	ScanRaw(table, prefix, after string, fn func(key string, value []byte) bool) error
+	// LastRaw returns the greatest key that begins with prefix, or ErrNotFound.
+	LastRaw(table, prefix string) (key string, err error)
 }
 
 // Tx reads and writes inside one atomic change; it reads its own writes. Writes

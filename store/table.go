@@ -146,6 +146,20 @@ func (t Table[T]) Entries(r Reader, index, from, to string) iter.Seq2[Entry, err
 	}
 }
 
+// Last returns the greatest key whose record's index field holds value, or an error
+// that wraps ErrNotFound.
+func (t Table[T]) Last(r Reader, index, value string) (string, error) {
+	if t.indexNamed(index) < 0 {
+		return "", fmt.Errorf("scan %s: no index %q", t.name, index)
+	}
+	entry, err := r.LastRaw(t.indexName(index), value+indexSeparator)
+	if err != nil {
+		return "", fmt.Errorf("last %s by %s: %w", t.name, index, err)
+	}
+	_, key, _ := strings.Cut(entry, indexSeparator)
+	return key, nil
+}
+
 // Count counts the records whose index field holds value, without reading them.
 func (t Table[T]) Count(r Reader, index, value string) (int, error) {
 	n := 0

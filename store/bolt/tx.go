@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -30,6 +31,44 @@ func (r *reader) GetRaw(table, key string) ([]byte, error) {
 		return nil, store.ErrNotFound
 	}
 	return slices.Clip(v), nil
+}
+
+func (r *reader) LastRaw(table, prefix string) (string, error) {
+	if r.tx == nil {
+		return "", store.ErrEnded
+	}
+	b := r.tx.Bucket([]byte(table))
+	if b == nil {
+		return "", store.ErrNotFound
+	}
+	c := b.Cursor()
+	k, _ := c.Seek([]byte(prefix + "\xff")) // not UTF-8, so behind every key
+	if k == nil {
+		k, _ = c.Last()
+	} else {
+		k, _ = c.Prev()
+	}
+	if k == nil {
+		return r.lastByScan(table, prefix)
+	}
+	if !strings.HasPrefix(string(k), prefix) {
+		return "", store.ErrNotFound
+	}
+	return string(k), nil
+}
+
+// lastByScan reads forwards. bbolt's cursor finds nothing when the step back leads to a
+// page that this very transaction has emptied.
+func (r *reader) lastByScan(table, prefix string) (last string, err error) {
+	found := false
+	err = r.ScanRaw(table, prefix, "", func(key string, _ []byte) bool {
+		last, found = key, true
+		return true
+	})
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return last, err
 }
 
 func (r *reader) ScanRaw(table, prefix, after string, fn func(string, []byte) bool) error {

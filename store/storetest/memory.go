@@ -169,6 +169,17 @@ func (t *memoryTx) ScanRaw(table, prefix, after string, fn func(string, []byte) 
 	return nil
 }
 
+func (t *memoryTx) LastRaw(table, prefix string) (string, error) {
+	if t.ended {
+		return "", store.ErrEnded
+	}
+	i, _ := t.find(table, prefix+"\xff") // not UTF-8, so behind every key
+	if i == 0 || !strings.HasPrefix(t.root[table][i-1].key, prefix) {
+		return "", store.ErrNotFound
+	}
+	return t.root[table][i-1].key, nil
+}
+
 func (t *memoryTx) PutRaw(table, key string, value []byte) error {
 	return t.fail(t.put(table, key, value, true))
 }

@@ -147,6 +147,8 @@ func testUseAfterEnd(t *testing.T, d Driver) {
 		wantErr(t, "GetRaw", err, store.ErrEnded)
 		err = kept.ScanRaw("t", "", "", func(string, []byte) bool { t.Error("scan goes on"); return false })
 		wantErr(t, "ScanRaw", err, store.ErrEnded)
+		_, err = kept.LastRaw("t", "")
+		wantErr(t, "LastRaw", err, store.ErrEnded)
 	}
 	wantErr(t, "PutRaw", tx.PutRaw("t", "b", nil), store.ErrEnded)
 	wantErr(t, "InsertRaw", tx.InsertRaw("t", "b", nil), store.ErrEnded)

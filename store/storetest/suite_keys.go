@@ -124,6 +124,7 @@ func testScan(t *testing.T, d Driver) {
 				if diff := cmp.Diff(c.want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
+				wantLast(t, r, c.prefix)
 				return err
 			}
 			mustView(t, d, read)
@@ -140,6 +141,22 @@ func testScan(t *testing.T, d Driver) {
 			return err
 		})
 	})
+}
+
+// wantLast holds LastRaw against a scan of table t.
+func wantLast(t *testing.T, r store.Reader, prefix string) {
+	t.Helper()
+	all, err := keys(r, "t", prefix, "")
+	if err != nil {
+		t.Error(err)
+	}
+	got, err := r.LastRaw("t", prefix)
+	switch {
+	case len(all) == 0:
+		wantErr(t, "LastRaw of "+prefix, err, store.ErrNotFound)
+	case err != nil || got != all[len(all)-1]:
+		t.Errorf("LastRaw of %q = %q, %v, want %q", prefix, got, err, all[len(all)-1])
+	}
 }
 
 func testScanAfterDelete(t *testing.T, d Driver) {
@@ -164,6 +181,10 @@ func testScanAfterDelete(t *testing.T, d Driver) {
 		if diff := cmp.Diff(kept, got); diff != "" {
 			t.Errorf("in the transaction (-want +got):\n%s", diff)
 		}
+		for i := range 51 {
+			wantLast(t, tx, fmt.Sprintf("%05d", 100*i)[:3])
+		}
+		wantLast(t, tx, "")
 		return err
 	})
 	mustView(t, d, func(r store.Reader) error {
@@ -171,6 +192,10 @@ func testScanAfterDelete(t *testing.T, d Driver) {
 		if diff := cmp.Diff(kept, got); diff != "" {
 			t.Errorf("afterwards (-want +got):\n%s", diff)
 		}
+		for i := range 51 {
+			wantLast(t, r, fmt.Sprintf("%05d", 100*i)[:3])
+		}
+		wantLast(t, r, "")
 		return err
 	})
 }
