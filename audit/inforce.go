@@ -17,8 +17,13 @@ import (
 //
 // The records are as stored: decide on what Open returns for them.
 func InForce(r store.Reader, vendor string, at time.Time) ([]store.Assessment, error) {
+	return new(Opener).InForce(r, vendor, at)
+}
+
+// InForce is the function InForce with a memory for the records, which may be large.
+func (o *Opener) InForce(r store.Reader, vendor string, at time.Time) ([]store.Assessment, error) {
 	var list []store.Assessment
-	for rec, err := range store.Assessments.By(r, "vendor", vendor) {
+	for rec, err := range o.records.By(r, store.Assessments, "vendor", vendor) {
 		if err != nil {
 			return nil, fmt.Errorf("assessments of %s: %w", vendor, err)
 		}

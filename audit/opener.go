@@ -20,6 +20,8 @@ const openerGeneration = 256
 // record still says what was signed, is asked each time. The zero value is ready; it is
 // safe for concurrent use. What it returns is shared: read it only.
 type Opener struct {
+	records store.Memo[store.Assessment]
+
 	mu         sync.Mutex
 	young, old map[[sha256.Size]byte]remembered
 }

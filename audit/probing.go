@@ -95,7 +95,7 @@ func (r *Register) Probe(ctx context.Context, id string) ([]Probed, error) {
 // Refresh runs the probes of a vendor's assessments in force that have not run for an
 // hour: before a certificate is issued.
 func (r *Register) Refresh(ctx context.Context, vendor string) error {
-	return r.refresh(ctx, probeFresh, func(rd store.Reader) ([]store.Assessment, error) { return InForce(rd, vendor, r.now()) })
+	return r.refresh(ctx, probeFresh, func(rd store.Reader) ([]store.Assessment, error) { return r.opener.InForce(rd, vendor, r.now()) })
 }
 
 // ProbeAll runs every probe of an assessment in force that has not run for a day.

@@ -78,6 +78,7 @@ type Register struct {
 	// the same entry twice merely because two officers are quick. Between processes
 	// the transactions decide, and a doubled entry is harmless.
 	deciding sync.Mutex
+	opener   Opener
 }
 
 // New checks the configuration.

@@ -44,7 +44,7 @@ type support struct {
 // comes in, it passes here.
 //
 // Claims come from assessments in force alone, read from their signed bytes
-// (audit.InForce, audit.Open), with the level computed again from the findings. No
+// (audit.InForce, audit.Open, through an audit.Opener), with the level computed again from the findings. No
 // claims wanted means everything in force. The validity begins no earlier than the
 // newest assessment relied on was made (and never more than backdate before now),
 // and ends before the first of them does. The error is a *Refusal, or the store's.
@@ -121,7 +121,7 @@ func activeVendor(r store.Reader, id string) (store.Vendor, error) {
 
 // supports verifies every assessment in force of a vendor.
 func (c *CA) supports(r store.Reader, v store.Vendor, now time.Time) ([]support, error) {
-	records, err := audit.InForce(r, v.ID, now)
+	records, err := c.opener.InForce(r, v.ID, now)
 	if err != nil {
 		return nil, fmt.Errorf("assessments in force: %w", err)
 	}

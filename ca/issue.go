@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -185,7 +184,7 @@ func (c *CA) stillGood(tx store.Tx, rec store.Certificate) (ended, err error) {
 		}
 		return nil, err
 	}
-	inForce, err := audit.InForce(tx, rec.Vendor, rec.IssuedAt)
+	inForce, err := c.opener.InForce(tx, rec.Vendor, rec.IssuedAt)
 	if err != nil {
 		return nil, fmt.Errorf("assessments in force: %w", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -36,7 +35,7 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 		if g.record, err = choose(rd, r, now); err != nil {
 			return err
 		}
-		records, err := inForce(rd, g.record, now)
+		records, err := s.inForce(rd, g.record, now)
 		if err != nil {
 			return err
 		}
@@ -137,8 +136,8 @@ func unusable(c store.Certificate, now time.Time) string {
 
 // inForce returns the assessments that a certificate rests on, in its order. Each
 // must be in force; a certificate that rests on none is not used.
-func inForce(r store.Reader, c store.Certificate, now time.Time) ([]store.Assessment, error) {
-	all, err := audit.InForce(r, c.Vendor, now)
+func (s *Service) inForce(r store.Reader, c store.Certificate, now time.Time) ([]store.Assessment, error) {
+	all, err := s.opener.InForce(r, c.Vendor, now)
 	if err != nil {
 		return nil, err
 	}

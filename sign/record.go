@@ -38,7 +38,7 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 		if why := unusable(c, now); why != "" {
 			return refuse(CodeCertificate, "", "certificate %s %s", c.Serial, why)
 		}
-		if _, err := inForce(tx, g.record, now); err != nil {
+		if _, err := s.inForce(tx, g.record, now); err != nil {
 			return err
 		}
 		if err := store.Signatures.Insert(tx, signature); err != nil {

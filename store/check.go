@@ -78,7 +78,7 @@ func (t Table[T]) countEntries(r Reader, ix index[T]) (n int, err error) {
 
 // firstWrong returns what is wrong with the first entry that no record explains.
 func (t Table[T]) firstWrong(r Reader, ix index[T]) error {
-	for _, err := range t.entries(r, ix.name, "", "", "") {
+	for _, err := range t.entries(r, ix.name, "", "", "", t.Get) {
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (t Table[T]) All(r Reader, after string) iter.Seq2[T, error] {
 // By yields the records whose index field holds value, in key order. The sequence
 // ends after the first error. Collect before you write, as with All.
 func (t Table[T]) By(r Reader, index, value string) iter.Seq2[T, error] {
-	return t.entries(r, index, value+indexSeparator, "", "")
+	return t.entries(r, index, value+indexSeparator, "", "", t.Get)
 }
 
 // ByAfter is By from the first key greater than after: the next page of a list. An
@@ -118,13 +118,13 @@ func (t Table[T]) ByAfter(r Reader, index, value, after string) iter.Seq2[T, err
 		return t.By(r, index, value)
 	}
 	prefix := value + indexSeparator
-	return t.entries(r, index, prefix, prefix+after, "")
+	return t.entries(r, index, prefix, prefix+after, "", t.Get)
 }
 
 // Between yields the records whose index field lies in [from, to), in the field's
 // order; an empty to means no end. It suits fields rendered with TimeKey.
 func (t Table[T]) Between(r Reader, index, from, to string) iter.Seq2[T, error] {
-	return t.entries(r, index, "", from, to)
+	return t.entries(r, index, "", from, to, t.Get)
 }
 
 // Entry is an entry of an index: a value of the indexed field, and the key of a record
@@ -176,13 +176,14 @@ func (t Table[T]) Len(r Reader) (int, error) {
 	return n, nil
 }
 
-func (t Table[T]) entries(r Reader, name, prefix, from, to string) iter.Seq2[T, error] {
+// entries yields the records that an index names, each read by get.
+func (t Table[T]) entries(r Reader, name, prefix, from, to string, get func(Reader, string) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		stopped := false
 		err := t.scanIndex(r, name, prefix, from, to, func(value, key string) bool {
 			ix := t.indexes[t.indexNamed(name)]
-			rec, err := t.follow(r, ix, value, key)
+			rec, err := t.follow(r, ix, value, key, get)
 			stopped = !yield(rec, err) || err != nil
 			return !stopped
 		})
@@ -214,9 +215,9 @@ func (t Table[T]) indexNamed(name string) int {
 
 // follow reads the record that an index entry names. An entry that leads nowhere is
 // damage; it must not look like ErrNotFound, which callers take for an answer.
-func (t Table[T]) follow(r Reader, ix index[T], value, key string) (T, error) {
+func (t Table[T]) follow(r Reader, ix index[T], value, key string, get func(Reader, string) (T, error)) (T, error) {
 	var zero T
-	rec, err := t.Get(r, key)
+	rec, err := get(r, key)
 	if errors.Is(err, ErrNotFound) {
 		return zero, fmt.Errorf("%w: index %s of %s names %q, which has no record", ErrDamaged, ix.name, t.name, key)
 	}
