@@ -44,7 +44,16 @@ func (l *lab) authority(ctx context.Context) (*authority, error) {
 	if l.ca != nil {
 		return l.ca, nil
 	}
-	a := &authority{program: filepath.Join(l.bin, "hallmark"), dir: l.path("authority")}
+	a, err := l.newAuthority(ctx, "authority")
+	if err == nil {
+		l.ca = a
+	}
+	return a, err
+}
+
+// newAuthority makes a CA in a folder of that name, running until the lab closes.
+func (l *lab) newAuthority(ctx context.Context, name string) (*authority, error) {
+	a := &authority{program: filepath.Join(l.bin, "hallmark"), dir: l.path(name)}
 	if err := os.Mkdir(a.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -54,7 +63,6 @@ func (l *lab) authority(ctx context.Context) (*authority, error) {
 			return nil, fmt.Errorf("set up a CA: %w", err)
 		}
 	}
-	l.ca = a
 	return a, nil
 }
 

@@ -17,11 +17,12 @@ import (
 // lab is where rows work: a scratch folder, the built programs, and what several rows
 // need, made when the first asks for it.
 type lab struct {
-	dir     string
-	bin     string
-	rounds  int
-	entries int // of a large log; 0: none is measured
-	log     io.Writer
+	dir          string
+	bin          string
+	rounds       int
+	entries      int // of a large log; 0: none is measured
+	certificates int // of a large CA; 0: none is measured
+	log          io.Writer
 
 	keyring func() (string, error) // gpgv's, with one key; also makes GNUPGHOME
 	hasher  func() (string, error) // a program that only hashes a file

@@ -1,7 +1,7 @@
 // Command bench answers: how fast is hallmark beside the tools that people would
 // otherwise use, on this machine, now?
 //
-//	go run ./test/bench [--json] [--rows TEXT] [--rounds N] [--entries N] [--bin DIR]
+//	go run ./test/bench [--json] [--rows TEXT] [--rounds N] [--entries N] [--certificates N] [--bin DIR]
 //
 // Absolute numbers say more about a machine than about a program, so each row is a
 // ratio of two things measured in the same run: both are warmed up, then they take
@@ -36,6 +36,7 @@ type options struct {
 	rows         string
 	rounds       int
 	entries      int
+	certificates int
 	bin          string
 }
 
@@ -65,12 +66,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.rows, "rows", "", "only rows whose name contains this")
 	flags.IntVar(&o.rounds, "rounds", defaultRounds, "how often each side runs")
 	flags.IntVar(&o.entries, "entries", 0, "also measure a log of so many entries; 1000000 take some minutes and 1 GB")
+	flags.IntVar(&o.certificates, "certificates", 0, "also measure a CA with so many certificates on record; 1000000 take some minutes and 4 GB")
 	flags.StringVar(&o.bin, "bin", "bin", "folder with the built programs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.rounds < 1 || o.entries < 0 {
-		return errors.New("--rounds must be at least 1, and --entries not negative")
+	if o.rounds < 1 || o.entries < 0 || o.certificates < 0 {
+		return errors.New("--rounds must be at least 1, --entries and --certificates not negative")
 	}
 	bin, err := filepath.Abs(o.bin)
 	if err != nil {
@@ -80,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	lab.entries = o.entries
+	lab.entries, lab.certificates = o.entries, o.certificates
 	results, err := measure(ctx, lab, selectRows(rows(), o.rows), stderr)
 	if err := errors.Join(err, lab.close()); err != nil {
 		return err

@@ -15,5 +15,6 @@ func rows() []row {
 		{"start-up", startUp},
 		{"sign by digest over HTTP", signHTTP},
 		{"issue over HTTP, 64 clients", issueHTTP},
+		{"CA with many certificates", largeStore},
 	}
 }
