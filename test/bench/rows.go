@@ -16,5 +16,6 @@ func rows() []row {
 		{"sign by digest over HTTP", signHTTP},
 		{"issue over HTTP, 64 clients", issueHTTP},
 		{"CA with many certificates", largeStore},
+		{"OCSP from the cache", ocspCached},
 	}
 }
