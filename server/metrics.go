@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -76,9 +77,10 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// instrument counts, times and logs requests, and turns a panic into a 500: one
-// broken request must not end the process.
-func (s *Server) instrument(listener string, next http.Handler) http.Handler {
+// instrument counts, times and logs requests at a level, and turns a panic into a 500:
+// one broken request must not end the process. What the public fetches is counted; a line
+// for each would cost a revocation answer more than the answer.
+func (s *Server) instrument(listener string, level slog.Level, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
@@ -94,7 +96,7 @@ func (s *Server) instrument(listener string, next http.Handler) http.Handler {
 			took := s.Now().Sub(start)
 			s.metrics.requests.WithLabelValues(listener, route, strconv.Itoa(rec.status)).Inc()
 			s.metrics.seconds.WithLabelValues(listener, route).Observe(took.Seconds())
-			s.Log.InfoContext(r.Context(), "request", "listener", listener, "route", route, "status", rec.status,
+			s.Log.Log(r.Context(), level, "request", "listener", listener, "route", route, "status", rec.status,
 				"duration_ms", took.Milliseconds(), "remote", r.RemoteAddr)
 		}()
 		next.ServeHTTP(rec, r)

@@ -113,13 +113,13 @@ func New(c Config) (*Server, error) {
 }
 
 // API returns the handler of the TLS listener.
-func (s *Server) API() http.Handler { return s.instrument("api", s.apiMux) }
+func (s *Server) API() http.Handler { return s.instrument("api", slog.LevelInfo, s.apiMux) }
 
 // Public returns the handler of the plain HTTP listener.
 func (s *Server) Public() http.Handler {
 	mux := http.NewServeMux()
 	s.publicRoutes(mux)
-	return s.instrument("public", mux)
+	return s.instrument("public", slog.LevelDebug, mux)
 }
 
 // TLS returns the configuration of the API listener.
