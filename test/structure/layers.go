@@ -50,6 +50,7 @@ func Layers() []Row {
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
 
+		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "rebuild", Layer: layerIssue},
