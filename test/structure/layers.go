@@ -47,6 +47,7 @@ func Layers() []Row {
 		{Package: "ledger", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "ledger/monitor", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
+		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
 
@@ -100,6 +101,7 @@ func Bans() []Ban {
 		{"verify", serverCode(), "what judges a signature must not contain what makes one"},
 		{"verify", []string{"net/http"}, "the verifier opens no socket of its own accord"},
 		{"verify", slow, quick},
+		{"verify/ocsp", append(serverCode(), "net/http"), "judging a response is not fetching it"},
 		{"cmd/hallmark-verify", serverCode(), "what judges a signature must not contain what makes one"},
 		{"cmd/hallmark-verify", slow, quick},
 		{"attest", append(slow, "net/http"), quick},
