@@ -141,8 +141,11 @@ func newCA(cfg Config) (*CA, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	c.linter, err = newLinter()
-	return c, err
+	if c.linter, err = newLinter(); err != nil {
+		return nil, err
+	}
+	c.linter.arc, c.linter.publicURL = c.arc, c.publicURL
+	return c, nil
 }
 
 func (c *CA) complete() error {

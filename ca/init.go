@@ -80,6 +80,7 @@ func newBuilder(cfg InitConfig) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.arc, l.publicURL = cfg.Arc, cfg.PublicURL
 	return &builder{
 		cfg: cfg, now: cfg.Now().UTC().Truncate(time.Second), linter: l,
 		certs: map[string]*x509.Certificate{}, keys: map[string]crypto.Signer{}, crls: map[string][]byte{},

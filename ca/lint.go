@@ -8,76 +8,48 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 	"sync/atomic"
 
+	"github.com/hallmark-pki/hallmark/ca/lint"
 	"github.com/hallmark-pki/hallmark/ext"
-	zx509 "github.com/zmap/zcrypto/x509"
-	"github.com/zmap/zlint/v3"
-	"github.com/zmap/zlint/v3/lint"
 	"go.step.sm/crypto/keyutil"
 )
 
-// allowedFindings are zlint findings that stand, by lint name, each with the reason.
-// There are none: what we make passes everything that is asked.
-var allowedFindings = map[string]string{}
-
-// codeSigningPolicy returns the CABF's reserved policy for non-EV code signing (Code
-// Signing BR section 7.1.6.1). zlint's code-signing lints apply only to
-// certificates that assert it. We are a private CA and must not; its twin, which
-// is linted and thrown away, does.
-func codeSigningPolicy() (x509.OID, error) {
-	return x509.ParseOID(ext.CodeSigningBaselinePolicy().String())
-}
-
-// linter holds zlint's checks, filtered once: the whole registry has hundreds for
-// TLS certificates. Safe for concurrent use.
+// linter is package lint with what this CA knows. Safe for concurrent use.
 type linter struct {
-	general     lint.Registry // RFCs and community rules
-	codeSigning lint.Registry // CABF Code Signing BR
+	rules     *lint.Linter
+	arc       ext.Arc // of the marks; a leaf is not linted without
+	publicURL string  // "" while the hierarchy is being made
 }
 
 func newLinter() (*linter, error) {
-	all := lint.GlobalRegistry()
-	general, err := all.Filter(lint.FilterOptions{IncludeSources: lint.SourceList{
-		lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC8813, lint.Community,
-	}})
+	rules, err := lint.New()
 	if err != nil {
-		return nil, fmt.Errorf("select lints: %w", err)
+		return nil, err
 	}
-	codeSigning, err := all.Filter(lint.FilterOptions{IncludeSources: lint.SourceList{lint.CABFCSBaselineRequirements}})
-	if err != nil {
-		return nil, fmt.Errorf("select code-signing lints: %w", err)
-	}
-	if len(general.Names()) == 0 || len(codeSigning.Names()) == 0 {
-		return nil, errors.New("select lints: none found")
-	}
-	return &linter{general: general, codeSigning: codeSigning}, nil
+	return &linter{rules: rules}, nil
 }
 
-// lint returns an error that names each finding of level warning or worse.
-func (l *linter) lint(der []byte, with lint.Registry) error {
-	cert, err := zx509.ParseCertificate(der)
+// lint returns a refusal that names each finding of level warning or worse. issuer nil
+// means that the certificate is its own.
+func (l *linter) lint(der []byte, issuer *x509.Certificate) (*lint.Certificate, error) {
+	cert, err := lint.Read(der, lint.Context{Issuer: issuer, Arc: l.arc, PublicURL: l.publicURL})
 	if err != nil {
-		return refuse(CodeLint, "", "zcrypto cannot read the certificate: %v", err)
+		return nil, refuse(CodeLint, "", "%v", err)
 	}
-	var found []string
-	for name, r := range zlint.LintCertificateEx(cert, with).Results {
-		if r.Status < lint.Warn || allowedFindings[name] != "" {
-			continue
-		}
-		finding := name + " (" + r.Status.String() + ")"
-		if r.Details != "" {
-			finding += ": " + r.Details
-		}
-		found = append(found, finding)
+	if cert.Kind == lint.KindLeaf && l.arc.IsZero() {
+		return nil, errors.New("lint: the arc of the marks is not known")
 	}
+	found := l.rules.Findings(cert)
 	if len(found) == 0 {
-		return nil
+		return cert, nil
 	}
-	sort.Strings(found)
-	return refuse(CodeLint, "", "%s", strings.Join(found, "; "))
+	texts := make([]string, len(found))
+	for i, f := range found {
+		texts[i] = f.String()
+	}
+	return nil, refuse(CodeLint, "", "%s", strings.Join(texts, "; "))
 }
 
 // ticket is leave to sign one to-be-signed certificate once. Only press makes
@@ -102,37 +74,20 @@ func (l *linter) press(template, parent *x509.Certificate, pub, real crypto.Publ
 	if err != nil {
 		return nil, fmt.Errorf("build certificate: %w", err)
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("read back certificate: %w", err)
+	issuer := parent
+	if template == parent {
+		issuer = nil
 	}
-	if err := l.lint(der, l.general); err != nil {
+	read, err := l.lint(der, issuer)
+	if err != nil {
 		return nil, err
 	}
-	if isCodeSigning(template) && !template.IsCA {
-		if err := l.lintTwin(template, &stand, pub, throwaway); err != nil {
-			return nil, err
-		}
-	}
+	cert := read.X509
 	outer, err := outerAlgorithm(der)
 	if err != nil {
 		return nil, err
 	}
 	return &ticket{tbs: cert.RawTBSCertificate, algorithm: cert.SignatureAlgorithm, outer: outer}, nil
-}
-
-func (l *linter) lintTwin(template, parent *x509.Certificate, pub crypto.PublicKey, throwaway crypto.Signer) error {
-	policy, err := codeSigningPolicy()
-	if err != nil {
-		return fmt.Errorf("code-signing policy: %w", err)
-	}
-	twin := *template
-	twin.Policies = append(append([]x509.OID(nil), template.Policies...), policy)
-	der, err := x509.CreateCertificate(rand.Reader, &twin, parent, pub, throwaway)
-	if err != nil {
-		return fmt.Errorf("build certificate: %w", err)
-	}
-	return l.lint(der, l.codeSigning)
 }
 
 func isCodeSigning(c *x509.Certificate) bool {

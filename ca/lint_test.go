@@ -2,15 +2,15 @@ package ca
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hallmark-pki/hallmark/ca/lint"
 	"github.com/hallmark-pki/hallmark/store"
-	zx509 "github.com/zmap/zcrypto/x509"
-	"github.com/zmap/zlint/v3"
-	"github.com/zmap/zlint/v3/lint"
 )
 
 // Every certificate we make passes every lint that was asked, CA certificates too.
@@ -19,12 +19,20 @@ func TestNoFindings(t *testing.T) {
 	f.assess("acme", "slsa-v0.1", "slsa", 4, year)
 	f.assess("acme", "s2c2f-v1.1", "consumption", 2, year)
 	h := hierarchy(t)
-	certs := map[string]*x509.Certificate{
-		"root": h.root, "timestamping": h.timestamping, "tsa": h.tsa, "operator": h.operator,
-		"leaf": f.issue("acme").Certificate, "server": f.ca.ServerTLS().Leaf,
+	type made struct {
+		kind         lint.Kind
+		cert, issuer *x509.Certificate
+	}
+	issued := f.issue("acme")
+	certs := map[string]made{
+		"root": {lint.KindRoot, h.root, nil}, "timestamping": {lint.KindTimestampingCA, h.timestamping, h.root},
+		"tsa": {lint.KindTSA, h.tsa, h.timestamping}, "operator": {lint.KindOther, h.operator, nil},
+		"leaf":   {lint.KindLeaf, issued.Certificate, issued.Chain[0]},
+		"server": {lint.KindOther, f.ca.ServerTLS().Leaf, h.operator},
 	}
 	for _, tier := range h.tiers {
-		certs[tier.name], certs[tier.name+twinSuffix] = tier.cert, tier.twin
+		certs[tier.name] = made{lint.KindTier, tier.cert, h.root}
+		certs[tier.name+twinSuffix] = made{lint.KindTierTwin, tier.twin, nil}
 	}
 	responder, _, err := f.ca.responderOf(t.Context(), f.ca.tiers[0])
 	if err != nil {
@@ -34,30 +42,27 @@ func TestNoFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certs["responder"], certs["client"] = responder, client
+	certs["responder"] = made{lint.KindResponder, responder, f.ca.tiers[0].issuer.cert}
+	certs["client"] = made{lint.KindOther, client, h.operator}
 	for name, c := range certs {
-		if err := f.ca.linter.lint(c.Raw, f.ca.linter.general); err != nil {
+		read, err := f.ca.linter.lint(c.cert.Raw, c.issuer)
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
+			continue
 		}
-		if n := applied(t, c.Raw, f.ca.linter.general); n < 20 {
-			t.Errorf("%s: only %d lints had anything to say", name, n)
+		if read.Kind != c.kind {
+			t.Errorf("%s is judged as %s", name, read.Kind)
 		}
-	}
-}
-
-func applied(t *testing.T, der []byte, r lint.Registry) int {
-	t.Helper()
-	c, err := zx509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, result := range zlint.LintCertificateEx(c, r).Results {
-		if result.Status >= lint.Pass {
-			n++
+		passed := 0
+		for _, r := range f.ca.linter.rules.All(read) {
+			if r.Status == lint.Pass {
+				passed++
+			}
+		}
+		if passed < 25 {
+			t.Errorf("%s: only %d lints had anything to say", name, passed)
 		}
 	}
-	return n
 }
 
 // What the lints object to is never signed. Each case is a template that breaks one
@@ -71,12 +76,19 @@ func TestLintRefuses(t *testing.T) {
 		change func(*x509.Certificate)
 		want   string
 	}{
-		"CRL over https":      {func(c *x509.Certificate) { c.CRLDistributionPoints = []string{"https://ca.example.com/x.crl"} }, "distribution_point"},
-		"no CRL":              {func(c *x509.Certificate) { c.CRLDistributionPoints = nil }, "crl"},
-		"no OCSP or issuer":   {func(c *x509.Certificate) { c.OCSPServer, c.IssuingCertificateURL = nil, nil }, "e_"},
-		"461 days":            {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 461) }, "460_days"},
-		"key encipherment":    {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }, "e_"},
-		"relative URI as SAN": {func(c *x509.Certificate) { c.URIs = []*url.URL{{Path: "acme"}} }, "uri"},
+		"a stray extension": {func(c *x509.Certificate) {
+			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: []byte{5, 0}})
+		}, "extensions (error)"},
+		"another CA's policy": {func(c *x509.Certificate) {
+			c.Policies = append(c.Policies, mustOID("1.3.6.1.4.1.32473.1"))
+		}, "leaf_ceiling (error)"},
+		"outlives its assessment": {func(c *x509.Certificate) { c.NotAfter = c.NotAfter.Add(2 * time.Second) }, "leaf_assessment (error)"},
+		"CRL over https":          {func(c *x509.Certificate) { c.CRLDistributionPoints = []string{"https://ca.example.com/x.crl"} }, "distribution_point"},
+		"no CRL":                  {func(c *x509.Certificate) { c.CRLDistributionPoints = nil }, "crl"},
+		"no OCSP or issuer":       {func(c *x509.Certificate) { c.OCSPServer, c.IssuingCertificateURL = nil, nil }, "e_"},
+		"461 days":                {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 461) }, "460_days"},
+		"key encipherment":        {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }, "e_"},
+		"relative URI as SAN":     {func(c *x509.Certificate) { c.URIs = []*url.URL{{Path: "acme"}} }, "uri"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tier := f.ca.tiers[0]
@@ -92,6 +104,14 @@ func TestLintRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func mustOID(s string) x509.OID {
+	oid, err := x509.ParseOID(s)
+	if err != nil {
+		panic(err)
+	}
+	return oid
 }
 
 // The profile refuses a template file that says something else.

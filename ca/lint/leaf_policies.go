@@ -1,0 +1,26 @@
+package lint
+
+import (
+	"fmt"
+	"strings"
+)
+
+// leafPolicies: unchanged tools read the policies, ours the mark; they must say the same.
+func leafPolicies() Rule {
+	return Rule{
+		ID: "leaf_policies", Requires: "the policies are those of the claims and of every lower level, and no others",
+		Citation: "docs/oids.md, RFC 5280 §4.2.1.4", Source: SourceHallmark,
+		applies: marked,
+		broken: func(c *Certificate) string {
+			if _, err := c.Arc.ReadMark(c.X509); err != nil {
+				return err.Error()
+			}
+			for _, p := range c.X509.Policies {
+				if dotted := p.String(); !strings.HasPrefix(dotted, c.Arc.String()+".") {
+					return fmt.Sprintf("policy %s is not of this CA", dotted)
+				}
+			}
+			return ""
+		},
+	}
+}
