@@ -26,7 +26,7 @@ func TestNoFindings(t *testing.T) {
 	for _, tier := range h.tiers {
 		certs[tier.name], certs[tier.name+twinSuffix] = tier.cert, tier.twin
 	}
-	responder, _, err := f.ca.responderOf(t.Context(), f.ca.tiers[0])
+	responder, err := f.ca.responderOf(t.Context(), f.ca.tiers[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestNoFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certs["responder"], certs["client"] = responder, client
+	certs["responder"], certs["client"] = responder.cert, client
 	for name, c := range certs {
 		if err := f.ca.linter.lint(c.Raw, f.ca.linter.general); err != nil {
 			t.Errorf("%s: %v", name, err)
