@@ -38,6 +38,7 @@ type Config struct {
 
 	Arc         ext.Arc  // zero takes the hierarchy's; another than the hierarchy's is refused
 	PublicURL   string   // "" takes the hierarchy's
+	OCSPNonce   string   // OCSPNonceIgnore, which "" takes, or OCSPNonceEcho
 	ServerNames []string // DNS names and IP addresses of the server's TLS certificate; nil takes the host of PublicURL and localhost
 
 	// Probes brings the probes of a vendor's assessments up to date before the gate is
@@ -72,8 +73,13 @@ type CA struct {
 	stepMarker string // see certificateService
 
 	opener  audit.Opener
-	crls    sync.Mutex // one list is made at a time
-	signers sync.Map   // store.SigningKey.ID → crypto.Signer, decrypted
+	shards  int
+	crls    sync.Mutex           // lists are made by one at a time
+	listed  map[string]time.Time // thisUpdate of lists seen on record; under crls
+	answers ocspCache
+
+	ocspNonce string
+	signers   sync.Map // store.SigningKey.ID → crypto.Signer, decrypted
 }
 
 // tier is an issuing CA ready to issue.
@@ -84,6 +90,7 @@ type tier struct {
 	profile   *profile
 	policies  map[string]bool // dotted, what its certificate may vouch for
 	responder responder
+	names     issuerNames // as OCSP requests name it
 }
 
 // covers reports whether every policy lies under the tier's ceiling.
@@ -137,6 +144,7 @@ func newCA(cfg Config) (*CA, error) {
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
 		passphrase: h.passphrase, probes: cfg.Probes,
 		now: cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
+		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce,
 	}
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -149,6 +157,12 @@ func newCA(cfg Config) (*CA, error) {
 }
 
 func (c *CA) complete() error {
+	if c.ocspNonce == "" {
+		c.ocspNonce = OCSPNonceIgnore
+	}
+	if c.ocspNonce != OCSPNonceIgnore && c.ocspNonce != OCSPNonceEcho {
+		return fmt.Errorf("OCSP nonce policy %q, want %s or %s", c.ocspNonce, OCSPNonceIgnore, OCSPNonceEcho)
+	}
 	if c.publicURL == "" {
 		c.publicURL = c.hierarchy.manifest.PublicURL
 	}
@@ -176,11 +190,14 @@ func (c *CA) setTiers() error {
 		if err != nil {
 			return err
 		}
-		p, err := newProfile(f.name, c.arc, c.publicURL, c.random)
+		p, err := newProfile(f.name, c.arc, c.publicURL, c.shards, c.random)
 		if err != nil {
 			return err
 		}
 		t := &tier{name: f.name, issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
+		if t.names, err = newIssuerNames(f.cert); err != nil {
+			return err
+		}
 		for _, oid := range f.cert.Policies {
 			t.policies[oid.String()] = true
 		}

@@ -35,7 +35,7 @@ func TestWithdrawDuringIssue(t *testing.T) {
 	if len(recs) != 1 || recs[0].Revocation == nil || recs[0].Revocation.Reason != ReasonPrivilegeWithdrawn {
 		t.Fatalf("on record: %+v", recs)
 	}
-	der, err := c.CRL(context.Background(), "elevated")
+	der, err := c.CRLOf(context.Background(), recs[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ type manifest struct {
 	Arc       string    `json:"arc"`
 	PublicURL string    `json:"public_url"`
 	Tiers     []string  `json:"tiers"` // lowest first
+	CRLShards int       `json:"crl_shards"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -111,6 +112,9 @@ func (h *Hierarchy) readManifest(file string) error {
 	}
 	if len(h.manifest.Tiers) == 0 {
 		return fmt.Errorf("open hierarchy: %s names no tiers", manifestFile)
+	}
+	if err := checkShards(h.manifest.CRLShards); err != nil {
+		return fmt.Errorf("open hierarchy: %s: %w", manifestFile, err)
 	}
 	if h.arc, err = ext.ParseArc(h.manifest.Arc); err != nil {
 		return fmt.Errorf("open hierarchy: %w", err)

@@ -38,6 +38,7 @@ type InitConfig struct {
 	Arc          ext.Arc          // OID arc of the marks; zero takes ext.DefaultArc
 	Catalogue    *audit.Catalogue // the frameworks whose levels become the tiers' policies; nil takes audit.Embedded
 	Tiers        []templates.TierSpec
+	CRLShards    int              // lists per issuing CA, for good; 0 takes DefaultShards
 	Now          func() time.Time // nil takes time.Now
 }
 
@@ -110,6 +111,12 @@ func (c *InitConfig) complete() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.CRLShards == 0 {
+		c.CRLShards = DefaultShards
+	}
+	if err := checkShards(c.CRLShards); err != nil {
+		return err
+	}
 	var err error
 	if c.Catalogue == nil {
 		if c.Catalogue, err = audit.Embedded(); err != nil {
@@ -125,7 +132,7 @@ func (c *InitConfig) complete() error {
 }
 
 func (b *builder) manifest() manifest {
-	m := manifest{Version: manifestVersion, Name: b.cfg.Name, Arc: b.cfg.Arc.String(), PublicURL: b.cfg.PublicURL, CreatedAt: b.now}
+	m := manifest{Version: manifestVersion, Name: b.cfg.Name, Arc: b.cfg.Arc.String(), PublicURL: b.cfg.PublicURL, CRLShards: b.cfg.CRLShards, CreatedAt: b.now}
 	for _, t := range b.cfg.Tiers {
 		m.Tiers = append(m.Tiers, t.Name)
 	}

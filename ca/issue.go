@@ -125,7 +125,7 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	base := store.Certificate{
-		Serial: SerialKey(cert.SerialNumber), Tier: g.tier.name, Vendor: req.Vendor, DER: cert.Raw, SPKISHA256: spki,
+		Serial: SerialKey(cert.SerialNumber), Tier: g.tier.name, Issuer: issuerField(g.tier), Vendor: req.Vendor, DER: cert.Raw, SPKISHA256: spki,
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter, Assessments: g.assessments,
 		SigningKey: req.SigningKey, IssuedAt: c.now().UTC(), RequestedBy: req.By,
 	}
@@ -154,6 +154,9 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 			if err := logRevoked(tx, rec, g.vendor.URI); err != nil {
 				return err
 			}
+			if err := noteUnlisted(tx, rec); err != nil {
+				return err
+			}
 		}
 		return store.Events.Insert(tx, event)
 	})
@@ -167,6 +170,15 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 		return Issued{}, fmt.Errorf("issue: %w", ended)
 	}
 	return Issued{Certificate: cert, Chain: []*x509.Certificate{g.tier.issuer.cert}, Record: rec}, nil
+}
+
+// issuerField is how a certificate's record names its issuing CA: not at all where it
+// is the tier's first.
+func issuerField(t *tier) string {
+	if t.issuer.name == t.name {
+		return ""
+	}
+	return t.issuer.name
 }
 
 // stillGood returns why a certificate that has just been signed may not be

@@ -14,6 +14,10 @@ const (
 	// maxOCSPRequestBytes bounds an OCSP request; RFC 6960 §A.1 puts GET requests under 255 bytes, a signed one with
 	// its chain fits as well.
 	maxOCSPRequestBytes = 4 << 10
+	// maxOCSPIDs bounds the certificates in one OCSP request; openssl sends as many as it is given, browsers one.
+	maxOCSPIDs = 16
+	// maxOCSPNonceBytes is RFC 9654 §2.1's.
+	maxOCSPNonceBytes = 128
 	// maxStepBodyBytes bounds a request to the step-compatible API: a CSR and a token with a certificate chain, in JSON.
 	maxStepBodyBytes = 64 << 10
 	// maxFileBytes bounds each file of the hierarchy's directory, except CRLs.
@@ -33,6 +37,19 @@ const (
 	minRSAExponent = 1<<16 + 1
 )
 
+// maxPublishBytes is how many bytes of lists go into one transaction, more or less: a tenth of a second's work.
+const maxPublishBytes = 4 << 20
+
+// OCSP answers kept in memory.
+const (
+	// maxOCSPAnswers bounds the answers, and the requests that lead to them: a kilobyte each, so some 80 MB.
+	maxOCSPAnswers = 64 << 10
+	// maxOCSPKeptRequestBytes bounds a request that is kept as a key; RFC 5019 §2.1.1 requests have 80 to 130 bytes.
+	maxOCSPKeptRequestBytes = 256
+	// presignPage is how many certificates are read at a time to sign answers ahead. A guess.
+	presignPage = 1000
+)
+
 // Times.
 const (
 	// MaxValidity is the longest a code-signing certificate may last: CABF Code Signing BR section 6.3.2 (ballot CSC-31).
@@ -47,13 +64,23 @@ const (
 
 	// crlValidity is thisUpdate to nextUpdate: CABF Code Signing BR section 4.9.7 allows 7 days.
 	crlValidity = 7*24*time.Hour - time.Second
-	// crlRefresh is the age at which an unchanged list is made anew.
-	crlRefresh = 24 * time.Hour
+	// crlRefresh is the age at which an unchanged list is made anew: daily, and the server looks once an hour.
+	crlRefresh = 22 * time.Hour
+	// revokedKeptYears is how long after its end a revoked certificate stays on the list: CABF Code Signing BR
+	// section 4.9.7.
+	revokedKeptYears = 10
 	// offlineCRLValidity is for lists of CA certificates and of the TSA: CABF Code Signing BR section 4.9.7, 12 months.
 	offlineCRLValidity = 365 * 24 * time.Hour
 
-	// ocspValidity is how long a response may be cached. A revocation is seen by then at the latest.
-	ocspValidity = time.Hour
+	// ocspValidity is how long a response counts: 8 hours are the least that the CABF BR allow (section 4.9.10).
+	// Who replays one hides a revocation for no longer.
+	ocspValidity = 8 * time.Hour
+	// ocspRefresh is the age at which a response is no longer served: half its time is left to whoever gets it.
+	ocspRefresh = ocspValidity / 2
+	// presignAhead is how long before that a response signed ahead is signed anew; upkeep comes once an hour.
+	presignAhead = 90 * time.Minute
+	// presignLongLived: certificates that last for longer are asked about for longer.
+	presignLongLived = 48 * time.Hour
 	// responderValidity is the life of a delegated responder certificate; it carries id-pkix-ocsp-nocheck, so it cannot
 	// be revoked and must be short (RFC 6960 §4.2.2.2.1).
 	responderValidity = 30 * 24 * time.Hour

@@ -34,7 +34,7 @@ func TestNoFindings(t *testing.T) {
 		certs[tier.name] = made{lint.KindTier, tier.cert, h.root}
 		certs[tier.name+twinSuffix] = made{lint.KindTierTwin, tier.twin, nil}
 	}
-	responder, _, err := f.ca.responderOf(t.Context(), f.ca.tiers[0])
+	responder, err := f.ca.responderOf(t.Context(), f.ca.tiers[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestNoFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certs["responder"] = made{lint.KindResponder, responder, f.ca.tiers[0].issuer.cert}
+	certs["responder"] = made{lint.KindResponder, responder.cert, f.ca.tiers[0].issuer.cert}
 	certs["client"] = made{lint.KindOther, client, h.operator}
 	for name, c := range certs {
 		read, err := f.ca.linter.lint(c.cert.Raw, c.issuer)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"math/big"
@@ -18,7 +19,7 @@ import (
 	"golang.org/x/crypto/ocsp"
 )
 
-func ocspRequest(t testing.TB, f *fixture, serial *big.Int) []byte {
+func askOCSP(t testing.TB, f *fixture, serial *big.Int) []byte {
 	t.Helper()
 	issuer := f.ca.tiers[0].issuer.cert
 	leaf := *issuer
@@ -35,7 +36,7 @@ func TestOCSPHandler(t *testing.T) {
 	f.assess("acme", "slsa-v0.1", "slsa", 1, year)
 	issued := f.issue("acme")
 	tier := issued.Chain[0]
-	request := ocspRequest(t, f, issued.Certificate.SerialNumber)
+	request := askOCSP(t, f, issued.Certificate.SerialNumber)
 	handler := http.NewServeMux() // must not clean slashes of base64 away
 	handler.Handle("/ocsp", f.ca.OCSPHandler())
 	handler.Handle("/ocsp/", f.ca.OCSPHandler())
@@ -66,7 +67,7 @@ func TestOCSPHandler(t *testing.T) {
 		t.Errorf("GET: status %d", got)
 	}
 	for n := range int64(40) { // some of these have two slashes in a row
-		der := ocspRequest(t, f, new(big.Int).Lsh(big.NewInt(0xfffffff), uint(n)))
+		der := askOCSP(t, f, new(big.Int).Lsh(big.NewInt(0xfffffff), uint(n)))
 		w := ask("GET", "/ocsp/"+url.PathEscape(base64.StdEncoding.EncodeToString(der)), nil)
 		if resp, err := ocsp.ParseResponse(w.Body.Bytes(), tier); err != nil || resp.Status != ocsp.Unknown {
 			t.Errorf("GET %d: %v", n, err)
@@ -104,7 +105,7 @@ func TestOCSPUnknown(t *testing.T) {
 	for name, serial := range map[string]*big.Int{
 		"never issued": big.NewInt(1234), "zero": big.NewInt(0), "negative": big.NewInt(-5), "another tier's": elevated.Certificate.SerialNumber,
 	} {
-		der, err := f.ca.OCSP(t.Context(), ocspRequest(t, f, serial))
+		der, err := f.ca.OCSP(t.Context(), askOCSP(t, f, serial))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +132,7 @@ func TestOCSPWithoutAStore(t *testing.T) {
 	if err := f.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	der, err := f.ca.OCSP(t.Context(), ocspRequest(t, f, issued.Certificate.SerialNumber))
+	der, err := f.ca.OCSP(t.Context(), askOCSP(t, f, issued.Certificate.SerialNumber))
 	if !errors.Is(err, store.ErrClosed) || !bytes.Equal(der, ocsp.InternalErrorErrorResponse) {
 		t.Errorf("% x, %v", der, err)
 	}
@@ -141,7 +142,7 @@ func TestOCSPResponderIsRenewed(t *testing.T) {
 	f := newFixture(t)
 	responder := func() *ocsp.Response {
 		t.Helper()
-		der, err := f.ca.OCSP(t.Context(), ocspRequest(t, f, big.NewInt(1)))
+		der, err := f.ca.OCSP(t.Context(), askOCSP(t, f, big.NewInt(1)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +171,7 @@ func TestOCSPResponderNeedsItsIntent(t *testing.T) {
 	f := newFixtureAt(t, noon, d)
 	c := f.open(storetest.FailAt(d, 1))
 	hook(c, func([]byte) { t.Error("signed without an intent on record") })
-	der, err := c.OCSP(t.Context(), ocspRequest(t, f, big.NewInt(1)))
+	der, err := c.OCSP(t.Context(), askOCSP(t, f, big.NewInt(1)))
 	if !errors.Is(err, storetest.ErrInjected) || !bytes.Equal(der, ocsp.InternalErrorErrorResponse) {
 		t.Errorf("% x, %v", der, err)
 	}
@@ -180,8 +181,8 @@ func TestOCSPResponderNeedsItsIntent(t *testing.T) {
 // number asked about, and nothing that was not issued is good.
 func FuzzOCSP(f *testing.F) {
 	fix := newFixture(f)
-	f.Add(ocspRequest(f, fix, big.NewInt(1234)))
-	f.Add(ocspRequest(f, fix, new(big.Int).Lsh(big.NewInt(1), 158)))
+	f.Add(askOCSP(f, fix, big.NewInt(1234)))
+	f.Add(askOCSP(f, fix, new(big.Int).Lsh(big.NewInt(1), 158)))
 	f.Add(ocsp.MalformedRequestErrorResponse)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		der, err := fix.ca.OCSP(context.Background(), raw)
@@ -191,16 +192,21 @@ func FuzzOCSP(f *testing.F) {
 		if bytes.Equal(der, ocsp.MalformedRequestErrorResponse) || bytes.Equal(der, ocsp.UnauthorizedErrorResponse) {
 			return
 		}
-		req, err := ocsp.ParseRequest(raw)
+		req, err := parseOCSPRequest(raw)
 		if err != nil {
 			t.Fatal("answered what cannot be read")
 		}
-		resp, err := ocsp.ParseResponse(der, nil)
-		if err != nil {
-			t.Fatal(err)
+		if theirs, err := ocsp.ParseRequest(raw); err == nil && theirs.SerialNumber.Cmp(req.ids[0].serial) != 0 {
+			t.Fatalf("read as %x, by another reader as %x", req.ids[0].serial, theirs.SerialNumber)
 		}
-		if resp.SerialNumber.Cmp(req.SerialNumber) != 0 || resp.Status != ocsp.Unknown {
-			t.Fatalf("%+v", resp)
+		for _, id := range req.ids {
+			resp, err := ocsp.ParseResponseForCert(der, &x509.Certificate{SerialNumber: id.serial}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.SerialNumber.Cmp(id.serial) != 0 || resp.Status != ocsp.Unknown {
+				t.Fatalf("%+v", resp)
+			}
 		}
 	})
 }

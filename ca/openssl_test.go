@@ -96,11 +96,16 @@ func TestOpenSSLEnforcesTheCeiling(t *testing.T) {
 	}
 }
 
+// TestOpenSSLReadsTheCRL: shards by their distribution points, each with one of the
+// certificates. With another shard's list openssl finds none.
 func TestOpenSSLReadsTheCRL(t *testing.T) {
 	f := newFixture(t)
 	ctx := context.Background()
 	f.assess("acme", "slsa-v0.1", "slsa", 1, year)
 	good, bad := f.issue("acme"), f.issue("acme")
+	for good.Certificate.CRLDistributionPoints[0] == bad.Certificate.CRLDistributionPoints[0] {
+		good = f.issue("acme")
+	}
 	f.clock.Add(48 * time.Hour)
 	err := f.ca.Revoke(ctx, bad.Record.Serial, store.Revocation{
 		Reason: ReasonKeyCompromise, RevocationDate: noon.Add(time.Hour), InvalidityDate: noon.Add(time.Minute), By: "olga",
@@ -108,26 +113,39 @@ func TestOpenSSLReadsTheCRL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := f.ca.CRL(ctx, "standard")
+	der, err := f.ca.CRLOf(ctx, bad.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := f.ca.CRLOf(ctx, good.Record)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tier := writePEM(t, "CERTIFICATE", good.Chain[0].Raw)
 	crl := writeTemp(t, der)
-	wantOpenSSL(t, []string{"verify OK", "Key Compromise", "Invalidity Date", "Jun  1 12:01:00 2026 GMT", "Jun  1 13:00:00 2026 GMT", strings.ToUpper(bad.Record.Serial)},
-		"crl", "-inform", "DER", "-in", crl, "-noout", "-text", "-CAfile", tier)
+	wantOpenSSL(t, []string{"verify OK", "Key Compromise", "Invalidity Date", "Jun  1 12:01:00 2026 GMT", "Jun  1 13:00:00 2026 GMT", strings.ToUpper(bad.Record.Serial),
+		"Issuing Distribution Point: critical", "Only User Certificates", "URI:" + bad.Certificate.CRLDistributionPoints[0]},
+		"crl", "-inform", "DER", "-in", crl, "-verify", "-noout", "-text", "-CAfile", tier)
 
 	rootCRL, err := f.ca.CRL(ctx, "root")
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{
-		"verify", "-crl_check_all", "-CAfile", writePEM(t, "CERTIFICATE", hierarchy(t).root.Raw), "-untrusted", tier,
-		"-CRLfile", writePEM(t, "X509 CRL", der, rootCRL), "-attime", attime(f.clock.Now()),
+	verify := func(leaf *x509.Certificate, lists ...[]byte) (string, error) {
+		return openssl(t, "verify", "-crl_check_all", "-CAfile", writePEM(t, "CERTIFICATE", hierarchy(t).root.Raw), "-untrusted", tier,
+			"-CRLfile", writePEM(t, "X509 CRL", append(lists, rootCRL)...), "-attime", attime(f.clock.Now()), writePEM(t, "CERTIFICATE", leaf.Raw))
 	}
-	wantOpenSSL(t, []string{"OK"}, append(args, writePEM(t, "CERTIFICATE", good.Certificate.Raw))...)
-	if out, err := openssl(t, append(args, writePEM(t, "CERTIFICATE", bad.Certificate.Raw))...); err == nil || !strings.Contains(out, "certificate revoked") {
+	if out, err := verify(good.Certificate, der, other); err != nil {
+		t.Errorf("good certificate: %v\n%s", err, out)
+	}
+	if out, err := verify(bad.Certificate, other, der); err == nil || !strings.Contains(out, "certificate revoked") {
 		t.Errorf("revoked certificate accepted:\n%s", out)
+	}
+	for name, leaf := range map[string]*x509.Certificate{"good": good.Certificate, "revoked": bad.Certificate} {
+		wrong := map[string][]byte{"good": der, "revoked": other}[name]
+		if out, err := verify(leaf, wrong); err == nil || !strings.Contains(out, "different CRL scope") {
+			t.Errorf("%s certificate with another shard's list:\n%s", name, out)
+		}
 	}
 }
 

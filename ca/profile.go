@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -19,13 +20,15 @@ import (
 type profile struct {
 	template  templates.Profile
 	arc       ext.Arc
-	crl       string
+	issuer    string // id, which names its lists
+	publicURL string
+	shards    int
 	caIssuers string
 	ocsp      string
 	random    io.Reader
 }
 
-func newProfile(tier string, arc ext.Arc, publicURL string, random io.Reader) (*profile, error) {
+func newProfile(issuer string, arc ext.Arc, publicURL string, shards int, random io.Reader) (*profile, error) {
 	t, err := templates.Load(templates.CodeSigning)
 	if err != nil {
 		return nil, err
@@ -33,8 +36,10 @@ func newProfile(tier string, arc ext.Arc, publicURL string, random io.Reader) (*
 	p := &profile{
 		template:  t,
 		arc:       arc,
-		crl:       publicURL + "/crl/" + tier + ".crl",
-		caIssuers: publicURL + "/ca/" + tier + ".cer",
+		issuer:    issuer,
+		publicURL: publicURL,
+		shards:    shards,
+		caIssuers: publicURL + "/ca/" + issuer + ".cer",
 		ocsp:      publicURL + "/ocsp",
 		random:    random,
 	}
@@ -46,6 +51,8 @@ func newProfile(tier string, arc ext.Arc, publicURL string, random io.Reader) (*
 	if err != nil {
 		return nil, err
 	}
+	sample.SerialNumber = new(big.Int)
+	p.distribute(sample)
 	if err := p.check(sample); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", t.Name(), err)
 	}
@@ -83,16 +90,27 @@ func (p *profile) fill(pub crypto.PublicKey, g *grant, from, until time.Time) (*
 	if err != nil {
 		return nil, err
 	}
+	p.distribute(t)
 	if err := p.check(t); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", p.template.Name(), err)
 	}
 	return t, nil
 }
 
+// distribute names the list that a certificate would be on, which follows from its
+// serial number.
+func (p *profile) distribute(t *x509.Certificate) {
+	t.CRLDistributionPoints = []string{p.crl(t.SerialNumber)}
+}
+
+func (p *profile) crl(serial *big.Int) string {
+	return listURL(p.publicURL, listName(p.issuer, shardOf(serial, p.shards)))
+}
+
 func (p *profile) values(s subject, policies []string, extensions []templates.Extension) templates.Values {
 	return templates.Values{
 		CommonName: s.commonName, Organization: s.organization, Country: s.country, URIs: []string{s.uri},
-		Policies: policies, CRL: p.crl, CAIssuers: p.caIssuers, OCSP: p.ocsp, Extensions: extensions,
+		Policies: policies, CRL: listURL(p.publicURL, p.issuer), CAIssuers: p.caIssuers, OCSP: p.ocsp, Extensions: extensions,
 	}
 }
 
@@ -108,8 +126,8 @@ func (p *profile) check(t *x509.Certificate) error {
 		return fmt.Errorf("extended key usage is not codeSigning alone")
 	case len(t.DNSNames)+len(t.EmailAddresses)+len(t.IPAddresses) != 0 || len(t.URIs) != 1:
 		return fmt.Errorf("subject alternative name is not the vendor's URI alone")
-	case !slices.Equal(t.CRLDistributionPoints, []string{p.crl}):
-		return fmt.Errorf("CRL distribution point is not %s", p.crl)
+	case !slices.Equal(t.CRLDistributionPoints, []string{p.crl(t.SerialNumber)}):
+		return fmt.Errorf("CRL distribution point is not %s", p.crl(t.SerialNumber))
 	case !slices.Equal(t.IssuingCertificateURL, []string{p.caIssuers}) || !slices.Equal(t.OCSPServer, []string{p.ocsp}):
 		return fmt.Errorf("authority information access is not %s and %s", p.caIssuers, p.ocsp)
 	}

@@ -34,10 +34,18 @@ func (c *CA) Revoke(ctx context.Context, serial string, rev store.Revocation) er
 	if err != nil {
 		return fmt.Errorf("revoke %s: %w", serial, err)
 	}
+	c.forgetAnswers(serial)
 	if err := c.PublishCRLs(ctx); err != nil {
 		return fmt.Errorf("revoke %s: on record, but the list is not out: %w", serial, err)
 	}
 	return nil
+}
+
+// forgetAnswers stops OCSP answers made before certificates were revoked.
+func (c *CA) forgetAnswers(serials ...string) {
+	for _, t := range c.tiers {
+		c.answers.forget(t.issuer.name, serials...)
+	}
 }
 
 // RevokeIn revokes a certificate inside the caller's transaction; the caller then
@@ -81,6 +89,9 @@ func (c *CA) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error {
 		return fmt.Errorf("vendor of certificate %s: %w", serial, err)
 	}
 	if err := logRevoked(tx, cert, vendor.URI); err != nil {
+		return err
+	}
+	if err := noteUnlisted(tx, cert); err != nil {
 		return err
 	}
 	// Made here, since the caller owns the transaction: when it runs again, the event

@@ -117,7 +117,7 @@ func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*body[api
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := s.CA.Certificate(rec.Tier)
+	issuer, err := s.CA.Certificate(rec.IssuingCA())
 	if err != nil {
 		return nil, err
 	}

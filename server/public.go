@@ -12,6 +12,7 @@ import (
 func (s *Server) publicRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /crl/{file}", s.crl)
+	mux.HandleFunc("GET /crl/{issuer}/{file}", s.crl)
 	mux.HandleFunc("GET /ca/{file}", s.issuer)
 	mux.HandleFunc("POST /tsa", s.timestamp)
 	mux.Handle("/ocsp", s.CA.OCSPHandler())
@@ -28,13 +29,17 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "ok\n")
 }
 
+// crl serves a list under the name that certificates' distribution points give it.
 func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
-	tier, ok := strings.CutSuffix(r.PathValue("file"), ".crl")
+	name, ok := strings.CutSuffix(r.PathValue("file"), ".crl")
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	der, err := s.CA.CRL(r.Context(), tier)
+	if issuer := r.PathValue("issuer"); issuer != "" {
+		name = issuer + "/" + name
+	}
+	der, err := s.CA.CRL(r.Context(), name)
 	s.serveDER(w, r, "application/pkix-crl", der, err) // RFC 5280 §4.2.1.13
 }
 

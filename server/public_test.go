@@ -21,6 +21,7 @@ import (
 
 	"github.com/digitorus/timestamp"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/verify"
 	"golang.org/x/mod/sumdb/note"
@@ -68,7 +69,8 @@ func TestPublicEndpoints(t *testing.T) {
 		t.Error(err)
 	}
 	for path, want := range map[string]int{
-		"/healthz": 200, "/crl/nonsense.crl": 404, "/crl/elevated": 404, "/ca/..%2fkeys.cer": 404, "/ca/operator.cer": 404,
+		"/healthz": 200, "/crl/nonsense.crl": 404, "/crl/elevated": 404, "/crl/elevated.crl": 404, "/crl/root.crl": 200, "/crl/timestamping.crl": 200,
+		"/crl/elevated/31.crl": 200, "/crl/elevated/32.crl": 404, "/crl/elevated/031.crl": 404, "/crl/elevated/31": 404, "/crl/root/1.crl": 404, "/ca/..%2fkeys.cer": 404, "/ca/operator.cer": 404,
 		"/att/acme/sha256/" + w.artifact[:2] + "/" + w.artifact + ".jsonl": 200,
 		"/att/acme/sha256/": 404, "/att/": 404, "/att/acme": 404, "/att/acme/sha256/00/" + w.artifact + ".jsonl": 404,
 		"/att/.lock": 404, "/log/checkpoint": 200, "/log/.lock": 404, "/log/": 404,
@@ -115,9 +117,14 @@ func TestRevocationIsVisible(t *testing.T) {
 	if out := ask(); !strings.Contains(out, "leaf.pem: revoked") || !strings.Contains(out, "keyCompromise") {
 		t.Errorf("after: %s", out)
 	}
-	status, err := verify.ParseStatus(w.do("", "GET", "/v1/trust/status", nil).body)
+	raw := w.do("", "GET", "/v1/trust/status", nil).body
+	status, err := verify.ParseStatus(raw)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Logf("status bundle of %d lists: %d bytes", len(status.CRLs), len(raw))
+	if len(status.CRLs) != 3*ca.DefaultShards+2 || len(raw) > 100<<10 {
+		t.Errorf("status bundle of %d lists, %d bytes", len(status.CRLs), len(raw))
 	}
 	found := slices.ContainsFunc(status.CRLs, func(der []byte) bool {
 		crl, err := x509.ParseRevocationList(der)

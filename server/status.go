@@ -50,13 +50,37 @@ func (s *Server) fillStatus(r store.Reader, out *api.Status) error {
 	if out.FailingProbes, err = failingProbes(r, f.probes); err != nil {
 		return err
 	}
+	out.CRLs, err = crlStates(r)
+	return err
+}
+
+// crlStates sums up the lists of each issuing CA.
+func crlStates(r store.Reader) ([]api.CRLState, error) {
+	states := []api.CRLState{}
 	for crl, err := range store.CRLs.All(r, "") {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		out.CRLs = append(out.CRLs, api.CRLState{Tier: crl.Tier, Number: crl.Number, ThisUpdate: crl.ThisUpdate, NextUpdate: crl.NextUpdate})
+		i := slices.IndexFunc(states, func(s api.CRLState) bool { return s.Tier == crl.Tier })
+		if i < 0 {
+			i = len(states)
+			states = append(states, api.CRLState{Tier: crl.Tier, ThisUpdate: crl.ThisUpdate, NextUpdate: crl.NextUpdate})
+			var err error
+			if states[i].Unlisted, err = store.UnlistedRevocations.Count(r, "issuer", crl.Tier); err != nil {
+				return nil, err
+			}
+		}
+		s := &states[i]
+		s.Shards++
+		s.Number = max(s.Number, crl.Number)
+		if crl.ThisUpdate.Before(s.ThisUpdate) {
+			s.ThisUpdate = crl.ThisUpdate
+		}
+		if crl.NextUpdate.Before(s.NextUpdate) {
+			s.NextUpdate = crl.NextUpdate
+		}
 	}
-	return nil
+	return states, nil
 }
 
 // expiring lists what ends next.

@@ -31,10 +31,10 @@ func (s *Server) trustBundle(ctx context.Context, _ *struct{}) (*fileOutput, err
 }
 
 // statusBundle is what a verifier needs to know again and again: the revocation
-// list of every CA.
+// lists of every CA, all shards of them.
 func (s *Server) statusBundle(ctx context.Context, _ *struct{}) (*fileOutput, error) {
 	status := verify.Status{IssuedAt: s.Now()}
-	for _, name := range append(s.CA.Tiers(), "root", "timestamping") {
+	for _, name := range s.CA.Lists() {
 		crl, err := s.CA.CRL(ctx, name)
 		if err != nil {
 			return nil, err

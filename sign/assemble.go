@@ -67,7 +67,7 @@ func verifiedLevels(claims []ext.Claim) []string {
 
 // signature makes the CMS with its timestamp and staple.
 func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte, now time.Time) ([]byte, error) {
-	issuer, err := s.c.Issuers.Certificate(g.record.Tier)
+	issuer, err := s.c.Issuers.Certificate(g.record.IssuingCA())
 	if err != nil {
 		return nil, fmt.Errorf("certificate of tier %s: %w", g.record.Tier, err)
 	}
@@ -108,9 +108,9 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 // large for a staple is left out: verifiers then need a status bundle, which is
 // better than no signatures after a mass revocation.
 func (s *Service) staple(ctx context.Context, g ground, vsa []byte) ([]byte, error) {
-	crl, err := s.c.Issuers.CRL(ctx, g.record.Tier)
+	crl, err := s.c.Issuers.CRLOf(ctx, g.record)
 	if err != nil {
-		return nil, fmt.Errorf("CRL of tier %s: %w", g.record.Tier, err)
+		return nil, fmt.Errorf("CRL of certificate %s: %w", g.record.Serial, err)
 	}
 	staple := ext.Staple{VSA: vsa, Receipts: g.receipts}
 	if len(crl) <= ext.MaxCRLBytes {

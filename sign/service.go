@@ -45,8 +45,8 @@ type Stamper interface {
 type Issuers interface {
 	// Certificate returns the certificate of a tier's CA, the one that the root signed.
 	Certificate(tier string) (*x509.Certificate, error)
-	// CRL returns the newest CRL of a tier, DER.
-	CRL(ctx context.Context, tier string) ([]byte, error)
+	// CRLOf returns the newest CRL that covers a certificate on record, DER.
+	CRLOf(ctx context.Context, cert store.Certificate) ([]byte, error)
 }
 
 // Config is what a Service needs. All fields but Now are required.

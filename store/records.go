@@ -228,10 +228,11 @@ type Revocation struct {
 }
 
 // Certificate is an issued code-signing certificate. Indexes: by vendor, by
-// assessment, by notAfter, revoked by tier.
+// assessment, by notAfter, revoked by issuing CA.
 type Certificate struct {
 	Serial      string      `json:"serial"`
 	Tier        string      `json:"tier"`
+	Issuer      string      `json:"issuer,omitempty"` // id of the issuing CA; "": Tier, whose first one has the tier's name
 	Vendor      string      `json:"vendor"`
 	DER         []byte      `json:"der"`
 	SPKISHA256  string      `json:"spki_sha256"`
@@ -244,13 +245,63 @@ type Certificate struct {
 	Revocation  *Revocation `json:"revocation,omitempty"`
 }
 
-// CRL is the newest certificate revocation list of a tier.
+// IssuingCA returns the id of the CA that issued the certificate.
+func (c Certificate) IssuingCA() string {
+	if c.Issuer != "" {
+		return c.Issuer
+	}
+	return c.Tier
+}
+
+// CRL is the newest certificate revocation list of an issuing CA, or of one shard of
+// its serial numbers. Key: Name, or Tier where there is none.
 type CRL struct {
-	Tier       string    `json:"tier"`
+	Tier       string    `json:"tier"`           // id of the issuing CA
+	Name       string    `json:"name,omitempty"` // "<id>/<shard>", as in the list's URL
 	Number     uint64    `json:"number"`
 	DER        []byte    `json:"der"`
 	ThisUpdate time.Time `json:"this_update"`
 	NextUpdate time.Time `json:"next_update"`
+}
+
+// UnlistedRevocation is a revocation that no list carries yet. It is written with the
+// revocation and deleted with the list that is the first to have it, so that nothing
+// has to be searched to know which lists are out of date. Index: by issuing CA.
+type UnlistedRevocation struct {
+	ID     string `json:"id"` // time-ordered
+	Issuer string `json:"issuer"`
+	Serial string `json:"serial"`
+}
+
+// RevocationJob revokes many certificates, some at a time, so that none of its
+// transactions is large and a crash costs nothing. It covers what was on record when
+// it was decided and matches; what is recorded later on is asked about by package ca.
+// ID is time-ordered. Index: those that are not finished ("open").
+type RevocationJob struct {
+	ID string `json:"id"`
+
+	// What it covers: certificates for which all that is set here holds.
+	Vendor       string    `json:"vendor,omitempty"`
+	Assessments  []string  `json:"assessments,omitempty"` // rests on any of these, or claims Track
+	FrameworkURI string    `json:"framework_uri,omitempty"`
+	Track        string    `json:"track,omitempty"` // with FrameworkURI
+	SPKISHA256   string    `json:"spki_sha256,omitempty"`
+	Tier         string    `json:"tier,omitempty"`
+	IssuedAfter  time.Time `json:"issued_after,omitzero"`  // or at
+	IssuedBefore time.Time `json:"issued_before,omitzero"` // not at
+	EndsAfter    time.Time `json:"ends_after,omitzero"`    // notAfter lies later
+
+	// What it says of each; zero dates of its Revocation mean At. A date from before the
+	// certificate began becomes the beginning.
+	Revocation Revocation `json:"revocation"`
+
+	CreatedAt  time.Time `json:"created_at"`
+	Total      int       `json:"total"`           // as counted when it was asked for
+	Seen       int       `json:"seen"`            // of those that match
+	Revoked    int       `json:"revoked"`         // of Seen; the others were revoked already, as strongly
+	After      string    `json:"after,omitempty"` // serial number up to which all is done
+	Through    bool      `json:"through,omitempty"`
+	FinishedAt time.Time `json:"finished_at,omitzero"` // all are revoked and the lists are out
 }
 
 // SigningKey is a vendor's signing key held by the service, encrypted PKCS#8.

@@ -3,6 +3,9 @@ package store
 // LedgerPending is, in the index by state, a LedgerEntry that is not known to be logged.
 const LedgerPending = "pending"
 
+// RevocationJobOpen is, in the index by state, a RevocationJob that is not finished.
+const RevocationJobOpen = "open"
+
 // LedgerMarkKey is the key of the one LedgerMark.
 const LedgerMarkKey = "ledger"
 
@@ -69,10 +72,22 @@ var (
 			if c.Revocation == nil {
 				return nil
 			}
-			return []string{c.Tier}
+			return []string{c.IssuingCA()}
 		}},
 	}}
-	CRLs        = Table[CRL]{name: "crl", key: func(c CRL) string { return c.Tier }}
+	CRLs = Table[CRL]{name: "crl", key: func(c CRL) string {
+		if c.Name != "" {
+			return c.Name
+		}
+		return c.Tier
+	}}
+	UnlistedRevocations = Table[UnlistedRevocation]{name: "unlisted_revocation", key: func(u UnlistedRevocation) string { return u.ID }, indexes: []index[UnlistedRevocation]{{"issuer", func(u UnlistedRevocation) []string { return []string{u.Issuer} }}}}
+	RevocationJobs      = Table[RevocationJob]{name: "revocation_job", key: func(j RevocationJob) string { return j.ID }, indexes: []index[RevocationJob]{{"state", func(j RevocationJob) []string {
+		if j.FinishedAt.IsZero() {
+			return []string{RevocationJobOpen}
+		}
+		return nil
+	}}}}
 	SigningKeys = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
 	Signatures  = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
 	Events      = Table[Event]{name: "event", key: func(e Event) string { return e.ID }}
@@ -82,5 +97,5 @@ var (
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
-	Intents, Certificates, CRLs, SigningKeys, Signatures, Events,
+	Intents, Certificates, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events,
 }

@@ -19,7 +19,8 @@ import (
 // that most files have nothing to do with. Safe for concurrent use.
 type crl struct {
 	raw    []byte
-	issuer []byte // DER name
+	issuer []byte   // DER name
+	urls   []string // of its issuing distribution point, as far as could be read
 
 	parse func() (*parsedCRL, error) // once
 
@@ -34,11 +35,11 @@ type parsedCRL struct {
 
 // newCRL takes a CRL in. Its signature is checked when it is used.
 func newCRL(raw []byte) (*crl, error) {
-	issuer, err := crlIssuer(raw)
+	head, err := readCRLHead(raw)
 	if err != nil {
 		return nil, err
 	}
-	c := &crl{raw: raw, issuer: issuer, verified: map[string]bool{}}
+	c := &crl{raw: raw, issuer: head.issuer, urls: head.urls, verified: map[string]bool{}}
 	c.parse = sync.OnceValues(func() (*parsedCRL, error) { return parseCRL(raw) })
 	return c, nil
 }
@@ -130,14 +131,22 @@ func readFlag(in *cryptobyte.String, n uint8, out *bool) bool {
 }
 
 // covers reports whether a certificate is within the CRL's scope, RFC 5280 §6.3.3 (b).
-func (s scope) covers(c *x509.Certificate) bool {
+// One that names distribution points has to name one of the certificate's. One that
+// names none speaks for all of its issuer's certificates; sharded takes none of those,
+// because issuing CAs for code signing publish by shards only, and whoever holds a
+// whole list of such a CA holds something else than it publishes today.
+func (s scope) covers(c *x509.Certificate, sharded bool) bool {
 	if s.userOnly && c.IsCA || s.caOnly && !c.IsCA {
 		return false
 	}
 	if len(s.urls) == 0 {
-		return true
+		return !sharded
 	}
-	return slices.ContainsFunc(s.urls, func(u string) bool { return slices.Contains(c.CRLDistributionPoints, u) })
+	return sharesURL(s.urls, c)
+}
+
+func sharesURL(urls []string, c *x509.Certificate) bool {
+	return slices.ContainsFunc(urls, func(u string) bool { return slices.Contains(c.CRLDistributionPoints, u) })
 }
 
 // signedBy verifies the CRL under the issuer's key, once per key.
@@ -236,3 +245,9 @@ func (e entry) String() string {
 }
 
 func (c *crl) isFrom(issuer *x509.Certificate) bool { return bytes.Equal(c.issuer, issuer.RawSubject) }
+
+// isOfOtherShard reports that the CRL names distribution points, none of them the
+// certificate's: it is not worth parsing.
+func (c *crl) isOfOtherShard(cert *x509.Certificate) bool {
+	return len(c.urls) > 0 && !sharesURL(c.urls, cert)
+}

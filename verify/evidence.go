@@ -40,8 +40,8 @@ func (v *Verifier) readStaple(s signerInfo) (staple, error) {
 	if err != nil {
 		return staple{}, because(StapleMalformed, "%v", err)
 	}
-	if len(parsed.CRLs) > maxCRLs || len(parsed.Receipts) > maxReceipts {
-		return staple{}, because(StapleMalformed, "%d CRLs and %d receipts, at most %d and %d", len(parsed.CRLs), len(parsed.Receipts), maxCRLs, maxReceipts)
+	if len(parsed.CRLs) > maxStapledCRLs || len(parsed.Receipts) > maxReceipts {
+		return staple{}, because(StapleMalformed, "%d CRLs and %d receipts, at most %d and %d", len(parsed.CRLs), len(parsed.Receipts), maxStapledCRLs, maxReceipts)
 	}
 	out := staple{summary: parsed.VSA, receipts: parsed.Receipts}
 	for i, raw := range parsed.CRLs {

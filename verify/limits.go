@@ -32,11 +32,15 @@ const (
 	maxTrustBytes = 1 << 20
 	// maxTrustItems bounds each list in a trust bundle.
 	maxTrustItems = 64
-	// maxStatusBytes bounds a status bundle. A whole CA is meant to stay under
-	// 100 KiB; after a mass revocation it may have some MiB.
-	maxStatusBytes = 16 << 20
-	// maxCRLs bounds the CRLs in a status bundle, and in a staple.
-	maxCRLs = 256
+	// maxStatusBytes bounds a status bundle. A whole CA with 32 empty shards per tier has
+	// 70 KiB; revoking 100,000 certificates at once adds 10 MiB.
+	maxStatusBytes = 64 << 20
+	// maxCRLs bounds the CRLs in a status bundle: three tiers of 4,096 shards, the most
+	// that a hierarchy may have, and room for a fourth while a tier's CA is replaced.
+	maxCRLs = 16384
+	// maxStapledCRLs bounds the CRLs of a staple: leaf, tier and timestamp authority, and
+	// spare ones.
+	maxStapledCRLs = 8
 	// maxCRLBytes bounds one CRL: about 200,000 revoked certificates.
 	maxCRLBytes = 8 << 20
 

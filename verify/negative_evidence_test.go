@@ -46,16 +46,17 @@ func critical(oid ...int) pkix.Extension {
 	return pkix.Extension{Id: asn1.ObjectIdentifier(oid), Critical: true, Value: []byte{5, 0}}
 }
 
-// point is an issuing distribution point for one URL.
-func point(url string) func(*x509.RevocationList) {
-	return func(l *x509.RevocationList) {
-		name := append([]byte{0x86, byte(len(url))}, url...)
-		full := append([]byte{0xa0, byte(len(name))}, name...)
-		dp := append([]byte{0xa0, byte(len(full))}, full...)
-		l.ExtraExtensions = append(l.ExtraExtensions, pkix.Extension{
-			Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: append([]byte{0x30, byte(len(dp))}, dp...),
-		})
-	}
+// point is an issuing distribution point for one URL, as pki.Point makes it.
+func point(url string, more ...byte) func(*x509.RevocationList) {
+	return func(l *x509.RevocationList) { l.ExtraExtensions = append(l.ExtraExtensions, pki.Point(url, more...)) }
+}
+
+// authorities is a distribution point for CA certificates where point has one for
+// those of users.
+func authorities(l *x509.RevocationList) {
+	e := pki.Point(pki.CRLURL)
+	e.Value[len(e.Value)-3] = 0x82
+	l.ExtraExtensions = append(l.ExtraExtensions, e)
 }
 
 func revocationNegatives() []negative {
@@ -114,7 +115,27 @@ func revocationNegatives() []negative {
 				SerialNumber: big.NewInt(5), RevocationTime: before, ExtraExtensions: []pkix.Extension{critical(2, 5, 29, 29)},
 			}}
 		})},
-		{name: "another distribution point", want: verify.RevocationUnknown, config: onlyCRL(point("http://ca.example.com/other.crl"))},
+		{name: "another shard", want: verify.RevocationUnknown, config: onlyCRL(point("http://ca.example.com/crl/high/8.crl"))},
+		{name: "another issuer's list of the shard", want: verify.RevocationUnknown, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
+			c.Status.CRLs = [][]byte{p.CRL(t, p.Low, 8)}
+		}},
+		{name: "no distribution point", want: verify.RevocationUnknown, config: onlyCRL(pki.Whole)},
+		{name: "only CA certificates", want: verify.RevocationUnknown, config: onlyCRL(authorities)},
+		{name: "only attribute certificates", want: verify.RevocationUnknown, config: onlyCRL(point(pki.CRLURL, 0x85, 1, 0xff))},
+		{name: "indirect", want: verify.RevocationUnknown, config: onlyCRL(point(pki.CRLURL, 0x84, 1, 0xff))},
+		{name: "some reasons only", want: verify.RevocationUnknown, config: onlyCRL(point(pki.CRLURL, 0x83, 2, 6, 0x40))},
+		{name: "older number, not listed there", want: verify.Revoked, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
+			revoke(pki.Revocation{At: before})(t, p, c)
+			c.Status.CRLs = append(c.Status.CRLs, p.CRL(t, p.High, 3))
+		}},
+		{name: "newer number, of another shard", want: verify.Revoked, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
+			revoke(pki.Revocation{At: before})(t, p, c)
+			c.Status.CRLs = append(c.Status.CRLs, p.CRL(t, p.High, 9, point("http://ca.example.com/crl/high/8.crl")))
+		}},
+		{name: "newer number, whole", want: verify.Revoked, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
+			revoke(pki.Revocation{At: before})(t, p, c)
+			c.Status.CRLs = append(c.Status.CRLs, p.CRL(t, p.High, 9, pki.Whole))
+		}},
 		{name: "ended", want: verify.RevocationStale, config: onlyCRL(expired)},
 		{name: "newest ended, older not", want: verify.RevocationStale, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
 			c.Status.CRLs = append(c.Status.CRLs, p.CRL(t, p.High, 8, expired))

@@ -14,22 +14,28 @@ type standing struct {
 	missing error // RevocationUnknown, RevocationStale or ClockBehind: why it is not enough
 }
 
-// standingOf asks the CRLs at hand about a certificate, RFC 5280 §6.3.3.
+// standingOf asks the CRLs at hand about a certificate, RFC 5280 §6.3.3. sharded says
+// that its issuer publishes by shards: a code signer's does, a root does not.
 //
 // Of those that the issuing key signed and that cover the certificate, the one with
 // the highest number counts, wherever it came from: an older one that is served
 // again changes nothing. If it is too old by its own nextUpdate or the policy's
 // max_status_age, what it lists still counts, but that it does not list something
 // proves nothing.
-func (v *Verifier) standingOf(c, issuer *x509.Certificate, extra []*crl, now time.Time) standing {
+func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra []*crl, now time.Time) standing {
 	var newest *parsedCRL
 	var rejected error
+	others := 0
 	for _, list := range [][]*crl{v.crls, extra} {
 		for _, candidate := range list {
 			if !candidate.isFrom(issuer) {
 				continue
 			}
-			p, err := candidate.usable(c, issuer, now)
+			if candidate.isOfOtherShard(c) {
+				others++
+				continue
+			}
+			p, err := candidate.usable(c, issuer, sharded, now)
 			if err != nil {
 				rejected = err
 				continue
@@ -38,6 +44,9 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, extra []*crl, now tim
 				newest = p
 			}
 		}
+	}
+	if newest == nil && rejected == nil && others > 0 {
+		rejected = fmt.Errorf("%d of other distribution points", others)
 	}
 	if newest == nil {
 		return standing{missing: unknown(c, rejected)}
@@ -52,12 +61,12 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, extra []*crl, now tim
 }
 
 // usable returns the CRL if it is authentic, covers the certificate and has begun.
-func (c *crl) usable(cert, issuer *x509.Certificate, now time.Time) (*parsedCRL, error) {
+func (c *crl) usable(cert, issuer *x509.Certificate, sharded bool, now time.Time) (*parsedCRL, error) {
 	p, err := c.parse()
 	switch {
 	case err != nil:
 		return nil, err
-	case !p.scope.covers(cert):
+	case !p.scope.covers(cert, sharded):
 		return nil, errors.New("it does not cover this certificate")
 	case !c.signedBy(p, issuer):
 		return nil, errors.New("its signature is not the issuer's")
@@ -123,10 +132,10 @@ func (v *Verifier) checkRevocation(verdict *Verdict, chain []*x509.Certificate, 
 		return
 	}
 	for i := range len(chain) - 1 {
-		v.checkStanding(verdict, i, v.standingOf(chain[i], chain[i+1], extra, now), s)
+		v.checkStanding(verdict, i, v.standingOf(chain[i], chain[i+1], i == 0, extra, now), s)
 	}
 	for i := 0; i+1 < len(s.chain); i++ {
-		st := v.standingOf(s.chain[i], s.chain[i+1], extra, now)
+		st := v.standingOf(s.chain[i], s.chain[i+1], false, extra, now)
 		if st.listed && st.entry.killsToken(s.at) {
 			verdict.refuse(because(TimestampRevoked, "%q: %s", s.chain[i].Subject, st.entry))
 		}

@@ -40,6 +40,8 @@ type config struct {
 	WitnessQuorum int              `yaml:"witness_quorum,omitempty"`
 	// Who is told what happens: docs/webhooks.md.
 	Webhooks []webhook `yaml:"webhooks,omitempty"`
+	// What becomes of the nonce in OCSP requests: "ignore" (the default) or "echo".
+	OCSPNonce string `yaml:"ocsp_nonce,omitempty"`
 	// What probes of assessments may reach beside the public internet.
 	Probes probesConfig `yaml:"probes,omitempty"`
 }

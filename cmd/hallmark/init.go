@@ -36,6 +36,7 @@ func (e *env) initCommand() *cli.Command {
 			&cli.StringFlag{Name: "api-listen", Value: "127.0.0.1:8443", Usage: "address of the API"},
 			&cli.StringFlag{Name: "public-listen", Value: "127.0.0.1:8080", Usage: "address of the public endpoints"},
 			&cli.StringFlag{Name: "oid-arc", Usage: "object identifier arc for the mark, if you have a Private Enterprise Number (default: hallmark's own)"},
+			&cli.IntFlag{Name: "crl-shards", Value: ca.DefaultShards, Usage: "revocation lists per issuing CA, 1 to 4096; it cannot be changed later"},
 			&cli.StringFlag{Name: "officer", Value: "officer", Usage: "name of the first officer"},
 		},
 		Description: `The folder appears only when it is complete. The passphrase encrypts every key;
@@ -76,7 +77,7 @@ func (e *env) init(c *cli.Context) error {
 	defer os.RemoveAll(partial) // gone already when everything went well
 	out, err := makeInstance(c.Context, partial, conf, ca.InitConfig{
 		Dir: filepath.Join(partial, instanceHierarchy), Name: c.String("name"), Organization: c.String("organization"),
-		Country: c.String("country"), Passphrase: passphrase, PublicURL: c.String("public-url"), Arc: arc, Now: time.Now,
+		Country: c.String("country"), Passphrase: passphrase, PublicURL: c.String("public-url"), Arc: arc, CRLShards: c.Int("crl-shards"), Now: time.Now,
 	}, c.String("officer"), c.String("organization"))
 	if err != nil {
 		return err
@@ -103,6 +104,9 @@ func initConfig(c *cli.Context) (config, ext.Arc, error) {
 	}
 	if err := conf.check("command line"); err != nil {
 		return conf, ext.Arc{}, &usageError{text: err.Error()}
+	}
+	if n := c.Int("crl-shards"); n < 1 || n > ca.MaxShards {
+		return conf, ext.Arc{}, &usageError{text: fmt.Sprintf("--crl-shards %d", n), hint: fmt.Sprintf("1 to %d", ca.MaxShards)}
 	}
 	if err := checkURL(c.String("public-url"), "http"); err != nil {
 		return conf, ext.Arc{}, &usageError{text: "--public-url: " + err.Error()}

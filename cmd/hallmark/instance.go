@@ -110,7 +110,7 @@ func (in *instance) wire(ctx context.Context, dir string, hierarchy *ca.Hierarch
 	}
 	in.ca, err = ca.Open(ctx, ca.Config{
 		Hierarchy: hierarchy, Passphrase: passphrase, Store: in.store, Catalogue: catalogue,
-		ServerNames: in.config.hosts(), Now: time.Now, Log: in.log,
+		ServerNames: in.config.hosts(), OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
 		// The register is made of the CA, so the CA asks for it when it is there.
 		Probes: func(ctx context.Context, vendor string) error { return in.reg.Refresh(ctx, vendor) },
 	})

@@ -106,6 +106,7 @@ func (in *instance) upkeep(ctx context.Context) {
 			do   func(context.Context) error
 		}{
 			{"publish revocation lists", in.ca.PublishCRLs},
+			{"sign OCSP answers ahead", in.ca.PresignOCSP},
 			{"end assessments", func(ctx context.Context) error { _, err := in.reg.Sweep(ctx); return err }},
 			{"run probes", in.reg.ProbeAll},
 			{"count for the metrics", in.server.Gauge},

@@ -91,7 +91,11 @@ func statusLines(s api.Status, who string) []string {
 		lines = append(lines, fmt.Sprintf("expiring     %s %s %s of %s, %d day(s) left, until %s", short(a.ID), a.Framework, a.LevelID, a.Vendor, a.DaysLeft, day(a.ValidUntil)))
 	}
 	for _, crl := range s.CRLs {
-		lines = append(lines, fmt.Sprintf("crl          %s number %d, next by %s", crl.Tier, crl.Number, moment(crl.NextUpdate)))
+		line := fmt.Sprintf("crl          %s %d shards, number %d, next by %s", crl.Tier, crl.Shards, crl.Number, moment(crl.NextUpdate))
+		if crl.Unlisted > 0 {
+			line += fmt.Sprintf(", %d revocation(s) not listed yet", crl.Unlisted)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -57,10 +57,12 @@ type FailingProbe struct {
 	Detail     string    `json:"detail"`
 }
 
-// CRLState is the newest list of one tier.
+// CRLState is how the lists of one issuing CA stand, all shards together.
 type CRLState struct {
-	Tier       string    `json:"tier"`
-	Number     uint64    `json:"number"`
-	ThisUpdate time.Time `json:"this_update"`
-	NextUpdate time.Time `json:"next_update"`
+	Tier       string    `json:"tier" doc:"the issuing CA"`
+	Shards     int       `json:"shards" doc:"lists on record"`
+	Number     uint64    `json:"number" doc:"the highest"`
+	ThisUpdate time.Time `json:"this_update" doc:"of the oldest"`
+	NextUpdate time.Time `json:"next_update" doc:"of the one that ends first"`
+	Unlisted   int       `json:"unlisted" doc:"revocations on record that no list carries yet"`
 }

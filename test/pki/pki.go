@@ -24,6 +24,7 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ const (
 	SLSA          = "https://slsa.dev/spec/v0.1/"
 	Track         = "slsa"
 	LogOrigin     = "log.example.com/hallmark"
-	CRLURL        = "http://ca.example.com/crl/high.crl"
+	CRLURL        = "http://ca.example.com/crl/high/7.crl"
 	RepositoryURL = "https://attestations.example.com/vendor"
 )
 
@@ -264,7 +265,20 @@ func (p *PKI) Status(t testing.TB) verify.Status {
 	}}
 }
 
-// CRL makes a CRL of an issuer, begun an hour before Now and good for a week.
+// Point is an issuing distribution point for one URL, with onlyContainsUserCerts, as
+// on a shard's list, and whatever DER is given behind it.
+func Point(url string, more ...byte) pkix.Extension {
+	wrap := func(tag byte, body []byte) []byte { return append([]byte{tag, byte(len(body))}, body...) }
+	body := append(wrap(0xa0, wrap(0xa0, wrap(0x86, []byte(url)))), 0x81, 1, 0xff)
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: wrap(0x30, append(body, more...))}
+}
+
+// Whole, as an edit of a CRL, leaves out the distribution point that an issuing CA's
+// list has.
+func Whole(l *x509.RevocationList) { l.Extensions = []pkix.Extension{} }
+
+// CRL makes a CRL of an issuer, begun an hour before Now and good for a week. One of an
+// issuing CA is the shard of CRLURL, unless an edit says otherwise.
 func (p *PKI) CRL(t testing.TB, issuer *Identity, number int64, edits ...func(*x509.RevocationList)) []byte {
 	t.Helper()
 	list := &x509.RevocationList{
@@ -272,6 +286,10 @@ func (p *PKI) CRL(t testing.TB, issuer *Identity, number int64, edits ...func(*x
 	}
 	for _, e := range edits {
 		e(list)
+	}
+	isPoint := func(e pkix.Extension) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 28}) }
+	if issuer.Cert.MaxPathLenZero && len(issuer.Cert.Policies) > 0 && list.Extensions == nil && !slices.ContainsFunc(list.ExtraExtensions, isPoint) {
+		list.ExtraExtensions = append(list.ExtraExtensions, Point(CRLURL))
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, list, issuer.Cert, issuer.Key)
 	if err != nil {
