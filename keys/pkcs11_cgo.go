@@ -24,6 +24,24 @@ func (r *registry) open(ctx context.Context, uri string, o Options) (Key, error)
 	if err != nil {
 		return nil, err
 	}
+	opened, err := r.logIn(ctx, uri, u, o)
+	if err != nil {
+		return nil, err
+	}
+	var key Key
+	err = opened.use(Redact(uri), func(l *link, s pkcs11.SessionHandle) error {
+		key, err = opened.key(uri, u, l, s)
+		return err
+	})
+	if err != nil {
+		r.giveBack(opened)
+		return nil, err
+	}
+	return key, nil
+}
+
+// logIn returns the one token that the URI names; give it back.
+func (r *registry) logIn(ctx context.Context, uri string, u pkcs11URI, o Options) (*openToken, error) {
 	t, err := r.findToken(ctx, uri, u)
 	if err != nil {
 		return nil, err
@@ -42,21 +60,13 @@ func (r *registry) open(ctx context.Context, uri string, o Options) (Key, error)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	var key Key
-	err = opened.use(Redact(uri), func(l *link, s pkcs11.SessionHandle) error {
-		key, err = opened.key(uri, u, l, s)
-		return err
-	})
-	if err != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		opened.release()
-		return nil, err
-	}
-	return key, nil
+	return opened, err
+}
+
+func (r *registry) giveBack(t *openToken) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.release()
 }
 
 // with runs f while the module is loaded and registry.mu held, having entered it.

@@ -32,6 +32,7 @@ type openToken struct {
 	keys   int               // under registry.mu
 
 	permits *semaphore.Weighted // one for each session
+	making  sync.Mutex          // held while a key is made
 
 	repair   chan struct{} // holds one value while somebody reconnects
 	mu       sync.Mutex
