@@ -22,9 +22,14 @@ const (
 	NoAgent       Reason = "no-agent"        // there is no ssh-agent, or it does not answer
 	NoKey         Reason = "no-key"          // no key matches
 	Ambiguous     Reason = "ambiguous"       // several tokens or keys match
+	Exists        Reason = "exists"          // a key was to be made, and something has its name already
+	NotMade       Reason = "not-made"        // token or service refused to make a key
 	BadKey        Reason = "key"             // a key of a kind that cannot sign here
 	Closed        Reason = "closed"          // the key was closed
 	NotADigest    Reason = "digest"          // a digest was handed to a key that signs messages only
+	TokenLost     Reason = "token-lost"      // the token is away; the key works again once it is back
+	Busy          Reason = "busy"            // no session with the token came free in time
+	KeyChanged    Reason = "key-changed"     // what has the key's name now is another key than the one that was opened
 	SigningFailed Reason = "signing"         // token or agent refused to sign
 	BadSignature  Reason = "signature"       // what token or agent returned does not verify under the public key
 )

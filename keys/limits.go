@@ -19,6 +19,20 @@ const (
 	// maxObjects is how many objects one search may find. A guess: a person chooses
 	// among what is listed.
 	maxObjects = 1024
+	// maxModulusBits keeps the arithmetic of verifying short; the largest key that the
+	// mark takes has 8192.
+	maxModulusBits = 16384
+	// maxSessions is how many signatures one token makes at once: what a loaded CA has
+	// in hand. Network HSMs allow some hundred sessions for each client.
+	maxSessions = 64
+	// signPatience is how long a signature may wait for a session, for a restart of the
+	// module and for a login, together. Not for the token's own work: a call into a
+	// module cannot be broken off. A guess: an HTTP client has given up by then.
+	signPatience = 20 * time.Second
+	// restartPause is how long a module is left alone after it was restarted to find a
+	// token that is away. A guess: it keeps a network HSM from a storm of logins, and a
+	// person from waiting for long.
+	restartPause = 2 * time.Second
 	// maxShown is how many tokens or keys an error lists.
 	maxShown = 8
 	// maxAgentKeys is how many keys of an agent are looked at. OpenSSH's client gives

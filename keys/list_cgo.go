@@ -21,20 +21,25 @@ func listPKCS11(ctx context.Context, uri string) ([]Listed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &Error{Reason: NoModule, Key: Redact(uri), Err: err}
 	}
-	modules.Lock()
-	defer modules.Unlock()
-	m, err := loadModule(modulePath(u), uri)
+	var all []Listed
+	err = process.with(ctx, uri, u, func(m *module) error {
+		all, err = m.list(uri, u)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer m.unload()
+	return sorted(all), nil
+}
+
+// list is called within the module.
+func (m *module) list(uri string, u pkcs11URI) ([]Listed, error) {
 	if u.pinSource != "" || u.pinValue != "" {
 		t, err := m.token(uri, u) // one: a PIN is for one token
 		if err != nil {
 			return nil, err
 		}
-		all, err := m.listToken(uri, u, t, false)
-		return sorted(all), err
+		return m.listToken(uri, u, t, false)
 	}
 	tokens, err := m.tokens(uri)
 	if err != nil {
@@ -59,7 +64,7 @@ func listPKCS11(ctx context.Context, uri string) ([]Listed, error) {
 		_, err := m.token(uri, u) // says what there is
 		return nil, err
 	}
-	return sorted(all), nil
+	return all, nil
 }
 
 // sorted puts what a token lists in any order it likes into one that stays.

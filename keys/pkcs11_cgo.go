@@ -7,50 +7,42 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
-	"net/url"
-	"strconv"
+	"math/big"
 	"sync"
 
 	"github.com/miekg/pkcs11"
-	"go.step.sm/crypto/kms/apiv1"
-	stepkms "go.step.sm/crypto/kms/pkcs11"
-	stepuri "go.step.sm/crypto/kms/uri"
 )
 
-// modules is the state of the C libraries in this process, which is why it is one
-// for the process: C_Initialize and C_Finalize work on all of it, and so does a
-// login. Whoever loads, ends or searches a module holds the lock; signing does not.
-var modules = struct {
-	sync.Mutex
-	open map[tokenID]*openToken
-}{open: map[tokenID]*openToken{}}
-
-type tokenID struct {
-	module, serial string
-	slot           uint
-}
-
-// openToken is a token that is logged in to, with its pool of sessions. The keys that
-// are open on it share it: two pools would run into the token's bound on sessions,
-// and the login is the process's anyway.
-type openToken struct {
-	id     tokenID
-	kms    *stepkms.PKCS11
-	secret [sha256.Size]byte // digest of the PIN
-	keys   int
-}
-
 func openPKCS11(ctx context.Context, uri string, o Options) (Key, error) {
+	return process.open(ctx, uri, o)
+}
+
+func (r *registry) open(ctx context.Context, uri string, o Options) (Key, error) {
 	u, err := parseURI(uri)
 	if err != nil {
 		return nil, err
 	}
-	path := modulePath(u)
-	t, err := findToken(path, uri, u)
+	opened, err := r.logIn(ctx, uri, u, o)
+	if err != nil {
+		return nil, err
+	}
+	var key Key
+	err = opened.use(Redact(uri), func(l *link, s pkcs11.SessionHandle) error {
+		key, err = opened.key(uri, u, l, s)
+		return err
+	})
+	if err != nil {
+		r.giveBack(opened)
+		return nil, err
+	}
+	return key, nil
+}
+
+// logIn returns the one token that the URI names; give it back.
+func (r *registry) logIn(ctx context.Context, uri string, u pkcs11URI, o Options) (*openToken, error) {
+	t, err := r.findToken(ctx, uri, u)
 	if err != nil {
 		return nil, err
 	}
@@ -59,29 +51,49 @@ func openPKCS11(ctx context.Context, uri string, o Options) (Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	modules.Lock()
-	defer modules.Unlock()
-	opened, err := acquire(ctx, path, uri, t, pin)
-	if err != nil {
-		return nil, err
-	}
-	key, err := opened.key(uri, u, pin)
-	if err != nil {
-		opened.release()
-		return nil, err
-	}
-	return key, nil
+	var opened *openToken
+	err = r.with(ctx, uri, u, func(m *module) error {
+		// Again: the module was ended and started since, and may have numbered its slots anew.
+		t, err := m.token(uri, u)
+		if err == nil {
+			opened, err = r.acquire(m, uri, t, pin)
+		}
+		return err
+	})
+	return opened, err
 }
 
-func findToken(path, uri string, u pkcs11URI) (token, error) {
-	modules.Lock()
-	defer modules.Unlock()
-	m, err := loadModule(path, uri)
+func (r *registry) giveBack(t *openToken) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.release()
+}
+
+// with runs f while the module is loaded and registry.mu held, having entered it.
+func (r *registry) with(ctx context.Context, uri string, u pkcs11URI, f func(*module) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.module(modulePath(u), uri)
 	if err != nil {
-		return token{}, err
+		return err
 	}
-	defer m.unload()
-	return m.token(uri, u)
+	defer m.release()
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	m.revive(ctx)
+	if err := m.enter(ctx); err != nil {
+		return &Error{Reason: Busy, Key: Redact(uri), Detail: "the module is being restarted", Err: err}
+	}
+	defer m.leave()
+	return f(m)
+}
+
+func (r *registry) findToken(ctx context.Context, uri string, u pkcs11URI) (t token, err error) {
+	err = r.with(ctx, uri, u, func(m *module) error {
+		t, err = m.token(uri, u)
+		return err
+	})
+	return t, err
 }
 
 // findPIN returns the PIN; empty if the token wants no login. It comes from the URI
@@ -107,34 +119,7 @@ func findPIN(uri string, u pkcs11URI, t token, o Options) (string, error) {
 	return checkPIN(uri, string(pin))
 }
 
-// acquire returns the token, logged in; modules is locked.
-func acquire(ctx context.Context, path, uri string, t token, pin string) (*openToken, error) {
-	id := tokenID{path, t.serial, t.slot}
-	secret := sha256.Sum256([]byte(pin))
-	if opened := modules.open[id]; opened != nil {
-		// The token would take any PIN now: the process is logged in already.
-		if opened.secret != secret {
-			return nil, refuse(WrongPIN, Redact(uri), "token %s is open with another PIN", t)
-		}
-		opened.keys++
-		return opened, nil
-	}
-	values := url.Values{"module-path": {path}}
-	if t.uniqueSerial {
-		values.Set("serial", t.serial)
-	} else {
-		values.Set("slot-id", strconv.FormatUint(uint64(t.slot), 10))
-	}
-	kms, err := stepkms.New(ctx, apiv1.Options{Type: apiv1.PKCS11, URI: stepuri.New(schemePKCS11, values).String(), Pin: pin})
-	if err != nil {
-		return nil, loginError(uri, t, err)
-	}
-	opened := &openToken{id: id, kms: kms, secret: secret, keys: 1}
-	modules.open[id] = opened
-	return opened, nil
-}
-
-func loginError(uri string, t token, err error) error {
+func loginError(uri string, t token, err error) *Error {
 	var code pkcs11.Error
 	refused := &Error{Reason: NoToken, Key: Redact(uri), Detail: "open token " + t.String(), Err: err}
 	if !errors.As(err, &code) {
@@ -152,58 +137,40 @@ func loginError(uri string, t token, err error) error {
 	return refused
 }
 
-// release gives one key's share back; modules is locked.
-func (t *openToken) release() error {
-	if t.keys--; t.keys > 0 {
-		return nil
-	}
-	delete(modules.open, t.id)
-	return t.kms.Close()
-}
-
-// key finds the one private key on an open token; modules is locked.
-func (t *openToken) key(uri string, u pkcs11URI, pin string) (Key, error) {
-	m, err := loadModule(t.id.module, uri)
+// key finds the one private key.
+func (t *openToken) key(uri string, u pkcs11URI, l *link, s pkcs11.SessionHandle) (Key, error) {
+	m := t.module
+	found, err := m.keysIn(s, pkcs11.CKO_PRIVATE_KEY, u)
 	if err != nil {
-		return nil, err
-	}
-	defer m.unload()
-	// Again: the module was ended and started since, and may have numbered its slots anew.
-	described, err := m.token(uri, u)
-	if err != nil {
-		return nil, err
-	}
-	found, err := m.keys(described.slot, pkcs11.CKO_PRIVATE_KEY, u)
-	if err != nil {
-		return nil, &Error{Reason: NoKey, Key: Redact(uri), Detail: "token " + described.String(), Err: err}
+		return nil, &Error{Reason: NoKey, Key: Redact(uri), Detail: "token " + t.found.String(), Err: err}
 	}
 	if len(found) != 1 {
-		return nil, m.wrongNumber(uri, described, found)
+		return nil, m.wrongNumber(uri, t.found, s, found)
 	}
-	if found[0].unusable != "" {
-		return nil, refuse(BadKey, Redact(uri), "%s: %s", found[0], found[0].unusable)
+	o := found[0]
+	switch {
+	case o.unusable != "":
+		return nil, refuse(BadKey, Redact(uri), "%s: %s", o, o.unusable)
+	case o.label == "" && len(o.id) == 0:
+		return nil, refuse(BadKey, Redact(uri), "it has neither label nor id: give it one")
 	}
-	signer, err := t.signer(uri, found[0])
-	if err != nil {
-		return nil, err
+	public, err := m.publicKeys(s, o)
+	if err != nil || len(public) == 0 {
+		return nil, &Error{Reason: BadKey, Key: Redact(uri), Detail: o.String() + " (is its public half on the token?)", Err: err}
 	}
-	k := &tokenKey{Signer: signer, token: t, name: Redact(uri)}
-	if found[0].alwaysLogin {
-		asking, err := newAskingSigner(uri, t.id.module, described.slot, found[0], signer.Public(), pin)
-		if err != nil {
-			return nil, err
-		}
-		k.Signer, k.after = asking, asking.close
-	}
+	k := &tokenKey{token: t, object: o, public: public[0], name: Redact(uri)}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.handles[k] = o.handle
 	return k, nil
 }
 
 // wrongNumber says that no key matches, and which there are, or that several do.
-func (m *module) wrongNumber(uri string, t token, found []object) error {
+func (m *module) wrongNumber(uri string, t token, s pkcs11.SessionHandle, found []object) error {
 	if len(found) > 1 {
 		return refuse(Ambiguous, Redact(uri), "%d private keys on token %s match; name one by object and id: %s", len(found), t, enumerate(found))
 	}
-	all, err := m.keys(t.slot, pkcs11.CKO_PRIVATE_KEY, pkcs11URI{})
+	all, err := m.keysIn(s, pkcs11.CKO_PRIVATE_KEY, pkcs11URI{})
 	switch {
 	case err != nil:
 		return &Error{Reason: NoKey, Key: Redact(uri), Detail: "no private key on token " + t.String() + " matches", Err: err}
@@ -213,43 +180,22 @@ func (m *module) wrongNumber(uri string, t token, found []object) error {
 	return refuse(NoKey, Redact(uri), "no private key on token %s matches; there is %s", t, enumerate(all))
 }
 
-// signer has go.step.sm/crypto find the same key again, and its public half.
-func (t *openToken) signer(uri string, o object) (crypto.Signer, error) {
-	values := url.Values{}
-	if len(o.id) > 0 {
-		values.Set("id", "0x"+hex.EncodeToString(o.id))
-	}
-	if o.label != "" {
-		values.Set("object", o.label)
-	}
-	if len(values) == 0 {
-		return nil, refuse(BadKey, Redact(uri), "it has neither label nor id: give it one")
-	}
-	signer, err := t.kms.CreateSigner(&apiv1.CreateSignerRequest{SigningKey: stepuri.New(schemePKCS11, values).String()})
-	if err != nil {
-		return nil, &Error{Reason: BadKey, Key: Redact(uri), Detail: o.String() + " (is its public half on the token?)", Err: err}
-	}
-	switch signer.Public().(type) {
-	case *ecdsa.PublicKey, *rsa.PublicKey:
-		return signer, nil
-	}
-	return nil, refuse(BadKey, Redact(uri), "%s: RSA and ECDSA keys sign here", o)
-}
-
 // tokenKey is a private key on a token.
 type tokenKey struct {
-	crypto.Signer
-	token *openToken
-	after func() // what else Close has to do; may be nil
-	name  string
+	token  *openToken
+	object object // as it was when it was opened; the handle may change
+	public crypto.PublicKey
+	name   string
 
 	use    sync.RWMutex // held to read while signing, so that Close waits
 	closed bool
 }
 
+func (k *tokenKey) Public() crypto.PublicKey { return k.public }
+
 // Sign signs a digest and checks the signature: the public half was found by label and
-// id alone, and a token can be broken.
-func (k *tokenKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+// id alone, and a token can be broken. While the token is away it fails with TokenLost.
+func (k *tokenKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	k.use.RLock()
 	defer k.use.RUnlock()
 	if k.closed {
@@ -258,16 +204,82 @@ func (k *tokenKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts)
 	if hash := opts.HashFunc(); hash == 0 || len(digest) != hash.Size() {
 		return nil, refuse(NotADigest, k.name, "a digest is wanted, with the hash that made it")
 	}
-	sig, err := k.Signer.Sign(random, digest, opts)
+	mechanism, input, err := signatureInput(k.public, digest, opts)
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Key: k.name, Err: err}
 	}
-	if err := verifyDigest(k.Public(), digest, sig, opts); err != nil {
+	var sig []byte
+	err = k.token.use(k.name, func(l *link, s pkcs11.SessionHandle) error {
+		handle, err := k.handle(l, s)
+		if err != nil {
+			return err
+		}
+		sig, err = k.signIn(s, handle, mechanism, input)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := k.public.(*ecdsa.PublicKey); ok {
+		if sig, err = joinedECDSA(sig); err != nil {
+			return nil, &Error{Reason: BadSignature, Key: k.name, Err: err}
+		}
+	}
+	if err := verifyDigest(k.public, digest, sig, opts); err != nil {
 		return nil, &Error{Reason: BadSignature, Key: k.name, Detail: "does the token's public key belong to another private key?", Err: err}
 	}
 	return sig, nil
 }
 
+// signIn signs. A key that wants the PIN again for each signature
+// (CKA_ALWAYS_AUTHENTICATE, PKCS #11 v2.40 §4.4) is told it: the signature slot of PIV
+// cards, such as 9c of a YubiKey.
+func (k *tokenKey) signIn(s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, mechanism *pkcs11.Mechanism, input []byte) ([]byte, error) {
+	ctx := k.token.module.ctx
+	if err := ctx.SignInit(s, []*pkcs11.Mechanism{mechanism}, handle); err != nil {
+		return nil, err
+	}
+	if k.object.alwaysLogin {
+		if refused := k.token.pinRefused(); refused != nil {
+			return nil, refused
+		}
+		if err := ctx.Login(s, pkcs11.CKU_CONTEXT_SPECIFIC, string(k.token.pin)); err != nil {
+			return nil, err
+		}
+	}
+	return ctx.Sign(s, input)
+}
+
+// handle returns the key's handle in this login. After a new one the key is looked for
+// again, and must be the same.
+func (k *tokenKey) handle(l *link, s pkcs11.SessionHandle) (pkcs11.ObjectHandle, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h, ok := l.handles[k]; ok {
+		return h, nil
+	}
+	m := k.token.module
+	found, err := m.keysIn(s, pkcs11.CKO_PRIVATE_KEY, pkcs11URI{object: k.object.label, id: k.object.id})
+	if err != nil {
+		return 0, err
+	}
+	if len(found) != 1 {
+		return 0, refuse(KeyChanged, k.name, "%d private keys have the label and id of the one that was opened (%s)", len(found), k.object)
+	}
+	public, err := m.publicKeys(s, found[0])
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range public {
+		if samePublic(one, k.public) {
+			l.handles[k] = found[0].handle
+			return found[0].handle, nil
+		}
+	}
+	return 0, refuse(KeyChanged, k.name, "the key that now has this label and id is another than the one that was opened (%s)", k.object)
+}
+
+// Close waits for signatures that are being made.
 func (k *tokenKey) Close() error {
 	k.use.Lock()
 	defer k.use.Unlock()
@@ -275,10 +287,34 @@ func (k *tokenKey) Close() error {
 		return nil
 	}
 	k.closed = true
-	if k.after != nil {
-		k.after()
+	r := k.token.module.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := k.token.working(); l != nil {
+		l.mu.Lock()
+		delete(l.handles, k)
+		l.mu.Unlock()
 	}
-	modules.Lock()
-	defer modules.Unlock()
-	return k.token.release()
+	k.token.release()
+	return nil
+}
+
+// joinedECDSA turns r and s as a token returns them, of the same length, into ASN.1 DER.
+func joinedECDSA(sig []byte) ([]byte, error) {
+	if len(sig) == 0 || len(sig)%2 != 0 {
+		return nil, errors.New("an ECDSA signature of odd length")
+	}
+	half := len(sig) / 2
+	return marshalECDSA(new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:]))
+}
+
+// samePublic compares public keys of any kind.
+func samePublic(a, b crypto.PublicKey) bool {
+	switch p := a.(type) {
+	case *ecdsa.PublicKey:
+		return p.Equal(b)
+	case *rsa.PublicKey:
+		return p.Equal(b)
+	}
+	return false
 }

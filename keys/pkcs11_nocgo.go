@@ -20,3 +20,7 @@ func openPKCS11(_ context.Context, uri string, _ Options) (Key, error) {
 func listPKCS11(_ context.Context, uri string) ([]Listed, error) {
 	return nil, notCompiledIn(uri)
 }
+
+func generatePKCS11(_ context.Context, uri string, _ Options, _ Algorithm) (Generated, error) {
+	return Generated{}, notCompiledIn(uri)
+}

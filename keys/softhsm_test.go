@@ -34,6 +34,7 @@ type hsm struct {
 	t      *testing.T
 	module string
 	pin    string // a file with the PIN
+	tokens string // the folder of the tokens
 }
 
 // newHSM points SoftHSM2 to an empty folder, with one token: "audits".
@@ -46,7 +47,7 @@ func newHSM(t *testing.T) *hsm {
 	}
 	writeFile(t, conf, "directories.tokendir = "+tokens+"\nobjectstore.backend = file\nlog.level = ERROR\n")
 	t.Setenv("SOFTHSM2_CONF", conf)
-	h := &hsm{t: t, module: softModule(t), pin: filepath.Join(dir, "pin")}
+	h := &hsm{t: t, module: softModule(t), pin: filepath.Join(dir, "pin"), tokens: tokens}
 	writeFile(t, h.pin, pin+"\n")
 	h.token("audits")
 	return h
@@ -67,7 +68,27 @@ func (h *hsm) put(key crypto.Signer, label, id string, more ...string) crypto.Si
 
 func (h *hsm) tool(args ...string) {
 	h.t.Helper()
+	h.toolPIN(pin, args...)
+}
+
+func (h *hsm) toolPIN(pin string, args ...string) {
+	h.t.Helper()
 	runTool(h.t, "pkcs11-tool", append([]string{"--module", h.module, "--token-label", "audits", "--login", "--pin", pin}, args...)...)
+}
+
+// pull takes all tokens away, and plug brings them back.
+func (h *hsm) pull() {
+	h.t.Helper()
+	if err := os.Rename(h.tokens, h.tokens+".away"); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *hsm) plug() {
+	h.t.Helper()
+	if err := os.Rename(h.tokens+".away", h.tokens); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // uri names what path says, with the PIN from the file.

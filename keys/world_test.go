@@ -122,3 +122,14 @@ func (c counting) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	c.t.Error("something was signed")
 	return nil, errors.New("no")
 }
+
+// verifies is for goroutines, which must not end a test.
+func verifies(public crypto.PublicKey, digest, sig []byte) bool {
+	switch p := public.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(p, digest, sig)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(p, crypto.SHA256, digest, sig) == nil
+	}
+	return false
+}

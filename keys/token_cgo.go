@@ -9,82 +9,18 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/miekg/pkcs11"
 )
 
-// module is a loaded PKCS #11 library, for looking at what it has. The lock of
-// modules is held from loadModule to unload: another goroutine that ended the module
-// in between would pull it away from under us.
-type module struct {
-	ctx  *pkcs11.Ctx
-	path string
-	ours bool // initialised here, and so to be finalised here
-}
-
-// modulePath returns the library's path in one spelling, since a library that is
-// loaded under two names is one library with one state.
-func modulePath(u pkcs11URI) string {
-	path := u.modulePath
-	if path == "" {
-		switch runtime.GOOS {
-		case "darwin":
-			return "p11-kit-proxy.dylib"
-		case "windows":
-			return "p11-kit-proxy.dll"
-		}
-		return "p11-kit-proxy.so"
-	}
-	if strings.ContainsRune(path, os.PathSeparator) {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
-		}
-		if abs, err := filepath.Abs(path); err == nil {
-			path = abs
-		}
-	}
-	return path
-}
-
-func loadModule(path, uri string) (*module, error) {
-	if strings.ContainsRune(path, os.PathSeparator) {
-		if _, err := os.Stat(path); err != nil {
-			return nil, &Error{Reason: NoModule, Key: Redact(uri), Err: err}
-		}
-	}
-	ctx := pkcs11.New(path)
-	if ctx == nil {
-		return nil, refuse(NoModule, Redact(uri), "%s cannot be loaded, or is no PKCS #11 module", quote(path))
-	}
-	switch err := ctx.Initialize(); {
-	case err == nil:
-		return &module{ctx, path, true}, nil
-	case errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)):
-		return &module{ctx, path, false}, nil
-	default:
-		ctx.Destroy()
-		return nil, &Error{Reason: NoModule, Key: Redact(uri), Detail: "start " + quote(path), Err: err}
-	}
-}
-
-func (m *module) unload() {
-	if m.ours {
-		// What it would report is about a module that we are done with.
-		_ = m.ctx.Finalize()
-	}
-	m.ctx.Destroy()
-}
-
 // token is a token as it describes itself.
 type token struct {
 	slot                               uint
 	label, manufacturer, model, serial string
 	flags                              uint
+	maxSessions                        uint // as the token says; 0 and all ones: no bound known
 	uniqueSerial                       bool // among the module's tokens
 }
 
@@ -114,7 +50,7 @@ func (m *module) tokens(uri string) ([]token, error) {
 		serials[info.SerialNumber]++
 		if info.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0 {
 			all = append(all, token{slot: slot, label: info.Label, manufacturer: info.ManufacturerID,
-				model: info.Model, serial: info.SerialNumber, flags: info.Flags})
+				model: info.Model, serial: info.SerialNumber, flags: info.Flags, maxSessions: info.MaxSessionCount})
 		}
 	}
 	for i := range all {
@@ -187,6 +123,11 @@ func (m *module) keys(slot, class uint, u pkcs11URI) ([]object, error) {
 		return nil, fmt.Errorf("open session: %w", err)
 	}
 	defer m.ctx.CloseSession(session)
+	return m.keysIn(session, class, u)
+}
+
+// keysIn is keys in a session that is open.
+func (m *module) keysIn(session pkcs11.SessionHandle, class uint, u pkcs11URI) ([]object, error) {
 	template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}
 	if u.object != "" {
 		template = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, u.object))
@@ -224,14 +165,7 @@ func (m *module) find(session pkcs11.SessionHandle, template []*pkcs11.Attribute
 }
 
 func (m *module) describe(session pkcs11.SessionHandle, h pkcs11.ObjectHandle, class uint) object {
-	// One at a time: a token that lacks one attribute refuses the whole list.
-	get := func(attribute uint) []byte {
-		found, err := m.ctx.GetAttributeValue(session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)})
-		if err != nil || len(found) != 1 {
-			return nil
-		}
-		return found[0].Value
-	}
+	get := m.attributes(session, h)
 	isTrue := func(attribute uint) bool { v := get(attribute); return len(v) == 1 && v[0] != 0 }
 	o := object{handle: h, label: string(get(pkcs11.CKA_LABEL)), id: get(pkcs11.CKA_ID)}
 	o.kind, o.unusable = objectKind(get)
@@ -243,6 +177,18 @@ func (m *module) describe(session pkcs11.SessionHandle, h pkcs11.ObjectHandle, c
 		o.unusable = "it is not meant for signing (CKA_SIGN is false)"
 	}
 	return o
+}
+
+// attributes reads an object's attributes, one at a time: a token that lacks one
+// refuses the whole list. What cannot be read is nil.
+func (m *module) attributes(session pkcs11.SessionHandle, h pkcs11.ObjectHandle) func(attribute uint) []byte {
+	return func(attribute uint) []byte {
+		found, err := m.ctx.GetAttributeValue(session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)})
+		if err != nil || len(found) != 1 {
+			return nil
+		}
+		return found[0].Value
+	}
 }
 
 // ckkECEdwards is CKK_EC_EDWARDS of PKCS #11 v3.0, which the library does not have yet.
@@ -262,6 +208,12 @@ func objectKind(get func(attribute uint) []byte) (kind, unusable string) {
 	return fmt.Sprintf("key type %#x", number), "RSA and ECDSA keys sign here"
 }
 
+// As Kind says it.
+const (
+	kindP256 = "ECDSA P-256"
+	kindP384 = "ECDSA P-384"
+)
+
 func ecKind(params []byte) (kind, unusable string) {
 	var curve asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(params, &curve); err != nil {
@@ -269,9 +221,9 @@ func ecKind(params []byte) (kind, unusable string) {
 	}
 	switch curve.String() {
 	case "1.2.840.10045.3.1.7":
-		return "ECDSA P-256", ""
+		return kindP256, ""
 	case "1.3.132.0.34":
-		return "ECDSA P-384", ""
+		return kindP384, ""
 	}
 	return "ECDSA " + curve.String(), "of the curves, P-256 and P-384 are accepted"
 }
