@@ -72,6 +72,11 @@ var (
 			return []string{c.Tier}
 		}},
 	}}
+	CertificateRequests = Table[CertificateRequest]{name: "certificate_request", key: func(q CertificateRequest) string { return q.ID }, indexes: []index[CertificateRequest]{
+		{"vendor", func(q CertificateRequest) []string { return []string{q.Vendor} }},
+		{"key", func(q CertificateRequest) []string { return []string{q.SPKISHA256} }},
+		{"state", func(q CertificateRequest) []string { return []string{q.State} }},
+	}}
 	CRLs        = Table[CRL]{name: "crl", key: func(c CRL) string { return c.Tier }}
 	SigningKeys = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
 	Signatures  = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
@@ -82,5 +87,5 @@ var (
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
-	Intents, Certificates, CRLs, SigningKeys, Signatures, Events,
+	Intents, Certificates, CertificateRequests, CRLs, SigningKeys, Signatures, Events,
 }

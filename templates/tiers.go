@@ -36,14 +36,14 @@ const (
 
 // TierSpec says what one issuing CA may certify.
 type TierSpec struct {
-	Name     string                    `yaml:"name"`  // lower-case slug; file names and URLs are made of it
-	Title    string                    `yaml:"title"` // follows the CA's name in the subject
-	Unlisted string                    `yaml:"unlisted"`
+	Name     string `yaml:"name"`  // lower-case slug; file names and URLs are made of it
+	Title    string `yaml:"title"` // follows the CA's name in the subject
+	Unlisted string `yaml:"unlisted"`
 	// Approval is ApprovalNone or ApprovalOfficer, HardwareKey is HardwareKeyNone or
 	// HardwareKeyRequired; "" is none.
-	Approval    string `yaml:"approval"`
-	HardwareKey string `yaml:"hardware_key"`
-	Ceilings map[string]map[string]int `yaml:"ceilings"` // framework id → track id → highest level
+	Approval    string                    `yaml:"approval"`
+	HardwareKey string                    `yaml:"hardware_key"`
+	Ceilings    map[string]map[string]int `yaml:"ceilings"` // framework id → track id → highest level
 }
 
 // Ceiling returns the highest level of a track the tier may certify, 0 for none.
