@@ -17,6 +17,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -44,6 +45,9 @@ type Config struct {
 	// asked; what they found, the gate reads in the store. nil: somebody else does.
 	Probes func(ctx context.Context, vendor string) error
 
+	// HardwareKeys judges attestations of vendors' keys; nil believes YubiKeys alone.
+	HardwareKeys *attestation.Verifier
+
 	Now  func() time.Time // nil takes time.Now
 	Rand io.Reader        // serial numbers; nil takes crypto/rand.Reader
 	Log  *slog.Logger     // nil discards
@@ -67,6 +71,7 @@ type CA struct {
 	operator  *issuer
 	tsa       *timestamper
 	server    *serverCertificate
+	requires  requirements
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
 	stepMarker string // see certificateService
@@ -139,6 +144,9 @@ func newCA(cfg Config) (*CA, error) {
 		now: cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
 	}
 	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	if c.requires, err = newRequirements(cfg.HardwareKeys); err != nil {
 		return nil, err
 	}
 	c.linter, err = newLinter()
