@@ -56,3 +56,18 @@ func checkReason(reason string) error {
 	}
 	return nil
 }
+
+// CheckOfficer demands an active officer of another organisation than the vendor's and
+// than those that own it: who may decide on what the vendor asks for. The error is a
+// *Refusal, or the store's.
+func CheckOfficer(r store.Reader, officer, vendor string) error {
+	person, err := checkOfficer(r, officer)
+	if err != nil {
+		return err
+	}
+	v, err := store.Vendors.Get(r, vendor)
+	if err != nil {
+		return err
+	}
+	return checkConflict(person, v, "by")
+}

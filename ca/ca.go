@@ -17,6 +17,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 	// asked; what they found, the gate reads in the store. nil: somebody else does.
 	Probes func(ctx context.Context, vendor string) error
 
+	// HardwareKeys judges attestations of vendors' keys; nil believes YubiKeys alone.
+	HardwareKeys *attestation.Verifier
+
 	Now  func() time.Time // nil takes time.Now
 	Rand io.Reader        // serial numbers; nil takes crypto/rand.Reader
 	Log  *slog.Logger     // nil discards
@@ -68,6 +72,7 @@ type CA struct {
 	operator  *issuer
 	tsa       *timestamper
 	server    *serverCertificate
+	requires  requirements
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
 	stepMarker string // see certificateService
@@ -153,7 +158,8 @@ func newCA(cfg Config) (*CA, error) {
 		return nil, err
 	}
 	c.linter.arc, c.linter.publicURL = c.arc, c.publicURL
-	return c, nil
+	c.requires, err = newRequirements(cfg.HardwareKeys)
+	return c, err
 }
 
 func (c *CA) complete() error {

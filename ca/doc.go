@@ -10,6 +10,11 @@
 // assessments in force support, re-verified at that moment, and nothing a client
 // typed.
 //
+// Where the tier asks for it (templates/tiers.yaml), Issue also wants an officer's
+// approval of this very request, and hardware that keeps the key: admit looks in the
+// store for both, so no way in goes round them. RequestApproval puts a request before
+// the officers, Approve and Deny are their answers, Collect issues.
+//
 // # Order of issuing
 //
 // After letsencrypt/boulder: grant → to-be-signed content → lint under a throwaway

@@ -22,8 +22,15 @@ type Request struct {
 	Claims     []Wanted         // none: everything in force
 	Validity   time.Duration    // 0: as long as allowed; cut short where an assessment ends
 	SigningKey string           // store.SigningKey.ID, when the service holds the key
-	By         string           // who asks, for the record
-	Way        string           // api, step, …, for the record
+	Profile    string           // templates.Validity.Name; "" is the default, up to 460 days
+	Approval   string           // store.CertificateRequest.ID that an officer approved; "" looks for one about the key
+	Replaces   string           // store.Certificate.Serial that this renews
+	Rekey      bool             // with Replaces: and with another key
+	// Attestation that hardware keeps the key, where the tier wants that and no officer
+	// decides; where one does, it belongs to RequestApproval. May be nil.
+	Attestation *Attestation
+	By          string // who asks, for the record
+	Way         string // api, step, …, for the record
 }
 
 // Issued is a certificate, and it is on record.
@@ -49,13 +56,23 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	if c.probes != nil {
 		c.runProbes(ctx, req.Vendor)
 	}
+	req.PublicKey = pub
 	var g *grant
+	var approval string
 	err = c.store.View(ctx, func(r store.Reader) error {
 		if g, err = c.gate(r, req.Vendor, req.Claims, now); err != nil {
 			return err
 		}
-		return keyIsFree(r, spki, req.Vendor)
+		if err := keyIsFree(r, spki, req.Vendor); err != nil {
+			return err
+		}
+		approval, err = c.admit(r, req, g, spki, now)
+		return err
 	})
+	if err == nil {
+		req.Approval = approval
+		err = c.requires.shorten(g, req, now)
+	}
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
@@ -128,15 +145,21 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 		Serial: SerialKey(cert.SerialNumber), Tier: g.tier.name, Issuer: issuerField(g.tier), Vendor: req.Vendor, DER: cert.Raw, SPKISHA256: spki,
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter, Assessments: g.assessments,
 		SigningKey: req.SigningKey, IssuedAt: c.now().UTC(), RequestedBy: req.By,
+		Profile: req.Profile, Request: req.Approval, Replaces: req.Replaces,
 	}
 	var rec store.Certificate
 	var ended error
-	event := store.NewEvent(base.IssuedAt, base.RequestedBy, "issue.certificate", base.Serial, map[string]string{"vendor": base.Vendor, "tier": base.Tier})
+	event := store.NewEvent(base.IssuedAt, base.RequestedBy, "issue.certificate", base.Serial, issuedDetail(base))
 	err := c.store.Update(ctx, func(tx store.Tx) error {
 		rec = base
 		var err error
 		if ended, err = c.stillGood(tx, rec); err != nil {
 			return err
+		}
+		if ended == nil {
+			if ended, err = c.useApproval(tx, req, g, rec); err != nil {
+				return err
+			}
 		}
 		if ended != nil {
 			rec.Revocation = &store.Revocation{

@@ -27,6 +27,9 @@ const (
 	maxRepositories = 8
 	// maxNote bounds the free text of a revocation. A guess.
 	maxNote = 1024
+	// maxPending bounds the requests of one vendor that wait for an officer: each may have brought the service a key to
+	// make. A guess.
+	maxPending = 64
 )
 
 // Bounds on keys: CABF Code Signing BR section 6.1.5.2, and a ceiling so that one request cannot keep a core busy.
@@ -59,6 +62,11 @@ const (
 	backdate = 5 * time.Minute
 	// minValidity is the shortest certificate worth issuing: less is a race with the end of the assessment.
 	minValidity = time.Minute
+	// pendingTime is how long a request waits for an officer: CABF Code Signing BR section 4.2.1 lets what was checked for
+	// a request grow old much longer; a month is when people have forgotten what they asked for. A guess.
+	pendingTime = 30 * 24 * time.Hour
+	// collectTime is how long an approved request waits to be collected: what the officer saw should still be so. A guess.
+	collectTime = 7 * 24 * time.Hour
 	// MaxClientValidity bounds a person's mTLS certificate: a year and a month to renew in.
 	MaxClientValidity = 400 * 24 * time.Hour
 

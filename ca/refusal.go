@@ -46,6 +46,37 @@ const (
 	CodeKeyReserved     Code = "key-belongs-to-ca"   // the key is one of this CA's own
 )
 
+// About officers' approval and renewal.
+const (
+	CodeUnknownRequest   Code = "unknown-request"              // no request of that id
+	CodeRequestState     Code = "request-state"                // decided already, or used
+	CodeTooManyRequests  Code = "too-many-requests"            // so many of the vendor's wait for an officer
+	CodeUnknownProfile   Code = "unknown-profile"              // of certificates
+	CodeApprovalRequired Code = "approval-required"            // the tier issues only what an officer approved
+	CodeApprovalPending  Code = "approval-pending"             // no officer has decided
+	CodeApprovalDenied   Code = "approval-denied"              // an officer refused
+	CodeApprovalExpired  Code = "approval-expired"             // nobody decided, or collected, in time
+	CodeApprovalUsed     Code = "approval-used"                // a certificate was issued on it
+	CodeApprovalVendor   Code = "approval-of-another-vendor"   // the approval is not the vendor's
+	CodeApprovalKey      Code = "approval-of-another-key"      // the approval is about another key
+	CodeApprovalClaims   Code = "approval-of-less"             // wider claims, another profile or a longer life than approved
+	CodeApprover         Code = "approver-not-entitled"        // disabled since, or of an organisation that owns the vendor by now
+	CodeReplacesRevoked  Code = "replaced-certificate-revoked" // what is revoked is not renewed
+	CodeRenewalKey       Code = "renewal-with-another-key"     // that would be a new key: rekey
+	CodeRekeyKey         Code = "rekey-with-the-same-key"      // that would be a renewal
+	CodeRenewalClaims    Code = "renewal-with-wider-claims"    // a renewal says no more than what it renews
+)
+
+// About keys in hardware: see package keys/attestation.
+const (
+	CodeHardwareKeyRequired   Code = "hardware-key-required"  // the tier wants an attestation, and there is neither one nor a waiver
+	CodeAttestation           Code = "attestation"            // malformed, or without what must be in it
+	CodeAttestationRoot       Code = "attestation-root"       // of a maker this CA does not believe, or not valid now
+	CodeAttestationKey        Code = "attestation-other-key"  // about another key than the request's
+	CodeAttestationChallenge  Code = "attestation-challenge"  // about another request
+	CodeAttestationExportable Code = "attestation-exportable" // the hardware may let the key out, or did not make it
+)
+
 // About revocation.
 const (
 	CodeUnknownCertificate Code = "unknown-certificate" // no certificate of that serial number

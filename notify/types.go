@@ -44,6 +44,16 @@ func Types() []Type {
 		{Name: "auditor", Kind: "text", Summary: "the auditor's id"},
 		{Name: "organization", Kind: "text", Summary: "the auditor's"},
 	}
+	request := []Field{
+		{Name: "request", Kind: "text", Summary: "the id of a request for a certificate"},
+		{Name: "vendor", Kind: "text", Summary: "the vendor's id"},
+		{Name: "claims", Kind: "text", Summary: "the levels' ids, with blanks between"},
+		{Name: "requested_by", Kind: "text", Summary: "who asked for it"},
+		{Name: "expires_at", Kind: "time", Summary: "until then an officer must decide or, once approved, the vendor collect"},
+	}
+	decided := append(slices.Clone(request),
+		Field{Name: "officer", Kind: "text", Summary: "who decided"},
+		Field{Name: "note", Kind: "text", Summary: "the officer's words, may be empty"})
 	return []Type{
 		{"assessment.submitted", "an auditor has handed in an assessment: it waits for an officer", assessment},
 		{"assessment.accepted", "an officer has accepted it: it is in force", assessment},
@@ -69,6 +79,9 @@ func Types() []Type {
 		}},
 		{"probe.failed", "what an assessment rests on does not hold any more: no new certificates until it does", probe},
 		{"probe.passed", "a probe that had failed passes again", probe},
+		{"request.pending", "a vendor asks for a certificate that an officer must agree to", request},
+		{"request.approved", "an officer agreed: the vendor may collect it", decided},
+		{"request.denied", "an officer refused it", decided},
 	}
 }
 

@@ -242,6 +242,9 @@ type Certificate struct {
 	SigningKey  string      `json:"signing_key,omitempty"` // SigningKey.ID when the service holds the key
 	IssuedAt    time.Time   `json:"issued_at"`
 	RequestedBy string      `json:"requested_by"`
+	Profile     string      `json:"profile,omitempty"`  // as templates.Validity names it
+	Request     string      `json:"request,omitempty"`  // CertificateRequest.ID that an officer approved
+	Replaces    string      `json:"replaces,omitempty"` // Serial of the certificate that it renews
 	Revocation  *Revocation `json:"revocation,omitempty"`
 }
 

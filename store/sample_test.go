@@ -27,28 +27,29 @@ var rewrite = flag.Bool("update", false, "make the newest sample store and its l
 
 // sample is one record of every table, with every field set.
 type sample struct {
-	Vendor            []store.Vendor             `json:"vendor"`
-	Person            []store.Person             `json:"person"`
-	Enrolment         []store.Enrolment          `json:"enrolment"`
-	ClientCertificate []store.ClientCertificate  `json:"client_certificate"`
-	AuditorKey        []store.AuditorKey         `json:"auditor_key"`
-	Accreditation     []store.Accreditation      `json:"accreditation"`
-	Assessment        []store.Assessment         `json:"assessment"`
-	Catalogue         []store.Catalogue          `json:"catalogue"`
-	LedgerEntry       []store.LedgerEntry        `json:"ledger_entry"`
-	LedgerMark        []store.LedgerMark         `json:"ledger_mark"`
-	ClockMark         []store.ClockMark          `json:"clock_mark"`
-	ProbeState        []store.ProbeState         `json:"probe_state"`
-	Notice            []store.Notice             `json:"notice"`
-	Evidence          []store.Evidence           `json:"evidence"`
-	Intent            []store.Intent             `json:"intent"`
-	Certificate       []store.Certificate        `json:"certificate"`
-	CRL               []store.CRL                `json:"crl"`
-	Unlisted          []store.UnlistedRevocation `json:"unlisted_revocation"`
-	RevocationJob     []store.RevocationJob      `json:"revocation_job"`
-	SigningKey        []store.SigningKey         `json:"signing_key"`
-	Signature         []store.Signature          `json:"signature"`
-	Event             []store.Event              `json:"event"`
+	Vendor             []store.Vendor             `json:"vendor"`
+	Person             []store.Person             `json:"person"`
+	Enrolment          []store.Enrolment          `json:"enrolment"`
+	ClientCertificate  []store.ClientCertificate  `json:"client_certificate"`
+	AuditorKey         []store.AuditorKey         `json:"auditor_key"`
+	Accreditation      []store.Accreditation      `json:"accreditation"`
+	Assessment         []store.Assessment         `json:"assessment"`
+	Catalogue          []store.Catalogue          `json:"catalogue"`
+	LedgerEntry        []store.LedgerEntry        `json:"ledger_entry"`
+	LedgerMark         []store.LedgerMark         `json:"ledger_mark"`
+	ClockMark          []store.ClockMark          `json:"clock_mark"`
+	ProbeState         []store.ProbeState         `json:"probe_state"`
+	Notice             []store.Notice             `json:"notice"`
+	Evidence           []store.Evidence           `json:"evidence"`
+	Intent             []store.Intent             `json:"intent"`
+	Certificate        []store.Certificate        `json:"certificate"`
+	CertificateRequest []store.CertificateRequest `json:"certificate_request"`
+	CRL                []store.CRL                `json:"crl"`
+	Unlisted           []store.UnlistedRevocation `json:"unlisted_revocation"`
+	RevocationJob      []store.RevocationJob      `json:"revocation_job"`
+	SigningKey         []store.SigningKey         `json:"signing_key"`
+	Signature          []store.Signature          `json:"signature"`
+	Event              []store.Event              `json:"event"`
 }
 
 // TestSample opens a copy of the sample store of each release and compares every
@@ -111,7 +112,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.ClockMarks, &got.ClockMark),
 			collect(r, store.ProbeStates, &got.ProbeState), collect(r, store.Notices, &got.Notice),
 			collect(r, store.EvidenceFiles, &got.Evidence), collect(r, store.Intents, &got.Intent),
-			collect(r, store.Certificates, &got.Certificate), collect(r, store.CRLs, &got.CRL),
+			collect(r, store.Certificates, &got.Certificate), collect(r, store.CertificateRequests, &got.CertificateRequest), collect(r, store.CRLs, &got.CRL),
 			collect(r, store.UnlistedRevocations, &got.Unlisted), collect(r, store.RevocationJobs, &got.RevocationJob),
 			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
 			collect(r, store.Events, &got.Event),
@@ -144,7 +145,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.ClockMarks, s.ClockMark),
 		putAll(tx, store.ProbeStates, s.ProbeState), putAll(tx, store.Notices, s.Notice),
 		putAll(tx, store.EvidenceFiles, s.Evidence), putAll(tx, store.Intents, s.Intent),
-		putAll(tx, store.Certificates, s.Certificate), putAll(tx, store.CRLs, s.CRL),
+		putAll(tx, store.Certificates, s.Certificate), putAll(tx, store.CertificateRequests, s.CertificateRequest), putAll(tx, store.CRLs, s.CRL),
 		putAll(tx, store.UnlistedRevocations, s.Unlisted), putAll(tx, store.RevocationJobs, s.RevocationJob),
 		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
 		putAll(tx, store.Events, s.Event),
@@ -303,7 +304,7 @@ func fullSample() sample {
 		Intent:   []store.Intent{{Serial: "7f01", Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Assessments: []string{digest}, RequestedBy: "vera", Way: "api", At: day(4)}},
 		Certificate: []store.Certificate{{
 			Serial: "7f01", Tier: "high", Issuer: "high-2", Vendor: "acme", DER: []byte{0x30, 1, 0}, SPKISHA256: digest, NotBefore: day(4), NotAfter: day(200),
-			Assessments: []string{digest}, SigningKey: "k1", IssuedAt: day(4), RequestedBy: "vera",
+			Assessments: []string{digest}, SigningKey: "k1", IssuedAt: day(4), RequestedBy: "vera", Profile: "code-signing", Request: "20260305T120000.000000000Z-0000000000000005", Replaces: "7e00",
 			Revocation: &store.Revocation{At: day(60), RevocationDate: day(50), InvalidityDate: day(50), Reason: 9, Note: "withdrawn", By: "olga"},
 		}},
 		Unlisted: []store.UnlistedRevocation{{ID: "20260305T120000.000000000Z-0000000000000005", Issuer: "high-2", Serial: "7f01"}},
@@ -313,7 +314,14 @@ func fullSample() sample {
 			Revocation: store.Revocation{At: day(60), RevocationDate: day(50), InvalidityDate: day(50), Reason: 9, Note: "withdrawn", By: "olga"},
 			CreatedAt:  day(60), Total: 3, Seen: 2, Revoked: 1, After: "7f01", Through: true, FinishedAt: day(61),
 		}, {ID: "20260305T120000.000000000Z-0000000000000007"}}, // open
-		CRL:        []store.CRL{{Tier: "high-2", Name: "high-2/1", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}, {Tier: "standard", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}},
+		CRL: []store.CRL{{Tier: "high-2", Name: "high-2/1", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}, {Tier: "standard", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}},
+		CertificateRequest: []store.CertificateRequest{{ // every field at once, as no request has them
+			ID: "20260305T120000.000000000Z-0000000000000005", State: store.RequestIssued, Vendor: "acme", Tier: "high", SPKISHA256: digest,
+			PublicKey: []byte{0x30, 0}, SigningKey: "k1", Claims: []store.RequestClaim{{Framework: "https://slsa.dev/spec/v0.1", Track: "slsa", Level: 4, LevelID: "SLSA_LEVEL_4"}},
+			Profile: "code-signing", Validity: 24 * time.Hour, Replaces: "7e00", Rekey: true, Way: "api", At: day(3), By: "vera", ExpiresAt: day(33),
+			Attestation: &store.KeyAttestation{Format: "yubikey", Data: []byte{0x30, 0}, Challenge: digest, Device: "12345678", Details: []string{"firmware 5.7.1"}, Root: digest},
+			Waiver:      "key made in front of me", DecidedAt: day(4), DecidedBy: "olga", Note: "checked", IssuedAt: day(4), Certificate: "7f01",
+		}},
 		SigningKey: []store.SigningKey{{ID: "k1", Vendor: "acme", Encrypted: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), SPKISHA256: digest, CreatedAt: day(4)}},
 		Signature: []store.Signature{{
 			ID: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Serial: "7f01", Digest: digest, Format: "deb",

@@ -75,6 +75,11 @@ var (
 			return []string{c.IssuingCA()}
 		}},
 	}}
+	CertificateRequests = Table[CertificateRequest]{name: "certificate_request", key: func(q CertificateRequest) string { return q.ID }, indexes: []index[CertificateRequest]{
+		{"vendor", func(q CertificateRequest) []string { return []string{q.Vendor} }},
+		{"key", func(q CertificateRequest) []string { return []string{q.SPKISHA256} }},
+		{"state", func(q CertificateRequest) []string { return []string{q.State} }},
+	}}
 	CRLs = Table[CRL]{name: "crl", key: func(c CRL) string {
 		if c.Name != "" {
 			return c.Name
@@ -97,5 +102,5 @@ var (
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
-	Intents, Certificates, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events,
+	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events,
 }

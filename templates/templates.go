@@ -2,7 +2,7 @@
 //
 // To see what hallmark writes into a certificate, read profiles/<name>.json: a
 // go.step.sm/crypto/x509util template. To see which issuing CA may certify which
-// level, read tiers.yaml. Code only fills in values; key usages, extended key
+// level, read tiers.yaml; how long a certificate may last, validity.yaml. Code only fills in values; key usages, extended key
 // usages, path lengths and which extensions there are stand in the files alone.
 //
 // Every value is inserted as {{ toJson .X }}, never between quotes: a value that
@@ -24,9 +24,9 @@ import (
 	"go.step.sm/crypto/x509util"
 )
 
-// FS holds profiles/*.json and tiers.yaml.
+// FS holds profiles/*.json, tiers.yaml and validity.yaml.
 //
-//go:embed profiles/*.json tiers.yaml
+//go:embed profiles/*.json tiers.yaml validity.yaml
 var FS embed.FS
 
 // Name is the name of a certificate profile: profiles/<name>.json.

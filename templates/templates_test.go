@@ -159,6 +159,11 @@ func TestTiers(t *testing.T) {
 	if len(tiers) != 3 || tiers[0].Name != "standard" || tiers[2].Name != "high" {
 		t.Fatalf("%+v", tiers)
 	}
+	for i, asks := range []bool{false, false, true} {
+		if tiers[i].NeedsOfficer() != asks || tiers[i].NeedsHardwareKey() != asks {
+			t.Errorf("%s: approval %q, hardware key %q", tiers[i].Name, tiers[i].Approval, tiers[i].HardwareKey)
+		}
+	}
 	for _, c := range []struct {
 		tier             int
 		framework, track string
@@ -197,6 +202,10 @@ func TestParseTiersRefuses(t *testing.T) {
 		"reserved name":    strings.Replace(one, "name: a", "name: root", 1),
 		"twin's name":      strings.Replace(one, "name: a", "name: a-twin", 1),
 		"no title":         strings.Replace(one, "title: A", "title: ''", 1),
+		"bad approval":     strings.Replace(one, "unlisted: none", "unlisted: none, approval: friend", 1),
+		"bad hardware":     strings.Replace(one, "unlisted: none", "unlisted: none, hardware_key: maybe", 1),
+		"approval sinks":   strings.Replace(one, "unlisted: none", "unlisted: none, approval: officer", 1) + "- {name: b, title: B, unlisted: all}\n",
+		"hardware sinks":   strings.Replace(one, "unlisted: none", "unlisted: none, hardware_key: required", 1) + "- {name: b, title: B, unlisted: all}\n",
 		"bad unlisted":     strings.Replace(one, "unlisted: none", "unlisted: some", 1),
 		"too large":        one + "#" + strings.Repeat("x", maxTiersBytes),
 	} {

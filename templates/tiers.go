@@ -26,12 +26,24 @@ var tierName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 // reserved are the names of the hierarchy's other keys and certificates.
 var reserved = map[string]bool{"root": true, "timestamping": true, "tsa": true, "operator": true, "vsa": true, "ledger": true}
 
+// What a tier may ask for beyond claims that assessments support.
+const (
+	ApprovalNone        = "none"
+	ApprovalOfficer     = "officer"
+	HardwareKeyNone     = "none"
+	HardwareKeyRequired = "required"
+)
+
 // TierSpec says what one issuing CA may certify.
 type TierSpec struct {
-	Name     string                    `yaml:"name"`  // lower-case slug; file names and URLs are made of it
-	Title    string                    `yaml:"title"` // follows the CA's name in the subject
-	Unlisted string                    `yaml:"unlisted"`
-	Ceilings map[string]map[string]int `yaml:"ceilings"` // framework id → track id → highest level
+	Name     string `yaml:"name"`  // lower-case slug; file names and URLs are made of it
+	Title    string `yaml:"title"` // follows the CA's name in the subject
+	Unlisted string `yaml:"unlisted"`
+	// Approval is ApprovalNone or ApprovalOfficer, HardwareKey is HardwareKeyNone or
+	// HardwareKeyRequired; "" is none.
+	Approval    string                    `yaml:"approval"`
+	HardwareKey string                    `yaml:"hardware_key"`
+	Ceilings    map[string]map[string]int `yaml:"ceilings"` // framework id → track id → highest level
 }
 
 // Ceiling returns the highest level of a track the tier may certify, 0 for none.
@@ -45,6 +57,12 @@ func (t TierSpec) Ceiling(framework, track string, top int) int {
 	}
 	return 0
 }
+
+// NeedsOfficer reports whether the tier issues only what an officer approved.
+func (t TierSpec) NeedsOfficer() bool { return t.Approval == ApprovalOfficer }
+
+// NeedsHardwareKey reports whether the tier certifies only keys that hardware keeps.
+func (t TierSpec) NeedsHardwareKey() bool { return t.HardwareKey == HardwareKeyRequired }
 
 // Tiers returns the embedded tiers, lowest first.
 func Tiers() ([]TierSpec, error) {
@@ -110,6 +128,12 @@ func (t TierSpec) check() error {
 	if t.Unlisted != "all" && t.Unlisted != "none" {
 		return fmt.Errorf("unlisted is %q, want all or none", t.Unlisted)
 	}
+	if t.Approval != "" && t.Approval != ApprovalNone && t.Approval != ApprovalOfficer {
+		return fmt.Errorf("approval is %q, want none or officer", t.Approval)
+	}
+	if t.HardwareKey != "" && t.HardwareKey != HardwareKeyNone && t.HardwareKey != HardwareKeyRequired {
+		return fmt.Errorf("hardware_key is %q, want none or required", t.HardwareKey)
+	}
 	for framework, tracks := range t.Ceilings {
 		for track, level := range tracks {
 			if level < 1 || level > maxLevel {
@@ -128,6 +152,9 @@ const maxLevel = 255
 func (t TierSpec) covers(below TierSpec) error {
 	if below.Unlisted == "all" && t.Unlisted != "all" {
 		return fmt.Errorf("unlisted is %q, but %q below has all", t.Unlisted, below.Name)
+	}
+	if below.NeedsOfficer() && !t.NeedsOfficer() || below.NeedsHardwareKey() && !t.NeedsHardwareKey() {
+		return fmt.Errorf("asks for less than %q below", below.Name)
 	}
 	for _, named := range []TierSpec{below, t} {
 		for framework, tracks := range named.Ceilings {

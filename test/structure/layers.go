@@ -27,6 +27,8 @@ func Layers() []Row {
 	return []Row{
 		{Package: "durable", Layer: layerLeaf},
 		{Package: "keys", Layer: layerLeaf},
+		{Package: "keys/attestation", Layer: layerLeaf},
+		{Package: "keys/attestation/attestationtest", Layer: layerLeaf, TestOnly: true},
 		{Package: "outbound", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
 		{Package: "format", Layer: layerLeaf, Beside: []string{"durable"}},
