@@ -2,12 +2,14 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/truststore"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/urfave/cli/v2"
 )
@@ -36,10 +38,11 @@ func (e *env) trustCommand() *cli.Command {
 			Flags: []cli.Flag{out,
 				&cli.StringFlag{Name: "tier", Usage: "trust this tier and no other: the anchor is the self-signed twin of its CA"},
 				&cli.StringFlag{Name: "format", Usage: trustFormats + " (default: pem with --tier, otherwise bundle)"},
-				&cli.StringFlag{Name: "store-password-file", Usage: "jks, p12: file with the store's password (default: " + defaultStorePassword + ")"}},
+				&cli.StringFlag{Name: "store-password-file", Usage: "jks, p12: file with the store's password (default: " + truststore.DefaultPassword + ")"}},
 			Description: `bundle: JSON for hallmark-verify, with --tier one that trusts only that tier. pem: the
 anchor of a tier, for openssl and others. jks, p12: the same as a truststore for
-Java and others; it holds nothing secret, its password only shows that it was not damaged.
+Java and others, with the CA of timestamps beside it; it holds nothing secret, its
+password only shows that it was not damaged.
 
 EXAMPLE: hallmark trust export --out trust.json
          hallmark trust export --tier elevated --out elevated.pem
@@ -121,7 +124,7 @@ func (e *env) exportBundle(c *cli.Context) error {
 
 // exportStore reads the password first: a bad one must not cost a request.
 func (e *env) exportStore(c *cli.Context, format string) error {
-	password, told := defaultStorePassword, fmt.Sprintf("password %s (nothing in a truststore is secret)", defaultStorePassword)
+	password, told := truststore.DefaultPassword, fmt.Sprintf("password %s (nothing in a truststore is secret)", truststore.DefaultPassword)
 	if path := c.String("store-password-file"); path != "" {
 		var err error
 		if password, err = e.storePassword(path); err != nil {
@@ -137,21 +140,41 @@ func (e *env) exportStore(c *cli.Context, format string) error {
 	if err != nil {
 		return err
 	}
-	alias := storeAlias(c.String("tier"))
-	var raw []byte
-	if format == formatP12 {
-		raw, err = marshalP12(alias, anchor, password)
-	} else { // the anchor's own date, not today's: the same anchor gives the same file
-		raw, err = marshalJKS(alias, anchor, anchor.NotBefore, password)
+	stamps, err := timestampAnchor(c, client)
+	if err != nil {
+		return err
 	}
+	entries := []truststore.Entry{{Alias: truststore.Alias(c.String("tier")), Certificate: anchor}, {Alias: truststore.Alias("timestamping"), Certificate: stamps}}
+	marshal := truststore.MarshalJKS
+	if format == formatP12 {
+		marshal = truststore.MarshalP12
+	}
+	raw, err := marshal(password, entries...)
 	if err != nil {
 		return err
 	}
 	if err := e.writeOut(c, raw); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "alias %s, %s\n", alias, told)
+	_, err = fmt.Fprintf(e.stdout, "alias %s, and %s for timestamps; %s\n", entries[0].Alias, entries[1].Alias, told)
 	return err
+}
+
+// timestampAnchor is the CA of the timestamping authority. Java judges timestamps by
+// the same store; the root there would make it trust every tier.
+func timestampAnchor(c *cli.Context, client *api.Client) (*x509.Certificate, error) {
+	var raw []byte
+	if err := client.Get(c.Context, "/ca/timestamping.cer", &raw); err != nil {
+		return nil, err
+	}
+	anchor, err := x509.ParseCertificate(raw)
+	if err != nil {
+		return nil, fmt.Errorf("anchor of timestamps: %w", err)
+	}
+	if !anchor.IsCA || len(anchor.ExtKeyUsage) != 1 || anchor.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping {
+		return nil, errors.New("anchor of timestamps: not a CA for timestamps alone")
+	}
+	return anchor, nil
 }
 
 func tierAnchor(c *cli.Context, client *api.Client) (*x509.Certificate, error) {
