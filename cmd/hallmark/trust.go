@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -40,9 +41,9 @@ func (e *env) trustCommand() *cli.Command {
 				&cli.StringFlag{Name: "format", Usage: trustFormats + " (default: pem with --tier, otherwise bundle)"},
 				&cli.StringFlag{Name: "store-password-file", Usage: "jks, p12: file with the store's password (default: " + truststore.DefaultPassword + ")"}},
 			Description: `bundle: JSON for hallmark-verify, with --tier one that trusts only that tier. pem: the
-anchor of a tier, for openssl and others. jks, p12: the same as a truststore for
-Java and others, with the CA of timestamps beside it; it holds nothing secret, its
-password only shows that it was not damaged.
+anchor of a tier, for openssl and others. jks, p12: a truststore for Java and
+others, with that anchor, the tier's CA as it stands in signatures, and the CA of
+timestamps; nothing in it is secret, its password only shows that it was not damaged.
 
 EXAMPLE: hallmark trust export --out trust.json
          hallmark trust export --tier elevated --out elevated.pem
@@ -140,11 +141,10 @@ func (e *env) exportStore(c *cli.Context, format string) error {
 	if err != nil {
 		return err
 	}
-	stamps, err := timestampAnchor(c, client)
+	entries, err := storeEntries(c, client, anchor)
 	if err != nil {
 		return err
 	}
-	entries := []truststore.Entry{{Alias: truststore.Alias(c.String("tier")), Certificate: anchor}, {Alias: truststore.Alias("timestamping"), Certificate: stamps}}
 	marshal := truststore.MarshalJKS
 	if format == formatP12 {
 		marshal = truststore.MarshalP12
@@ -156,25 +156,51 @@ func (e *env) exportStore(c *cli.Context, format string) error {
 	if err := e.writeOut(c, raw); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "alias %s, and %s for timestamps; %s\n", entries[0].Alias, entries[1].Alias, told)
+	_, err = fmt.Fprintf(e.stdout, "alias %s, with %s and %s; %s\n", entries[0].Alias, entries[1].Alias, entries[2].Alias, told)
 	return err
 }
 
-// timestampAnchor is the CA of the timestamping authority. Java judges timestamps by
-// the same store; the root there would make it trust every tier.
-func timestampAnchor(c *cli.Context, client *api.Client) (*x509.Certificate, error) {
-	var raw []byte
-	if err := client.Get(c.Context, "/ca/timestamping.cer", &raw); err != nil {
+// storeEntries are what Java needs to judge signatures of one tier, and no others: the
+// tier's twin; its CA as it stands in signatures, since 'jarsigner -strict' looks for a
+// certificate of the chain itself; and the CA of timestamps, since Java judges those by
+// the same store, and the root there would make it trust every tier.
+func storeEntries(c *cli.Context, client *api.Client, twin *x509.Certificate) ([]truststore.Entry, error) {
+	tier := c.String("tier")
+	issuing, err := caCertificate(c, client, tier)
+	if err != nil {
 		return nil, err
 	}
-	anchor, err := x509.ParseCertificate(raw)
+	if !bytes.Equal(issuing.RawSubject, twin.RawSubject) || !bytes.Equal(issuing.RawSubjectPublicKeyInfo, twin.RawSubjectPublicKeyInfo) {
+		return nil, fmt.Errorf("CA of tier %s: not the name and key of its twin", tier)
+	}
+	stamps, err := caCertificate(c, client, "timestamping")
 	if err != nil {
-		return nil, fmt.Errorf("anchor of timestamps: %w", err)
+		return nil, err
 	}
-	if !anchor.IsCA || len(anchor.ExtKeyUsage) != 1 || anchor.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping {
-		return nil, errors.New("anchor of timestamps: not a CA for timestamps alone")
+	if len(stamps.ExtKeyUsage) != 1 || stamps.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping {
+		return nil, errors.New("CA of timestamps: may certify more than those")
 	}
-	return anchor, nil
+	return []truststore.Entry{
+		{Alias: truststore.Alias(tier), Certificate: twin},
+		{Alias: truststore.Alias(tier + "-ca"), Certificate: issuing},
+		{Alias: truststore.Alias("timestamping"), Certificate: stamps},
+	}, nil
+}
+
+// caCertificate fetches one that certificates point to.
+func caCertificate(c *cli.Context, client *api.Client, name string) (*x509.Certificate, error) {
+	var raw []byte
+	if err := client.Get(c.Context, "/ca/"+url.PathEscape(name)+".cer", &raw); err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(raw)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	if !cert.BasicConstraintsValid || !cert.IsCA {
+		return nil, fmt.Errorf("certificate of %s: not a CA's", name)
+	}
+	return cert, nil
 }
 
 func tierAnchor(c *cli.Context, client *api.Client) (*x509.Certificate, error) {

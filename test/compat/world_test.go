@@ -267,13 +267,7 @@ func (w *world) policy(level int) string {
 func (w *world) root() string { return w.pem("CERTIFICATE", w.trust.Roots[0].Raw) }
 
 func (w *world) twin(tier string) string {
-	for _, t := range w.trust.Tiers {
-		if t.Name == tier {
-			return w.pem("CERTIFICATE", t.Twin.Raw)
-		}
-	}
-	w.t.Fatalf("there is no tier %q", tier)
-	return ""
+	return w.pem("CERTIFICATE", w.twinOf(tier).Raw)
 }
 
 // lists are revocation lists as a PEM file, fetched from where certificates say.
