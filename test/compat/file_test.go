@@ -34,9 +34,11 @@ func (w *world) read(name string) []byte {
 }
 
 // der is what a PEM file of the world holds.
-func (w *world) der(name string) []byte {
+func (w *world) der(name string) []byte { w.t.Helper(); return w.pemBytes(w.path(name)) }
+
+func (w *world) pemBytes(name string) []byte {
 	w.t.Helper()
-	block, _ := pem.Decode(w.read(w.path(name)))
+	block, _ := pem.Decode(w.read(name))
 	if block == nil {
 		w.t.Fatalf("%s is not PEM", name)
 	}

@@ -117,10 +117,11 @@ func (w *world) today() {
 	w.good, w.revoked = w.newLeaf(), w.newLeaf()
 }
 
-// revoke ends the revoked leaf; before that, it signs.
-func (w *world) revoke() {
+// revokeSerial ends a certificate for a key compromised from the beginning of the day.
+func (w *world) revokeSerial(serial string) {
+	w.t.Helper()
 	since := w.revoked.issued.Certificate.NotBefore
-	w.check(w.ca.Revoke(context.Background(), w.revoked.issued.Record.Serial, store.Revocation{
+	w.check(w.ca.Revoke(context.Background(), serial, store.Revocation{
 		Reason: ca.ReasonKeyCompromise, RevocationDate: since, InvalidityDate: since, By: cast.Officer,
 	}))
 }
@@ -234,6 +235,13 @@ func (w *world) certify(private *ecdsa.PrivateKey, public crypto.PublicKey) leaf
 // signDetached has the signing service sign, with provenance of acme's builder.
 func (w *world) signDetached(content []byte) []byte {
 	w.t.Helper()
+	der, _ := w.signWith(content)
+	return der
+}
+
+// signWith also returns the serial number of the certificate, which is new.
+func (w *world) signWith(content []byte) (der []byte, serial string) {
+	w.t.Helper()
 	ctx, digest := context.Background(), sha256.Sum256(content)
 	statement, err := attest.NewProvenanceV1(attest.Build{
 		Subjects:  []attest.Subject{{Name: "tool", Digest: map[string]string{"sha256": hex.EncodeToString(digest[:])}}},
@@ -253,7 +261,7 @@ func (w *world) signDetached(content []byte) []byte {
 		Vendor: cast.Vendor, Digest: digest, Format: "detached", Product: "tool", Certificate: issued.Record.Serial, By: cast.Vendor,
 	})
 	w.check(err)
-	return signed.CMS
+	return signed.CMS, issued.Record.Serial
 }
 
 // policy is the dotted OID of an SLSA level.
