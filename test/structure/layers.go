@@ -32,6 +32,7 @@ func Layers() []Row {
 		{Package: "format", Layer: layerLeaf, Beside: []string{"durable"}},
 		{Package: "templates", Layer: layerLeaf},
 		{Package: "truststore", Layer: layerLeaf},
+		{Package: "timesource", Layer: layerLeaf},
 		{Package: "store", Layer: layerLeaf},
 		{Package: "store/bolt", Layer: layerLeaf, Beside: []string{"store"}},
 		{Package: "store/storetest", Layer: layerLeaf, Beside: []string{"store"}, TestOnly: true},
