@@ -31,6 +31,8 @@ func (w *world) certtoolVerify() group {
 		{name: "expired", args: verify(w.expired, root), says: "The certificate chain uses expired certificate"},
 		{name: "lists of both CAs", args: verify(w.good, root, "--load-crl", lists(w.good)), want: true, says: ok},
 		{name: "revoked", args: verify(w.revoked, root, "--load-crl", lists(w.revoked)), says: "The certificate chain is revoked"},
+		{name: "revoked, another shard's list", args: verify(w.revoked, root, "--load-crl", w.otherShard(w.revoked.issued.Certificate)), want: true, says: ok,
+			wrong: "it does not look at which certificates a list is for (issuingDistributionPoint, critical or not): give it the list that the certificate names"},
 		{name: "revoked, no list given", args: verify(w.revoked, root), want: true, says: ok, wrong: "it knows only the lists it is given"},
 	}
 	return g

@@ -50,6 +50,7 @@ func (w *world) opensslVerify() group {
 		{name: "twin and its list", args: under(w.good, elevated, "-crl_check", "-CRLfile", w.lists(w.good.issued.Certificate)), want: true, says: "OK"},
 		{name: "revoked", args: under(w.revoked, root, "-crl_check", "-CRLfile", w.lists(w.revoked.issued.Certificate)), says: "certificate revoked"},
 		{name: "revoked, twin", args: under(w.revoked, elevated, "-crl_check", "-CRLfile", w.lists(w.revoked.issued.Certificate)), says: "certificate revoked"},
+		{name: "revoked, another shard's list", args: under(w.revoked, root, "-crl_check", "-CRLfile", w.otherShard(w.revoked.issued.Certificate)), says: "different CRL scope"},
 		{name: "revoked, no list asked for", args: under(w.revoked, root), want: true, says: "OK", wrong: "it looks at lists only when told to with -crl_check; `hallmark-verify` with `revocation: required` refuses without"},
 	}
 	return g

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -289,6 +290,17 @@ func (w *world) lists(certs ...*x509.Certificate) string {
 		all = append(all, w.get(c.CRLDistributionPoints[0]))
 	}
 	return w.pem("X509 CRL", all...)
+}
+
+// otherShard is a list of the same CA that is not the certificate's, as a PEM file.
+func (w *world) otherShard(c *x509.Certificate) string {
+	w.t.Helper()
+	other := "/0.crl"
+	folder, shard := path.Split(c.CRLDistributionPoints[0])
+	if shard == "0.crl" {
+		other = "/1.crl"
+	}
+	return w.pem("X509 CRL", w.get(strings.TrimSuffix(folder, "/")+other))
 }
 
 func (w *world) get(url string) []byte {
