@@ -48,6 +48,10 @@ type Config struct {
 
 	// HardwareKeys judges attestations of vendors' keys; nil believes YubiKeys alone.
 	HardwareKeys *attestation.Verifier
+	// ClockTrusted returns an error while the clock is known to be wrong: nothing is
+	// timestamped then. It is called for each timestamp, so it must be quick. nil trusts
+	// the clock.
+	ClockTrusted func() error
 
 	Now  func() time.Time // nil takes time.Now
 	Rand io.Reader        // serial numbers; nil takes crypto/rand.Reader
@@ -56,15 +60,16 @@ type Config struct {
 
 // CA issues, revokes and vouches. Safe for concurrent use.
 type CA struct {
-	store      Store
-	catalogue  *audit.Catalogue
-	arc        ext.Arc
-	publicURL  string
-	passphrase []byte
-	probes     func(ctx context.Context, vendor string) error
-	now        func() time.Time
-	random     io.Reader
-	log        *slog.Logger
+	store        Store
+	catalogue    *audit.Catalogue
+	arc          ext.Arc
+	publicURL    string
+	passphrase   []byte
+	probes       func(ctx context.Context, vendor string) error
+	now          func() time.Time
+	clockTrusted func() error
+	random       io.Reader
+	log          *slog.Logger
 
 	hierarchy *Hierarchy
 	linter    *linter
@@ -148,7 +153,7 @@ func newCA(cfg Config) (*CA, error) {
 	c := &CA{
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
 		passphrase: h.passphrase, probes: cfg.Probes,
-		now: cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
+		now: cfg.Now, clockTrusted: cfg.ClockTrusted, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
 		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce,
 	}
 	if err := c.complete(); err != nil {

@@ -32,10 +32,11 @@ const (
 // given, the mark is moved to clockStep after it, durably. How much of a step was used,
 // a process that starts does not know; it takes it for all of it.
 type stampClock struct {
-	store Store
-	read  func() reading
-	after func(time.Duration) <-chan time.Time
-	start time.Time // wall
+	store   Store
+	read    func() reading
+	after   func(time.Duration) <-chan time.Time
+	trusted func() error // nil: trusted
+	start   time.Time    // wall
 
 	mu     sync.Mutex
 	jumped bool      // once, and until the process ends
@@ -49,15 +50,16 @@ type reading struct {
 	steady time.Duration // monotonic clock, since the stampClock was made
 }
 
-// newStampClock makes a clock of now. Times without a monotonic part, as tests make
+// newStampClock makes a clock of now that gives no time while trusted, which may be nil,
+// returns an error. Times without a monotonic part, as tests make
 // them, do not show a jump.
-func newStampClock(s Store, now func() time.Time) *stampClock {
+func newStampClock(s Store, now func() time.Time, trusted func() error) *stampClock {
 	start := now()
 	read := func() reading {
 		t := now()
 		return reading{t.Round(0), t.Sub(start)}
 	}
-	return &stampClock{store: s, read: read, after: time.After, start: start.Round(0)}
+	return &stampClock{store: s, read: read, after: time.After, trusted: trusted, start: start.Round(0)}
 }
 
 // behindError says that the clock is behind a time that may have been given.
@@ -72,7 +74,8 @@ func (e *behindError) Error() string {
 // Unwrap returns ErrTimeNotAvailable.
 func (e *behindError) Unwrap() error { return ErrTimeNotAvailable }
 
-// stampTime returns the time of one token, UTC in whole seconds. The error wraps
+// stampTime returns the time of one token, UTC rounded to whole seconds, so that it is off
+// by half a second at most where the clock is right. The error wraps
 // ErrTimeNotAvailable when the clock is to blame, and the store's error otherwise. A
 // clock that is behind by clockStep or less is waited for, once.
 func (c *stampClock) stampTime(ctx context.Context) (time.Time, error) {
@@ -81,7 +84,7 @@ func (c *stampClock) stampTime(ctx context.Context) (time.Time, error) {
 	if !errors.As(err, &behind) {
 		return t, err
 	}
-	gap := behind.mark.Sub(behind.now)
+	gap := behind.mark.Add(-time.Second / 2).Sub(behind.now) // what is rounded up is reached earlier
 	if gap > clockStep {
 		return time.Time{}, err
 	}
@@ -96,6 +99,11 @@ func (c *stampClock) stampTime(ctx context.Context) (time.Time, error) {
 // take reads the clock with the lock held: else the order in which two stamps take the
 // lock could differ from the order of their times.
 func (c *stampClock) take(ctx context.Context) (time.Time, error) {
+	if c.trusted != nil {
+		if err := c.trusted(); err != nil {
+			return time.Time{}, fmt.Errorf("%w: %w", ErrTimeNotAvailable, err)
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.read()
@@ -105,7 +113,7 @@ func (c *stampClock) take(ctx context.Context) (time.Time, error) {
 	if c.jumped {
 		return time.Time{}, fmt.Errorf("%w: clock has jumped ahead by more than %s since the start", ErrTimeNotAvailable, maxClockJump)
 	}
-	t := now.wall.UTC().Truncate(time.Second)
+	t := now.wall.UTC().Round(time.Second)
 	if t.Before(c.last) {
 		return time.Time{}, &behindError{now.wall, c.last}
 	}

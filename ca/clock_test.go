@@ -79,9 +79,9 @@ func clockMark(t *testing.T, d storetest.Driver) (m store.ClockMark) {
 }
 
 func TestClockGoesBack(t *testing.T) {
-	c, m := clockAt(newMemory(), noon.Add(700*time.Millisecond))
+	c, m := clockAt(newMemory(), noon.Add(499*time.Millisecond))
 	wantTime(t, c, noon)
-	m.step(-600 * time.Millisecond) // within the second that tokens say
+	m.step(-999 * time.Millisecond) // within the second that tokens say
 	wantTime(t, c, noon)
 	m.step(-time.Hour)
 	wantNoTime(t, c)
@@ -143,7 +143,7 @@ func TestClockJumpsAhead(t *testing.T) {
 // TestClockReadsBoth: of the times of time.Now, both parts are used.
 func TestClockReadsBoth(t *testing.T) {
 	now := time.Now()
-	c := newStampClock(newMemory(), func() time.Time { return now })
+	c := newStampClock(newMemory(), func() time.Time { return now }, nil)
 	c.start = c.start.Add(-maxClockJump - time.Second) // as if the wall clock alone had moved since
 	wantNoTime(t, c)
 	now = now.Add(time.Minute)
@@ -383,4 +383,40 @@ func stampConcurrently(t *testing.T, c *CA, requesters, n int) (serials []*big.I
 	}
 	wg.Wait()
 	return serials
+}
+
+// TestClockRounds: a time is off by half a second at most, and none is earlier than the
+// one before it.
+func TestClockRounds(t *testing.T) {
+	c, m := clockAt(newMemory(), noon)
+	var last time.Time
+	for range 400 {
+		m.pass(10 * time.Millisecond)
+		at, err := c.stampTime(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off := at.Sub(m.read().wall).Abs(); off > time.Second/2 || at.Before(last) || at.Nanosecond() != 0 {
+			t.Fatalf("clock %s, time %s after %s", m.read().wall, at, last)
+		}
+		last = at
+	}
+}
+
+// TestClockNotTrusted: while somebody knows better, there is no time, and no mark.
+func TestClockNotTrusted(t *testing.T) {
+	d := newMemory()
+	c, m := clockAt(d, noon)
+	wrong := errors.New("three of three sources say so")
+	c.trusted = func() error { return wrong }
+	wantNoTime(t, c)
+	if _, err := c.stampTime(t.Context()); !errors.Is(err, wrong) {
+		t.Errorf("refused for %v", err)
+	}
+	if got := clockMark(t, d); !got.Until.IsZero() {
+		t.Errorf("mark at %s", got.Until)
+	}
+	c.trusted = func() error { return nil }
+	m.pass(time.Minute)
+	wantTime(t, c, noon.Add(time.Minute))
 }

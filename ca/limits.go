@@ -102,7 +102,8 @@ const (
 	// allows a timestamp certificate 135 months.
 	tsaValidity = 11 * 365 * 24 * time.Hour
 
-	// timestampAccuracy is what the TSA states: its times are whole seconds, and the clock is the machine's.
+	// timestampAccuracy is what the TSA states and what RFC 3628 §5.2 asks for: its times are rounded to whole seconds,
+	// which takes half of it; the other half is the clock's (timesource.MaxOffset).
 	timestampAccuracy = time.Second
 )
 

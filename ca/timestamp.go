@@ -26,7 +26,7 @@ type timestamper struct {
 func (c *CA) setTimestamper() error {
 	c.tsa = &timestamper{
 		cert: c.hierarchy.tsa, chain: []*x509.Certificate{c.hierarchy.timestamping},
-		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now),
+		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now, c.clockTrusted),
 	}
 	return nil
 }

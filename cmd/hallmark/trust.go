@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/truststore"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/urfave/cli/v2"
 )
@@ -36,10 +39,11 @@ func (e *env) trustCommand() *cli.Command {
 			Flags: []cli.Flag{out,
 				&cli.StringFlag{Name: "tier", Usage: "trust this tier and no other: the anchor is the self-signed twin of its CA"},
 				&cli.StringFlag{Name: "format", Usage: trustFormats + " (default: pem with --tier, otherwise bundle)"},
-				&cli.StringFlag{Name: "store-password-file", Usage: "jks, p12: file with the store's password (default: " + defaultStorePassword + ")"}},
+				&cli.StringFlag{Name: "store-password-file", Usage: "jks, p12: file with the store's password (default: " + truststore.DefaultPassword + ")"}},
 			Description: `bundle: JSON for hallmark-verify, with --tier one that trusts only that tier. pem: the
-anchor of a tier, for openssl and others. jks, p12: the same as a truststore for
-Java and others; it holds nothing secret, its password only shows that it was not damaged.
+anchor of a tier, for openssl and others. jks, p12: a truststore for Java and
+others, with that anchor, the tier's CA as it stands in signatures, and the CA of
+timestamps; nothing in it is secret, its password only shows that it was not damaged.
 
 EXAMPLE: hallmark trust export --out trust.json
          hallmark trust export --tier elevated --out elevated.pem
@@ -121,7 +125,7 @@ func (e *env) exportBundle(c *cli.Context) error {
 
 // exportStore reads the password first: a bad one must not cost a request.
 func (e *env) exportStore(c *cli.Context, format string) error {
-	password, told := defaultStorePassword, fmt.Sprintf("password %s (nothing in a truststore is secret)", defaultStorePassword)
+	password, told := truststore.DefaultPassword, fmt.Sprintf("password %s (nothing in a truststore is secret)", truststore.DefaultPassword)
 	if path := c.String("store-password-file"); path != "" {
 		var err error
 		if password, err = e.storePassword(path); err != nil {
@@ -137,21 +141,66 @@ func (e *env) exportStore(c *cli.Context, format string) error {
 	if err != nil {
 		return err
 	}
-	alias := storeAlias(c.String("tier"))
-	var raw []byte
-	if format == formatP12 {
-		raw, err = marshalP12(alias, anchor, password)
-	} else { // the anchor's own date, not today's: the same anchor gives the same file
-		raw, err = marshalJKS(alias, anchor, anchor.NotBefore, password)
+	entries, err := storeEntries(c, client, anchor)
+	if err != nil {
+		return err
 	}
+	marshal := truststore.MarshalJKS
+	if format == formatP12 {
+		marshal = truststore.MarshalP12
+	}
+	raw, err := marshal(password, entries...)
 	if err != nil {
 		return err
 	}
 	if err := e.writeOut(c, raw); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "alias %s, %s\n", alias, told)
+	_, err = fmt.Fprintf(e.stdout, "alias %s, with %s and %s; %s\n", entries[0].Alias, entries[1].Alias, entries[2].Alias, told)
 	return err
+}
+
+// storeEntries are what Java needs to judge signatures of one tier, and no others: the
+// tier's twin; its CA as it stands in signatures, since 'jarsigner -strict' looks for a
+// certificate of the chain itself; and the CA of timestamps, since Java judges those by
+// the same store, and the root there would make it trust every tier.
+func storeEntries(c *cli.Context, client *api.Client, twin *x509.Certificate) ([]truststore.Entry, error) {
+	tier := c.String("tier")
+	issuing, err := caCertificate(c, client, tier)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(issuing.RawSubject, twin.RawSubject) || !bytes.Equal(issuing.RawSubjectPublicKeyInfo, twin.RawSubjectPublicKeyInfo) {
+		return nil, fmt.Errorf("CA of tier %s: not the name and key of its twin", tier)
+	}
+	stamps, err := caCertificate(c, client, "timestamping")
+	if err != nil {
+		return nil, err
+	}
+	if len(stamps.ExtKeyUsage) != 1 || stamps.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping {
+		return nil, errors.New("CA of timestamps: may certify more than those")
+	}
+	return []truststore.Entry{
+		{Alias: truststore.Alias(tier), Certificate: twin},
+		{Alias: truststore.Alias(tier + "-ca"), Certificate: issuing},
+		{Alias: truststore.Alias("timestamping"), Certificate: stamps},
+	}, nil
+}
+
+// caCertificate fetches one that certificates point to.
+func caCertificate(c *cli.Context, client *api.Client, name string) (*x509.Certificate, error) {
+	var raw []byte
+	if err := client.Get(c.Context, "/ca/"+url.PathEscape(name)+".cer", &raw); err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(raw)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	if !cert.BasicConstraintsValid || !cert.IsCA {
+		return nil, fmt.Errorf("certificate of %s: not a CA's", name)
+	}
+	return cert, nil
 }
 
 func tierAnchor(c *cli.Context, client *api.Client) (*x509.Certificate, error) {

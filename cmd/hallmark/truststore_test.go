@@ -2,22 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"software.sslmate.com/src/go-pkcs12"
 )
 
-// The .jks files were made by OpenJDK 17:
-//
-//	keytool -importcert -noprompt -alias hallmark-elevated -file anchor.pem -storetype JKS -keystore changeit.jks -storepass changeit
-//
-// and the other one with the password below.
 func truststoreFile(t testing.TB, name string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "truststore", name))
@@ -25,57 +16,6 @@ func truststoreFile(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return raw
-}
-
-// TestJKSAsKeytool: with keytool's date, the bytes are keytool's.
-func TestJKSAsKeytool(t *testing.T) {
-	anchor, err := parseAnchor(truststoreFile(t, "anchor.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	alias := storeAlias("elevated")
-	for file, password := range map[string]string{
-		"changeit.jks": defaultStorePassword,
-		"other.jks":    "Only 4 tests: ~!",
-	} {
-		t.Run(file, func(t *testing.T) {
-			want := truststoreFile(t, file)
-			// Behind four numbers, the alias and its length.
-			date := time.UnixMilli(int64(binary.BigEndian.Uint64(want[4*4+2+len(alias):])))
-			if date.Before(anchor.NotBefore) || date.After(anchor.NotAfter) {
-				t.Fatalf("%s is no date of this store", date)
-			}
-			got, err := marshalJKS(alias, anchor, date, password)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("got\n%x\nwant\n%x", got, want)
-			}
-			if other, _ := marshalJKS(alias, anchor, date, password+"x"); bytes.Equal(other, want) {
-				t.Error("the password makes no difference")
-			}
-		})
-	}
-}
-
-// TestP12 reads the PKCS #12 truststore again: one certificate, and no other password.
-func TestP12(t *testing.T) {
-	anchor, err := parseAnchor(truststoreFile(t, "anchor.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := marshalP12(storeAlias("elevated"), anchor, "Only 4 tests: ~!")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certs, err := pkcs12.DecodeTrustStore(raw, "Only 4 tests: ~!")
-	if err != nil || len(certs) != 1 || !certs[0].Equal(anchor) {
-		t.Errorf("%d certificates, %v", len(certs), err)
-	}
-	if _, err := pkcs12.DecodeTrustStore(raw, defaultStorePassword); err == nil {
-		t.Error("another password opens it")
-	}
 }
 
 func TestStorePassword(t *testing.T) {
