@@ -87,6 +87,9 @@ func CheckCSR(raw []byte) (crypto.PublicKey, error) {
 // checkParsedCSR looks at the key before the signature: Go will not verify with a
 // short RSA key at all, and "signature wrong" would send people the wrong way.
 func checkParsedCSR(csr *x509.CertificateRequest) (crypto.PublicKey, error) {
+	if csr.PublicKey == nil { // of an algorithm that crypto/x509 has never heard of
+		return nil, refuse(CodeKeyAlgorithm, keyHint, "public key algorithm is not known")
+	}
 	if err := CheckKey(csr.PublicKey); err != nil {
 		return nil, err
 	}

@@ -133,6 +133,10 @@ func (t Trust) check() error {
 		if !c.BasicConstraintsValid || !c.IsCA || c.KeyUsage&x509.KeyUsageCertSign == 0 {
 			return fmt.Errorf("root %.64q: not a CA certificate", c.Subject)
 		}
+		// No path under it would ever be valid; better said now.
+		if len(c.UnhandledCriticalExtensions) != 0 {
+			return fmt.Errorf("root %.64q: unknown critical extension %s", c.Subject, c.UnhandledCriticalExtensions[0])
+		}
 		if err := keyStrength(c.PublicKey, minRSABits); err != nil {
 			return fmt.Errorf("root %.64q: %w", c.Subject, err)
 		}
