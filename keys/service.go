@@ -105,6 +105,15 @@ func (s service) parse(uri string) (url.Values, error) {
 		}
 		values.Set(name, value)
 	}
+	return values, nil
+}
+
+// complete is parse for what a person has written.
+func (s service) complete(uri string) (url.Values, error) {
+	values, err := s.parse(uri)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range s.needs {
 		if !values.Has(name) {
 			return nil, refuse(BadURI, Redact(uri), "%s=… is wanted", name)
@@ -141,7 +150,7 @@ func (s service) connect(ctx context.Context, uri string, values url.Values) (ap
 }
 
 func (s service) openKey(ctx context.Context, uri string) (Key, error) {
-	values, err := s.parse(uri)
+	values, err := s.complete(uri)
 	switch {
 	case err != nil:
 		return nil, err
@@ -223,7 +232,7 @@ func (k *serviceKey) Close() error {
 
 // generate has the service make a key.
 func (s service) generate(ctx context.Context, uri string, a Algorithm) (_ Generated, err error) {
-	values, err := s.parse(uri)
+	values, err := s.complete(uri)
 	switch {
 	case err != nil:
 		return Generated{}, err
