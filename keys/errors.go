@@ -20,6 +20,7 @@ const (
 	WrongPIN      Reason = "wrong-pin"       // the token refused the PIN
 	LockedPIN     Reason = "locked-pin"      // the token takes no PIN any more
 	NoAgent       Reason = "no-agent"        // there is no ssh-agent, or it does not answer
+	NoService     Reason = "service"         // the key management service does not answer, or refuses
 	NoKey         Reason = "no-key"          // no key matches
 	Ambiguous     Reason = "ambiguous"       // several tokens or keys match
 	Exists        Reason = "exists"          // a key was to be made, and something has its name already

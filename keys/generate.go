@@ -39,6 +39,11 @@ type Generated struct {
 // extractable, signs, and does nothing else: no decrypting, unwrapping or deriving.
 // Those of the attributes that the token did not take over are an error, and the key
 // is destroyed again.
+//
+// A service makes the key under the name that the URI gives (awskms:name=…,
+// azurekms:name=…;vault=…, cloudkms:resource=…, tpmkms:name=…;storage-directory=…).
+// AWS lets several keys have one name and tells them apart by the id in Generated.URI;
+// where Google has a key of the name already, it makes a new version of it.
 func Generate(ctx context.Context, uri string, o Options, a Algorithm) (Generated, error) {
 	scheme, _ := splitScheme(uri)
 	switch {
@@ -51,7 +56,10 @@ func Generate(ctx context.Context, uri string, o Options, a Algorithm) (Generate
 	case scheme == schemePKCS11:
 		return generatePKCS11(ctx, uri, o, a)
 	}
-	return Generated{}, refuse(Unsupported, Redact(uri), "keys are made in tokens (pkcs11:)")
+	if s, ok := serviceOf(scheme); ok {
+		return s.generate(ctx, uri, a)
+	}
+	return Generated{}, refuse(Unsupported, Redact(uri), "keys are made in tokens (pkcs11:), and by awskms:, azurekms:, cloudkms: and tpmkms:")
 }
 
 func names(all []Algorithm) []string {
@@ -61,3 +69,6 @@ func names(all []Algorithm) []string {
 	}
 	return out
 }
+
+// firstMessage is what a new key signs, so that one that cannot is found at once.
+const firstMessage = "hallmark: the first signature of a new key"

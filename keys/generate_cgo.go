@@ -66,7 +66,7 @@ func (r *registry) prove(uri string, u pkcs11URI, opened *openToken) (public cry
 	r.mu.Lock()
 	opened.keys++ // the key's own share, which Close gives back
 	r.mu.Unlock()
-	digest := sha256.Sum256([]byte("hallmark: the first signature of a new key"))
+	digest := sha256.Sum256([]byte(firstMessage))
 	if _, err := key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 		return nil, notMade(uri, "the key was made and does not sign", errors.Join(err, key.Close()))
 	}

@@ -43,10 +43,11 @@ const (
 	schemeAgent  = "ssh-agent"
 )
 
-// foreignSchemes are those of go.step.sm/crypto/kms. Each would bring its own
-// libraries and its own way to authenticate.
+// foreignSchemes are those of go.step.sm/crypto/kms that are not compiled in: softkms
+// is file: here and sshagentkms is ssh-agent:; yubikey wants the headers of PC/SC, and
+// such a key is reached through pkcs11:; capi and mackms belong to other systems.
 func foreignSchemes() []string {
-	return []string{"softkms", "cloudkms", "awskms", "azurekms", "yubikey", "tpmkms", "sshagentkms", "capi", "mackms", "kms"}
+	return []string{"softkms", "yubikey", "sshagentkms", "capi", "mackms", "kms"}
 }
 
 // Open finds the key that uri names; the package comment has the forms. Errors are
@@ -73,8 +74,11 @@ func Open(ctx context.Context, uri string, o Options) (Key, error) {
 		}
 		return OpenFile(path, o)
 	}
+	if s, ok := serviceOf(scheme); ok {
+		return s.openKey(ctx, uri)
+	}
 	if slices.Contains(foreignSchemes(), scheme) {
-		return nil, refuse(Unsupported, Redact(uri), "%s: keys are not compiled in; there are files, pkcs11: and ssh-agent:", scheme)
+		return nil, refuse(Unsupported, Redact(uri), "%s: keys are not compiled in; there are files, pkcs11:, ssh-agent:, awskms:, azurekms:, cloudkms: and tpmkms:", scheme)
 	}
 	return OpenFile(uri, o)
 }
@@ -95,7 +99,8 @@ func splitScheme(uri string) (scheme, rest string) {
 // something to say about files.
 func IsFile(uri string) bool {
 	scheme, _ := splitScheme(uri)
-	return scheme != schemePKCS11 && scheme != schemeAgent && !slices.Contains(foreignSchemes(), scheme)
+	_, isService := serviceOf(scheme)
+	return !isService && scheme != schemePKCS11 && scheme != schemeAgent && !slices.Contains(foreignSchemes(), scheme)
 }
 
 // Redact returns a key's URI for messages and logs: without a PIN, and without
@@ -107,16 +112,22 @@ func Redact(uri string) string {
 	case "", schemeFile, schemeAgent:
 		return quote(uri)
 	}
+	known := append(pathAttributes(), attrModulePath, attrPINSource)
+	if s, ok := serviceOf(scheme); ok {
+		if known = s.attributes(); s.which == attrResource && isResource(rest) {
+			return quote(scheme + ":" + rest)
+		}
+	}
 	path, query, asked := strings.Cut(rest, "?")
-	out := scheme + ":" + redactAttributes(path, ";")
+	out := scheme + ":" + redactAttributes(path, ";", known)
 	if asked {
-		out += "?" + redactAttributes(query, ";&")
+		out += "?" + redactAttributes(query, ";&", known)
 	}
 	return quote(out)
 }
 
 // redactAttributes takes a list whose parts end at any of the separators.
-func redactAttributes(list, separators string) string {
+func redactAttributes(list, separators string, known []string) string {
 	var out strings.Builder
 	for list != "" {
 		part, separator := list, ""
@@ -128,7 +139,7 @@ func redactAttributes(list, separators string) string {
 		switch {
 		case !ok && part != "":
 			part = "…"
-		case ok && (!isAttribute(name) || name == attrPINValue):
+		case ok && !slices.Contains(known, name):
 			part = name + "=…"
 		}
 		out.WriteString(part + separator)

@@ -47,17 +47,6 @@ func TestTokenUnderLoad(t *testing.T) {
 	}
 }
 
-// sign makes a signature and returns why it could not.
-func sign(t *testing.T, k keys.Key) error {
-	t.Helper()
-	digest := sha256.Sum256([]byte("two ounces"))
-	sig, err := k.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err == nil && !verifies(k.Public(), digest[:], sig) {
-		t.Fatal("a signature that does not verify")
-	}
-	return err
-}
-
 // wantBack signs until it works.
 func wantBack(t *testing.T, k keys.Key) {
 	t.Helper()

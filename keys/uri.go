@@ -31,10 +31,6 @@ func pathAttributes() []string {
 
 func queryAttributes() []string { return []string{attrModulePath, attrPINSource, attrPINValue} }
 
-func isAttribute(name string) bool {
-	return slices.Contains(pathAttributes(), name) || slices.Contains(queryAttributes(), name)
-}
-
 // pkcs11URI is a PKCS #11 URI taken apart. An attribute that is not given is empty:
 // an empty value is refused when it is read.
 type pkcs11URI struct {

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -132,4 +133,15 @@ func verifies(public crypto.PublicKey, digest, sig []byte) bool {
 		return rsa.VerifyPKCS1v15(p, crypto.SHA256, digest, sig) == nil
 	}
 	return false
+}
+
+// sign makes a signature and returns why it could not.
+func sign(t *testing.T, k keys.Key) error {
+	t.Helper()
+	digest := sha256.Sum256([]byte("two ounces"))
+	sig, err := k.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err == nil && !verifies(k.Public(), digest[:], sig) {
+		t.Fatal("a signature that does not verify")
+	}
+	return err
 }

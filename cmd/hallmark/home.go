@@ -115,12 +115,20 @@ func (e *env) readIdentity(c *cli.Context, dir string) (*tls.Certificate, error)
 }
 
 // keyForms is what a flag that names a private key takes.
-const keyForms = "a PEM file, pkcs11:token=...;object=...?module-path=... or ssh-agent:..."
+const keyForms = "a PEM file, pkcs11:token=...;object=...?module-path=..., ssh-agent:..., awskms:key-id=... or another of docs/keys.md"
 
 // readKey opens a private key by its name, see package keys; it asks for a passphrase
 // or PIN only if one is wanted. The caller closes the key.
 func (e *env) readKey(c *cli.Context, uri string) (keys.Key, error) {
-	key, err := keys.Open(c.Context, uri, keys.Options{
+	key, err := keys.Open(c.Context, uri, e.keyOptions(c))
+	if err != nil {
+		return nil, keyError(err)
+	}
+	return key, nil
+}
+
+func (e *env) keyOptions(c *cli.Context) keys.Options {
+	return keys.Options{
 		Passphrase: func(file string) ([]byte, error) { return e.passphrase(c, "Passphrase of "+file) },
 		PIN: func(token string) ([]byte, error) {
 			// Not from --passphrase-file: a token that is handed another key's passphrase
@@ -128,11 +136,7 @@ func (e *env) readKey(c *cli.Context, uri string) (keys.Key, error) {
 			return e.ask("PIN of token "+keys.OneLine(token), "PIN", "put it into a file that only you can read, and name that with pin-source=FILE in the key's URI")
 		},
 		Stdin: e.stdin,
-	})
-	if err != nil {
-		return nil, keyError(err)
 	}
-	return key, nil
 }
 
 // keyError adds advice, unless whoever was asked has given some.
@@ -154,6 +158,12 @@ func keyError(err error) error {
 		return withHint(err, "module-path=... behind the question mark names the PKCS #11 library of the token's maker")
 	case keys.NoAgent:
 		return withHint(err, "start one with 'eval $(ssh-agent)' and give it the key with ssh-add")
+	case keys.TokenLost:
+		return withHint(err, "is it plugged in, or its network there? The key works again once it is back")
+	case keys.Exists:
+		return withHint(err, "'hallmark keys list' shows what is there; a CA's key is made new, never taken over")
+	case keys.NoService:
+		return withHint(err, "credentials come from the service's own environment variables and files: docs/keys.md")
 	case keys.BadURI, keys.Unsupported:
 		return withHint(err, "a key is "+keyForms)
 	}

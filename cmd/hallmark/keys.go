@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+
 	"github.com/hallmark-pki/hallmark/keys"
 	"github.com/urfave/cli/v2"
 )
@@ -18,7 +22,37 @@ its keys alone. docs/keys.md has the steps from an empty token to a signature.
 EXAMPLE: hallmark keys list ssh-agent:
          hallmark keys list 'pkcs11:token=audits?module-path=/usr/lib/softhsm/libsofthsm2.so'`,
 		}, 1, 1, e.keysList),
+		command(cli.Command{
+			Name: "generate", Usage: "make a signing key that never leaves its token or service", ArgsUsage: "URI",
+			Flags: []cli.Flag{jsonFlag, &cli.StringFlag{Name: "algorithm", Value: string(keys.P256), Usage: "P-256, P-384, RSA-3072 or RSA-4096"}},
+			Description: `URI names the token, and by object=... (and id=..., else it is random) the key; nothing
+there may have that name yet. The key is sensitive, not extractable, and signs only. Printed
+are the URI that --key takes, and the public key. awskms:name=..., azurekms:name=...;vault=...,
+cloudkms:projects/... and tpmkms:name=...;storage-directory=... work as well: docs/keys.md.
+
+EXAMPLE: hallmark keys generate 'pkcs11:token=audits;object=assessment?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=audits.pin'
+         hallmark keys generate --algorithm RSA-3072 'awskms:name=root;region=eu-central-1'`,
+		}, 1, 1, e.keysGenerate),
 	)
+}
+
+// generatedKey is the answer of keys generate.
+type generatedKey struct {
+	keys.Generated
+	PublicKey string `json:"public_key"` // PEM
+}
+
+func (e *env) keysGenerate(c *cli.Context) error {
+	made, err := keys.Generate(c.Context, c.Args().First(), e.keyOptions(c), keys.Algorithm(c.String("algorithm")))
+	if err != nil {
+		return keyError(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(made.Public)
+	if err != nil {
+		return err
+	}
+	public := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	return e.printDone(c, generatedKey{made, public}, "made a key: "+made.Kind, made.URI, strings.TrimSuffix(public, "\n"))
 }
 
 func (e *env) keysList(c *cli.Context) error {

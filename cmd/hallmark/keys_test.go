@@ -27,13 +27,8 @@ import (
 // docs/keys.md says, and returns the module, a file with the PIN and the public key.
 func newSoftToken(t *testing.T) (module, pin string, public crypto.PublicKey) {
 	t.Helper()
-	for _, pattern := range []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/*/softhsm/libsofthsm2.so", "/usr/lib*/pkcs11/libsofthsm2.so"} {
-		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
-			module = found[0]
-			break
-		}
-	}
-	if module == "" {
+	module, err := softModule()
+	if err != nil {
 		t.Fatal("SoftHSM2 is not installed (test/setup test)")
 	}
 	dir := t.TempDir()

@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
-			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "gigabyte": gigabyte,
+			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte,
 		},
 	})
 }
