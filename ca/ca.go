@@ -69,8 +69,6 @@ type CA struct {
 	server    *serverCertificate
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
-	stepMarker string // see certificateService
-
 	opener  audit.Opener
 	crls    sync.Mutex // one list is made at a time
 	signers sync.Map   // store.SigningKey.ID → crypto.Signer, decrypted
@@ -136,7 +134,7 @@ func newCA(cfg Config) (*CA, error) {
 	c := &CA{
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
 		passphrase: h.passphrase, probes: cfg.Probes,
-		now: cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
+		now: cfg.Now, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{},
 	}
 	if err := c.complete(); err != nil {
 		return nil, err

@@ -14,8 +14,6 @@ const (
 	// maxOCSPRequestBytes bounds an OCSP request; RFC 6960 §A.1 puts GET requests under 255 bytes, a signed one with
 	// its chain fits as well.
 	maxOCSPRequestBytes = 4 << 10
-	// maxStepBodyBytes bounds a request to the step-compatible API: a CSR and a token with a certificate chain, in JSON.
-	maxStepBodyBytes = 64 << 10
 	// maxFileBytes bounds each file of the hierarchy's directory, except CRLs.
 	maxFileBytes = 1 << 20
 	// maxClaims and maxRepositories are the extension's own bounds (ext/hallmark.asn1).

@@ -26,6 +26,7 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ca/stepca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -153,7 +154,7 @@ func (w *world) newServer() *Server {
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 	})
 	check(err)
-	step, err := authority.NewStepAuthority(ca.StepOptions{DNSNames: []string{"127.0.0.1"}})
+	step, err := stepca.New(stepca.Config{CA: authority, Store: w.store, DNSNames: []string{"127.0.0.1"}})
 	check(err)
 	t.Cleanup(func() { step.Shutdown() })
 	s, err := New(Config{

@@ -14,6 +14,7 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ca/stepca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/notify"
@@ -44,7 +45,7 @@ type instance struct {
 	queue  *queue.Queue
 	sender *notify.Sender
 	files  *evidence.Store
-	step   *ca.StepAuthority
+	step   *stepca.Authority
 	server *server.Server
 	log    *slog.Logger
 }
@@ -161,7 +162,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
-	in.step, err = in.ca.NewStepAuthority(ca.StepOptions{DNSNames: in.config.hosts()})
+	in.step, err = stepca.New(stepca.Config{CA: in.ca, Store: in.store, DNSNames: in.config.hosts(), Log: in.log})
 	if err != nil {
 		return err
 	}

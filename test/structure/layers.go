@@ -51,6 +51,7 @@ func Layers() []Row {
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
 
 		{Package: "ca", Layer: layerIssue},
+		{Package: "ca/stepca", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "rebuild", Layer: layerIssue},
 

@@ -1,4 +1,4 @@
-package ca
+package stepca
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/store"
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 	"github.com/smallstep/certificates/errs"
@@ -33,15 +34,9 @@ const wayStep = "step"
 // and drawn when the process starts; a template without it is refused, or a CSR
 // could name the vendor to issue for.
 type certificateService struct {
-	ca     *CA
+	ca     *ca.CA
+	store  Store
 	marker string
-}
-
-// CertificateService returns the service that NewStepAuthority plugs into
-// smallstep's Authority. Another Authority can be given it too, but each of its
-// requests is refused unless it was rendered from NewStepAuthority's template.
-func (c *CA) CertificateService() casapi.CertificateAuthorityService {
-	return &certificateService{ca: c, marker: c.stepMarker}
 }
 
 func newMarker() string {
@@ -58,7 +53,7 @@ func (s *certificateService) CreateCertificate(req *casapi.CreateCertificateRequ
 	ctx, cancel := context.WithTimeout(context.Background(), casTimeout)
 	defer cancel()
 	issued, err := s.create(ctx, req)
-	if r := IsRefusal(err); r != nil {
+	if r := ca.IsRefusal(err); r != nil {
 		return nil, errs.ForbiddenErr(r, "%s", r.Error())
 	}
 	if err != nil {
@@ -67,34 +62,34 @@ func (s *certificateService) CreateCertificate(req *casapi.CreateCertificateRequ
 	return &casapi.CreateCertificateResponse{Certificate: issued.Certificate, CertificateChain: issued.Chain}, nil
 }
 
-func (s *certificateService) create(ctx context.Context, req *casapi.CreateCertificateRequest) (Issued, error) {
+func (s *certificateService) create(ctx context.Context, req *casapi.CreateCertificateRequest) (ca.Issued, error) {
 	if req == nil || req.CSR == nil {
-		return Issued{}, refuse(CodeBadRequest, "", "no certificate request")
+		return ca.Issued{}, refuse(ca.CodeBadRequest, "", "no certificate request")
 	}
-	pub, err := checkParsedCSR(req.CSR)
+	pub, err := ca.CheckCSR(req.CSR.Raw)
 	if err != nil {
-		return Issued{}, err
+		return ca.Issued{}, err
 	}
 	client, err := s.client(req)
 	if err != nil {
-		return Issued{}, err
+		return ca.Issued{}, err
 	}
-	person, err := s.ca.vendorPerson(ctx, client)
+	person, err := s.vendorPerson(ctx, client)
 	if err != nil {
-		return Issued{}, err
+		return ca.Issued{}, err
 	}
-	validity := min(req.Lifetime, MaxValidity)
+	validity := min(req.Lifetime, ca.MaxValidity)
 	if validity < minValidity {
-		return Issued{}, refuse(CodeValidity, "", "a validity of %s is shorter than %s", validity, minValidity)
+		return ca.Issued{}, refuse(ca.CodeValidity, "", "a validity of %s is shorter than %s", validity, minValidity)
 	}
-	return s.ca.Issue(ctx, Request{Vendor: person.Vendor, PublicKey: pub, Validity: validity, By: person.ID, Way: wayStep})
+	return s.ca.Issue(ctx, ca.Request{Vendor: person.Vendor, PublicKey: pub, Validity: validity, By: person.ID, Way: wayStep})
 }
 
 // client returns the client certificate that the token was signed with, as our
 // template passed it on.
 func (s *certificateService) client(req *casapi.CreateCertificateRequest) (*x509.Certificate, error) {
-	untrusted := refuse(CodeProvisioner, "use the provisioner "+stepProvisioner, "the request did not come through the provisioner %s", stepProvisioner)
-	if req.Provisioner == nil || req.Provisioner.Name != stepProvisioner || req.Provisioner.Type != "X5C" || req.Template == nil {
+	untrusted := refuse(ca.CodeProvisioner, "use the provisioner "+x5cName, "the request did not come through the provisioner %s", x5cName)
+	if req.Provisioner == nil || req.Provisioner.Name != x5cName || req.Provisioner.Type != "X5C" || req.Template == nil {
 		return nil, untrusted
 	}
 	if s.marker == "" || subtle.ConstantTimeCompare([]byte(req.Template.Subject.SerialNumber), []byte(s.marker)) != 1 {
@@ -109,19 +104,19 @@ func (s *certificateService) client(req *casapi.CreateCertificateRequest) (*x509
 		return nil, fmt.Errorf("client certificate in template: %w", err)
 	}
 	if len(cert.URIs) != 1 {
-		return nil, refuse(CodeProvisioner, "use a client certificate of a person in role vendor", "the client certificate names no vendor")
+		return nil, refuse(ca.CodeProvisioner, "use a client certificate of a person in role vendor", "the client certificate names no vendor")
 	}
 	return cert, nil
 }
 
 // vendorPerson returns the vendor's person who holds a client certificate that is
 // on record and not revoked. smallstep verifies its chain only.
-func (c *CA) vendorPerson(ctx context.Context, cert *x509.Certificate) (person store.Person, err error) {
-	serial := SerialKey(cert.SerialNumber)
-	err = c.store.View(ctx, func(r store.Reader) error {
+func (s *certificateService) vendorPerson(ctx context.Context, cert *x509.Certificate) (person store.Person, err error) {
+	serial := ca.SerialKey(cert.SerialNumber)
+	err = s.store.View(ctx, func(r store.Reader) error {
 		rec, err := store.ClientCertificates.Get(r, serial)
 		if errors.Is(err, store.ErrNotFound) || err == nil && (!rec.RevokedAt.IsZero() || string(rec.DER) != string(cert.Raw)) {
-			return refuse(CodeProvisioner, "enrol again", "client certificate %s is revoked or not on record", serial)
+			return refuse(ca.CodeProvisioner, "enrol again", "client certificate %s is revoked or not on record", serial)
 		}
 		if err != nil {
 			return err
@@ -130,11 +125,11 @@ func (c *CA) vendorPerson(ctx context.Context, cert *x509.Certificate) (person s
 			return err
 		}
 		if person.Role != "vendor" || person.Vendor == "" || !person.DisabledAt.IsZero() {
-			return refuse(CodeProvisioner, "", "%s may not ask for certificates", person.ID)
+			return refuse(ca.CodeProvisioner, "", "%s may not ask for certificates", person.ID)
 		}
 		vendor, err := store.Vendors.Get(r, person.Vendor)
 		if errors.Is(err, store.ErrNotFound) || err == nil && vendor.URI != cert.URIs[0].String() {
-			return refuse(CodeUnknownVendor, "enrol again", "the client certificate names a vendor that is not %s", person.Vendor)
+			return refuse(ca.CodeUnknownVendor, "enrol again", "the client certificate names a vendor that is not %s", person.Vendor)
 		}
 		return err
 	})
@@ -144,7 +139,7 @@ func (c *CA) vendorPerson(ctx context.Context, cert *x509.Certificate) (person s
 // RenewCertificate refuses: a renewal by the old certificate alone would not ask
 // whether the assessments still stand.
 func (s *certificateService) RenewCertificate(*casapi.RenewCertificateRequest) (*casapi.RenewCertificateResponse, error) {
-	err := refuse(CodeRenewal, "ask for a new certificate", "certificates are not renewed, so that everything is checked again")
+	err := refuse(ca.CodeRenewal, "ask for a new certificate", "certificates are not renewed, so that everything is checked again")
 	return nil, errs.ForbiddenErr(err, "%s", err.Error())
 }
 
@@ -160,12 +155,16 @@ func (s *certificateService) RevokeCertificate(req *casapi.RevokeCertificateRequ
 	if !ok || serial.Sign() <= 0 {
 		return nil, errs.BadRequest("no serial number to revoke")
 	}
-	err := s.ca.Revoke(ctx, SerialKey(serial), store.Revocation{Reason: req.ReasonCode, Note: req.Reason, By: wayStep})
-	if r := IsRefusal(err); r != nil {
+	err := s.ca.Revoke(ctx, ca.SerialKey(serial), store.Revocation{Reason: req.ReasonCode, Note: req.Reason, By: wayStep})
+	if r := ca.IsRefusal(err); r != nil {
 		return nil, errs.ForbiddenErr(r, "%s", r.Error())
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &casapi.RevokeCertificateResponse{Certificate: req.Certificate}, nil
+}
+
+func refuse(code ca.Code, hint, format string, args ...any) error {
+	return &ca.Refusal{Code: code, Detail: fmt.Sprintf(format, args...), Hint: hint}
 }
