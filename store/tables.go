@@ -72,15 +72,25 @@ var (
 			return []string{c.Tier}
 		}},
 	}}
-	CRLs        = Table[CRL]{name: "crl", key: func(c CRL) string { return c.Tier }}
-	SigningKeys = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
-	Signatures  = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
-	Events      = Table[Event]{name: "event", key: func(e Event) string { return e.ID }}
+	CRLs             = Table[CRL]{name: "crl", key: func(c CRL) string { return c.Tier }}
+	SigningKeys      = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
+	Signatures       = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
+	VendorIdentities = Table[VendorIdentity]{name: "vendor_identity", key: func(i VendorIdentity) string { return i.ID }, indexes: []index[VendorIdentity]{{"vendor", func(i VendorIdentity) []string { return []string{i.Vendor} }}}}
+	ACMEKeys         = Table[ACMEKey]{name: "acme_key", key: func(k ACMEKey) string { return k.ID }, indexes: []index[ACMEKey]{
+		{"vendor", func(k ACMEKey) []string { return []string{k.Vendor} }},
+		{"account", func(k ACMEKey) []string {
+			if k.Account == "" {
+				return nil
+			}
+			return []string{k.Account}
+		}},
+	}}
+	Events = Table[Event]{name: "event", key: func(e Event) string { return e.ID }}
 )
 
 // tables lists every table for Check.
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
-	Intents, Certificates, CRLs, SigningKeys, Signatures, Events,
+	Intents, Certificates, CRLs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
 }

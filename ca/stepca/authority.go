@@ -13,16 +13,11 @@ import (
 
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/store"
-	"github.com/hallmark-pki/hallmark/templates"
 	"github.com/smallstep/certificates/api"
 	"github.com/smallstep/certificates/authority"
 	"github.com/smallstep/certificates/authority/config"
 	"github.com/smallstep/certificates/authority/provisioner"
 )
-
-// x5cName is the name of the provisioner for tokens signed with a client certificate
-// of the operator CA.
-const x5cName = "hallmark"
 
 // Store is the part of a store driver that this package uses.
 type Store interface {
@@ -35,7 +30,9 @@ type Config struct {
 	CA       *ca.CA
 	Store    Store            // the CA's
 	DNSNames []string         // hosts in the audience of tokens: https://<host>[:port]/1.0/sign; at least one
-	Now      func() time.Time // nil takes time.Now
+	OIDC     []Issuer         // OpenID Connect issuers whose tokens are taken; none: no OIDC
+	ACME     *ACME            // nil: no ACME
+	Now      func() time.Time // nil takes time.Now. smallstep judges times by the machine's clock
 	Log      *slog.Logger     // nil discards
 }
 
@@ -44,6 +41,12 @@ type Config struct {
 type Authority struct {
 	authority *authority.Authority
 	ca        *ca.CA
+	store     Store
+	tokens    *tokenDB
+	common    provisioner.Config // of every provisioner
+	x5c       *provisioner.X5C
+	issuers   []*issuer
+	acme      *acmeServer // nil without
 	log       *slog.Logger
 	marker    string
 }
@@ -61,19 +64,16 @@ func New(c Config) (*Authority, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Authority{ca: c.CA, log: c.Log, marker: newMarker()}
-	x5c, err := a.x5cProvisioner()
-	if err != nil {
+	a := &Authority{ca: c.CA, store: c.Store, tokens: &tokenDB{store: c.Store, now: c.Now}, log: c.Log, marker: newMarker()}
+	if err := a.setProvisioners(c); err != nil {
 		return nil, fmt.Errorf("step authority: %w", err)
 	}
+	var err error
 	a.authority, err = authority.NewEmbedded(
-		authority.WithConfig(&config.Config{
-			DNSNames:        c.DNSNames,
-			AuthorityConfig: &config.AuthConfig{Provisioners: provisioner.List{x5c}, Claims: x5c.Claims},
-		}),
+		authority.WithConfig(&config.Config{DNSNames: c.DNSNames, AuthorityConfig: &config.AuthConfig{Claims: claims()}}),
 		authority.WithX509CAService(&certificateService{ca: c.CA, store: c.Store, marker: a.marker}),
 		authority.WithX509RootCerts(c.CA.OperatorRoot()),
-		authority.WithDatabase(&tokenDB{store: c.Store, now: c.Now}),
+		authority.WithDatabase(a.tokens),
 		authority.WithQuietInit(),
 	)
 	if err != nil {
@@ -82,24 +82,46 @@ func New(c Config) (*Authority, error) {
 	return a, nil
 }
 
-// x5cProvisioner has claims that leave validity to the gate: smallstep's own
-// default is a day, and its ceiling would cut everything to that.
-func (a *Authority) x5cProvisioner() (*provisioner.X5C, error) {
-	text, err := templates.StepTemplate(a.marker)
-	if err != nil {
-		return nil, err
+func (a *Authority) setProvisioners(c Config) error {
+	a.common = provisioner.Config{Claims: config.GlobalProvisionerClaims, Audiences: audiences(c.DNSNames)}
+	var err error
+	if a.x5c, err = a.newX5C(); err != nil {
+		return err
 	}
-	yes, no := true, false
-	longest := &provisioner.Duration{Duration: ca.MaxValidity}
-	return &provisioner.X5C{
-		Type: "X5C", Name: x5cName,
-		Roots: a.operatorPEM(),
-		Claims: &provisioner.Claims{
-			MinTLSDur: &provisioner.Duration{Duration: minValidity}, MaxTLSDur: longest, DefaultTLSDur: longest,
-			DisableRenewal: &yes, AllowRenewalAfterExpiry: &no, DisableSmallstepExtensions: &yes, EnableSSHCA: &no,
-		},
-		Options: &provisioner.Options{X509: &provisioner.X509Options{Template: text}},
-	}, nil
+	for i, conf := range c.OIDC {
+		is, err := newIssuer(conf, c.Now)
+		if err != nil {
+			return fmt.Errorf("OIDC issuer %d: %w", i+1, err)
+		}
+		for _, other := range a.issuers {
+			if other.Name == conf.Name || other.Issuer.Issuer == conf.Issuer {
+				return fmt.Errorf("OIDC issuer %s is configured twice", conf.Name)
+			}
+		}
+		if conf.Name == x5cName || strings.HasPrefix(conf.Name, jwkPrefix) || c.ACME != nil && conf.Name == acmeName {
+			return fmt.Errorf("OIDC issuer: %s is another provisioner's name", conf.Name)
+		}
+		a.issuers = append(a.issuers, is)
+	}
+	if c.ACME != nil {
+		if a.acme, err = newACMEServer(a, *c.ACME, c.Now); err != nil {
+			return fmt.Errorf("ACME: %w", err)
+		}
+	}
+	return nil
+}
+
+// audiences are smallstep's for signing, but for those of SSH and for the one that
+// every smallstep CA in the world shares.
+func audiences(hosts []string) provisioner.Audiences {
+	all := (&config.Config{DNSNames: hosts}).GetAudiences()
+	var out provisioner.Audiences
+	for _, audience := range all.Sign {
+		if strings.HasPrefix(audience, "https://") && !strings.HasSuffix(audience, "/ssh/sign") {
+			out.Sign = append(out.Sign, audience)
+		}
+	}
+	return out
 }
 
 func (a *Authority) operatorPEM() []byte {
@@ -110,30 +132,25 @@ func (a *Authority) operatorPEM() []byte {
 func (a *Authority) Shutdown() error { return a.authority.Shutdown() }
 
 // Handler serves what the step client needs to ask for a certificate: /1.0/sign,
-// /sign, /health, /version, /roots, /provisioners and /root/<sha256>, the first
-// ones also under /1.0. There is no route to renew, rekey or revoke.
+// /sign, /health, /version, /roots, /provisioners and /root/<sha256>, all also under
+// /1.0; and, if configured, ACME under /acme/. There is no route to renew, rekey or
+// revoke.
 func (a *Authority) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, prefix := range []string{"", "/1.0"} {
-		mux.HandleFunc("POST "+prefix+"/sign", api.Sign)
+		mux.HandleFunc("POST "+prefix+"/sign", a.sign)
 		mux.HandleFunc("GET "+prefix+"/health", api.Health)
 		mux.HandleFunc("GET "+prefix+"/version", api.Version)
 		mux.HandleFunc("GET "+prefix+"/roots", api.Roots)
 		mux.HandleFunc("GET "+prefix+"/provisioners", a.provisioners)
 		mux.HandleFunc("GET "+prefix+"/root/{sha256}", a.root)
 	}
+	if a.acme != nil {
+		mux.Handle("/acme/", a.acme.handler())
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 		mux.ServeHTTP(w, r.WithContext(authority.NewContext(r.Context(), a.authority)))
-	})
-}
-
-// provisioners lists the one provisioner. smallstep's own handler would show its
-// template as well, and with it the marker that makes our requests ours.
-func (a *Authority) provisioners(w http.ResponseWriter, _ *http.Request) {
-	a.answer(w, map[string]any{
-		"provisioners": []any{map[string]any{"type": "X5C", "name": x5cName, "roots": a.operatorPEM()}},
-		"nextCursor":   "",
 	})
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,14 +14,18 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 	"github.com/smallstep/certificates/errs"
+	"github.com/smallstep/certificates/webhook"
 )
 
 // casTimeout bounds a request that comes from smallstep's Authority, whose
 // interface hands no context on.
 const casTimeout = 30 * time.Second
 
-// wayStep is what intents and records say about this way in.
-const wayStep = "step"
+// What intents and records say about these ways in.
+const (
+	wayStep = "step" // a token: X5C, JWK or OIDC
+	wayACME = "acme"
+)
 
 // certificateService is smallstep's certificate authority service on top of Issue.
 // The Authority has checked the token and rendered a template; of that template it
@@ -45,8 +47,8 @@ func newMarker() string {
 	return hex.EncodeToString(b[:])
 }
 
-// CreateCertificate asks the gate for everything in force of the vendor whose
-// client certificate signed the token. Subject, names, extensions and key usages of
+// CreateCertificate asks the gate for everything in force of the vendor whom the
+// provisioner authenticated. Subject, names, extensions and key usages of
 // template and CSR are ignored; of the CSR only the key is used, after its proof of
 // possession.
 func (s *certificateService) CreateCertificate(req *casapi.CreateCertificateRequest) (*casapi.CreateCertificateResponse, error) {
@@ -54,7 +56,9 @@ func (s *certificateService) CreateCertificate(req *casapi.CreateCertificateRequ
 	defer cancel()
 	issued, err := s.create(ctx, req)
 	if r := ca.IsRefusal(err); r != nil {
-		return nil, errs.ForbiddenErr(r, "%s", r.Error())
+		// smallstep's ACME answers "internal error" to all but an error of a webhook, whose
+		// code and message it passes on.
+		return nil, errs.ForbiddenErr(errors.Join(r, &webhook.Error{Code: string(r.Code), Message: r.Detail}), "%s", r.Error())
 	}
 	if err != nil {
 		return nil, err
@@ -70,11 +74,10 @@ func (s *certificateService) create(ctx context.Context, req *casapi.CreateCerti
 	if err != nil {
 		return ca.Issued{}, err
 	}
-	client, err := s.client(req)
-	if err != nil {
+	if err := s.ours(req); err != nil {
 		return ca.Issued{}, err
 	}
-	person, err := s.vendorPerson(ctx, client)
+	who, err := s.asker(ctx, req)
 	if err != nil {
 		return ca.Issued{}, err
 	}
@@ -82,58 +85,16 @@ func (s *certificateService) create(ctx context.Context, req *casapi.CreateCerti
 	if validity < minValidity {
 		return ca.Issued{}, refuse(ca.CodeValidity, "", "a validity of %s is shorter than %s", validity, minValidity)
 	}
-	return s.ca.Issue(ctx, ca.Request{Vendor: person.Vendor, PublicKey: pub, Validity: validity, By: person.ID, Way: wayStep})
+	return s.ca.Issue(ctx, ca.Request{Vendor: who.vendor, PublicKey: pub, Validity: validity, By: who.by, Way: who.way})
 }
 
-// client returns the client certificate that the token was signed with, as our
-// template passed it on.
-func (s *certificateService) client(req *casapi.CreateCertificateRequest) (*x509.Certificate, error) {
-	untrusted := refuse(ca.CodeProvisioner, "use the provisioner "+x5cName, "the request did not come through the provisioner %s", x5cName)
-	if req.Provisioner == nil || req.Provisioner.Name != x5cName || req.Provisioner.Type != "X5C" || req.Template == nil {
-		return nil, untrusted
+// ours refuses what was not rendered from a template of ours.
+func (s *certificateService) ours(req *casapi.CreateCertificateRequest) error {
+	if req.Provisioner == nil || req.Template == nil || s.marker == "" ||
+		subtle.ConstantTimeCompare([]byte(req.Template.Subject.SerialNumber), []byte(s.marker)) != 1 {
+		return refuse(ca.CodeProvisioner, "GET /1.0/provisioners lists them", "the request did not come through a provisioner of this CA")
 	}
-	if s.marker == "" || subtle.ConstantTimeCompare([]byte(req.Template.Subject.SerialNumber), []byte(s.marker)) != 1 {
-		return nil, untrusted
-	}
-	der, err := base64.StdEncoding.DecodeString(req.Template.Subject.CommonName)
-	if err != nil {
-		return nil, fmt.Errorf("client certificate in template: %w", err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("client certificate in template: %w", err)
-	}
-	if len(cert.URIs) != 1 {
-		return nil, refuse(ca.CodeProvisioner, "use a client certificate of a person in role vendor", "the client certificate names no vendor")
-	}
-	return cert, nil
-}
-
-// vendorPerson returns the vendor's person who holds a client certificate that is
-// on record and not revoked. smallstep verifies its chain only.
-func (s *certificateService) vendorPerson(ctx context.Context, cert *x509.Certificate) (person store.Person, err error) {
-	serial := ca.SerialKey(cert.SerialNumber)
-	err = s.store.View(ctx, func(r store.Reader) error {
-		rec, err := store.ClientCertificates.Get(r, serial)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (!rec.RevokedAt.IsZero() || string(rec.DER) != string(cert.Raw)) {
-			return refuse(ca.CodeProvisioner, "enrol again", "client certificate %s is revoked or not on record", serial)
-		}
-		if err != nil {
-			return err
-		}
-		if person, err = store.People.Get(r, rec.Person); err != nil {
-			return err
-		}
-		if person.Role != "vendor" || person.Vendor == "" || !person.DisabledAt.IsZero() {
-			return refuse(ca.CodeProvisioner, "", "%s may not ask for certificates", person.ID)
-		}
-		vendor, err := store.Vendors.Get(r, person.Vendor)
-		if errors.Is(err, store.ErrNotFound) || err == nil && vendor.URI != cert.URIs[0].String() {
-			return refuse(ca.CodeUnknownVendor, "enrol again", "the client certificate names a vendor that is not %s", person.Vendor)
-		}
-		return err
-	})
-	return person, err
+	return nil
 }
 
 // RenewCertificate refuses: a renewal by the old certificate alone would not ask
@@ -144,7 +105,7 @@ func (s *certificateService) RenewCertificate(*casapi.RenewCertificateRequest) (
 }
 
 // RevokeCertificate revokes by serial number, decimal as smallstep writes it. It
-// answers for nobody's right to do so: NewStepAuthority mounts no route to it.
+// answers for nobody's right to do so: New mounts no route to it.
 func (s *certificateService) RevokeCertificate(req *casapi.RevokeCertificateRequest) (*casapi.RevokeCertificateResponse, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), casTimeout)
 	defer cancel()

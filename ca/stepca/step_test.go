@@ -100,7 +100,7 @@ func parseCSR(t testing.TB, der []byte) *x509.CertificateRequest {
 // stepSign authorises a token and signs, as smallstep's handler does.
 func stepSign(s *Authority, tok string, csr *x509.CertificateRequest) ([]*x509.Certificate, error) {
 	ctx := provisioner.NewContextWithMethod(context.Background(), provisioner.SignMethod)
-	opts, err := s.authority.Authorize(ctx, tok)
+	opts, err := s.authorize(ctx, tok)
 	if err != nil {
 		return nil, err
 	}
@@ -174,10 +174,7 @@ func TestStepCannotGoRound(t *testing.T) {
 		Subject: pkix.Name{CommonName: base64.StdEncoding.EncodeToString(alice.cert.Raw), SerialNumber: "marker"}, URIs: []*url.URL{acme},
 	}))
 	ctx := provisioner.NewContextWithMethod(context.Background(), provisioner.SignMethod)
-	x5c, err := s.x5cProvisioner()
-	if err != nil {
-		t.Fatal(err)
-	}
+	x5c := s.x5c
 	for name, opts := range map[string][]provisioner.SignOption{
 		"no options":                nil,
 		"provisioner, no template":  {x5c},

@@ -72,6 +72,7 @@ func Layers() []Row {
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
+		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
 	}
 }
