@@ -131,6 +131,12 @@ func (a *Authority) operatorPEM() []byte {
 // Shutdown stops the Authority. The CA and its store stay open.
 func (a *Authority) Shutdown() error { return a.authority.Shutdown() }
 
+// Patterns are those under which a mux should have Handler: the stock client asks
+// below the root, others below /1.0.
+func Patterns() []string {
+	return []string{"/1.0/", "/acme/", "POST /sign", "GET /health", "GET /version", "GET /roots", "GET /provisioners", "GET /root/{sha256}"}
+}
+
 // Handler serves what the step client needs to ask for a certificate: /1.0/sign,
 // /sign, /health, /version, /roots, /provisioners and /root/<sha256>, all also under
 // /1.0; and, if configured, ACME under /acme/. There is no route to renew, rekey or

@@ -162,14 +162,14 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
-	in.step, err = stepca.New(stepca.Config{CA: in.ca, Store: in.store, DNSNames: in.config.hosts(), Log: in.log})
+	acmeDirectory, err := in.openStep(dir)
 	if err != nil {
 		return err
 	}
 	in.server, err = server.New(server.Config{
 		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
-		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), Log: in.log, Now: time.Now,
+		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
 	})
 	return err
 }
