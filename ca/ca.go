@@ -80,8 +80,6 @@ type CA struct {
 	requires  requirements
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
-	stepMarker string // see certificateService
-
 	opener  audit.Opener
 	shards  int
 	crls    sync.Mutex           // lists are made by one at a time
@@ -153,7 +151,7 @@ func newCA(cfg Config) (*CA, error) {
 	c := &CA{
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
 		passphrase: h.passphrase, probes: cfg.Probes,
-		now: cfg.Now, clockTrusted: cfg.ClockTrusted, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{}, stepMarker: newMarker(),
+		now: cfg.Now, clockTrusted: cfg.ClockTrusted, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{},
 		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce,
 	}
 	if err := c.complete(); err != nil {

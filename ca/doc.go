@@ -5,7 +5,7 @@
 //
 // There is one way to a code-signing certificate: (*CA).Issue, which asks gate.go
 // for a grant. The HTTP API calls it, the signing service calls it, and smallstep's
-// Authority calls it as its certificate service (CertificateService): JWK, OIDC,
+// Authority calls it as its certificate service (package ca/stepca): JWK, OIDC,
 // X5C or ACME tokens only say who asks. A grant holds claims that signed
 // assessments in force support, re-verified at that moment, and nothing a client
 // typed.

@@ -18,8 +18,6 @@ const (
 	maxOCSPIDs = 16
 	// maxOCSPNonceBytes is RFC 9654 §2.1's.
 	maxOCSPNonceBytes = 128
-	// maxStepBodyBytes bounds a request to the step-compatible API: a CSR and a token with a certificate chain, in JSON.
-	maxStepBodyBytes = 64 << 10
 	// maxFileBytes bounds each file of the hierarchy's directory, except CRLs.
 	maxFileBytes = 1 << 20
 	// maxClaims and maxRepositories are the extension's own bounds (ext/hallmark.asn1).

@@ -33,6 +33,7 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ca/stepca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/sign"
@@ -55,7 +56,7 @@ type Operator interface {
 	OperatorRoot() *x509.Certificate
 }
 
-// Config is what a Server is made of. All fields are required but Version.
+// Config is what a Server is made of. All fields are required but Version, Step and ACMEDirectory.
 type Config struct {
 	Name       string // of the CA, for people
 	Version    string
@@ -71,9 +72,11 @@ type Config struct {
 	Queue      *queue.Queue    // logs what transactions have put into it
 	Evidence   *evidence.Store // files that assessments name
 	Signing    *sign.Service
-	Step       http.Handler // smallstep-compatible API under /1.0; nil leaves it out
+	Step       http.Handler // smallstep-compatible API under /1.0, and ACME under /acme; nil leaves them out
 	Log        *slog.Logger
 	Now        func() time.Time
+
+	ACMEDirectory string // URL of Step's ACME directory; "" without
 }
 
 // Server answers requests. It is safe for concurrent use.
@@ -107,7 +110,9 @@ func New(c Config) (*Server, error) {
 	s.publicRoutes(s.apiMux)
 	s.apiMux.Handle("GET /metrics", s.allow(s.metrics.handler(), readers...))
 	if c.Step != nil {
-		s.apiMux.Handle("/1.0/", c.Step)
+		for _, pattern := range stepca.Patterns() {
+			s.apiMux.Handle(pattern, c.Step)
+		}
 	}
 	return s, nil
 }

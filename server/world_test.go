@@ -26,6 +26,7 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ca/stepca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -80,7 +81,8 @@ type world struct {
 	second  *ecdsa.PrivateKey            // nib's
 	builder *ecdsa.PrivateKey
 	prober  *fakeProber
-	folder  string // of evidence
+	folder  string        // of evidence
+	ways    stepca.Config // OIDC and ACME
 
 	assessment  string // acme's, in force
 	certificate string // acme's serial
@@ -89,8 +91,14 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldWith(t, stepca.Config{})
+}
+
+// newWorldWith has more ways in.
+func newWorldWith(t testing.TB, ways stepca.Config) *world {
+	t.Helper()
 	w := &world{
-		t: t, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
+		t: t, ways: ways, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
 		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), prober: &fakeProber{}, folder: filepath.Join(t.TempDir(), "evidence"),
 	}
 	w.server = w.newServer()
@@ -153,13 +161,14 @@ func (w *world) newServer() *Server {
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 	})
 	check(err)
-	step, err := authority.NewStepAuthority(ca.StepOptions{DNSNames: []string{"127.0.0.1"}})
+	w.ways.CA, w.ways.Store, w.ways.DNSNames = authority, w.store, []string{"127.0.0.1"}
+	step, err := stepca.New(w.ways)
 	check(err)
 	t.Cleanup(func() { step.Shutdown() })
 	s, err := New(Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
-		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	check(err)
 	return s

@@ -50,6 +50,8 @@ type sample struct {
 	SigningKey         []store.SigningKey         `json:"signing_key"`
 	Signature          []store.Signature          `json:"signature"`
 	Event              []store.Event              `json:"event"`
+	VendorIdentity     []store.VendorIdentity     `json:"vendor_identity"`
+	ACMEKey            []store.ACMEKey            `json:"acme_key"`
 }
 
 // TestSample opens a copy of the sample store of each release and compares every
@@ -116,6 +118,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.UnlistedRevocations, &got.Unlisted), collect(r, store.RevocationJobs, &got.RevocationJob),
 			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
 			collect(r, store.Events, &got.Event),
+			collect(r, store.VendorIdentities, &got.VendorIdentity), collect(r, store.ACMEKeys, &got.ACMEKey),
 		)
 	})
 	// The store can still be written: each record is put back where it was.
@@ -149,6 +152,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.UnlistedRevocations, s.Unlisted), putAll(tx, store.RevocationJobs, s.RevocationJob),
 		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
 		putAll(tx, store.Events, s.Event),
+		putAll(tx, store.VendorIdentities, s.VendorIdentity), putAll(tx, store.ACMEKeys, s.ACMEKey),
 	)
 }
 
@@ -331,5 +335,14 @@ func fullSample() sample {
 			ID: "20260305T120000.000000000Z-0000000000000002", At: day(4), Who: "olga", Action: "accept.assessment",
 			Object: digest, Detail: map[string]string{"note": "ünïcode <&> \u2028"},
 		}},
+		VendorIdentity: []store.VendorIdentity{
+			{ // every field at once, as no identity has them
+				ID: "jwk-NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", Vendor: "acme", Kind: store.IdentityJWK, JWK: []byte(`{"kty":"EC"}`),
+				Issuer: "https://ci.example.com", Subject: "repo:acme/tool", AddedAt: day(4), AddedBy: "olga",
+			},
+		},
+		ACMEKey: []store.ACMEKey{
+			{ID: "k2", Vendor: "acme", Person: "vera", Secret: []byte("secret"), CreatedAt: day(4), CreatedBy: "vera", ExpiresAt: day(5), Account: "a1", BoundAt: day(4)},
+		},
 	}
 }

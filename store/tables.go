@@ -93,14 +93,24 @@ var (
 		}
 		return nil
 	}}}}
-	SigningKeys = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
-	Signatures  = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
-	Events      = Table[Event]{name: "event", key: func(e Event) string { return e.ID }}
+	SigningKeys      = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
+	Signatures       = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
+	Events           = Table[Event]{name: "event", key: func(e Event) string { return e.ID }}
+	VendorIdentities = Table[VendorIdentity]{name: "vendor_identity", key: func(i VendorIdentity) string { return i.ID }, indexes: []index[VendorIdentity]{{"vendor", func(i VendorIdentity) []string { return []string{i.Vendor} }}}}
+	ACMEKeys         = Table[ACMEKey]{name: "acme_key", key: func(k ACMEKey) string { return k.ID }, indexes: []index[ACMEKey]{
+		{"vendor", func(k ACMEKey) []string { return []string{k.Vendor} }},
+		{"account", func(k ACMEKey) []string {
+			if k.Account == "" {
+				return nil
+			}
+			return []string{k.Account}
+		}},
+	}}
 )
 
 // tables lists every table for Check.
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
-	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events,
+	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
 }

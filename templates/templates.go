@@ -46,9 +46,13 @@ const (
 	Server         Name = "server"          // the server's TLS certificate
 )
 
-// stepName is the template of the step-compatible way in; smallstep renders it,
-// with its own values, so it is not among the Names that Load takes.
-const stepName = "step"
+// The templates of the step-compatible ways in; smallstep renders them, with its own
+// values, so they are not among the Names that Load takes.
+const (
+	stepName      = "step"       // X5C: the client certificate
+	stepTokenName = "step-token" // OIDC: issuer and subject of the token
+	stepKnownName = "step-known" // JWK and ACME: what the server found before
+)
 
 // Values are what a profile is filled with. A profile ignores what it has no place for.
 type Values struct {
@@ -95,15 +99,39 @@ func Load(name Name) (Profile, error) {
 // StepTemplate returns the text of the template that smallstep's X5C provisioner
 // renders. marker becomes the subject's serialNumber.
 func StepTemplate(marker string) (string, error) {
-	text, err := FS.ReadFile("profiles/" + stepName + ".json")
+	return stepTemplate(stepName, map[string]string{"Marker": marker})
+}
+
+// StepTokenTemplate is the same for OIDC: the token's iss becomes the organization, its
+// sub the organizational unit.
+func StepTokenTemplate(marker string) (string, error) {
+	return stepTemplate(stepTokenName, map[string]string{"Marker": marker})
+}
+
+// StepKnownTemplate is the same for a client that is known already: known becomes the
+// common name.
+func StepKnownTemplate(marker, known string) (string, error) {
+	return stepTemplate(stepKnownName, map[string]string{"Marker": marker, "Known": known})
+}
+
+// stepTemplate fills in our values and leaves the rest to smallstep. Our values are
+// read as template text there, so that "{{" may not be in them.
+func stepTemplate(name string, values map[string]string) (string, error) {
+	text, err := FS.ReadFile("profiles/" + name + ".json")
 	if err != nil {
-		return "", fmt.Errorf("load profile %s: %w", stepName, err)
+		return "", fmt.Errorf("load profile %s: %w", name, err)
 	}
-	quoted, err := json.Marshal(marker)
-	if err != nil {
-		return "", fmt.Errorf("quote marker: %w", err)
+	for key, value := range values {
+		quoted, err := json.Marshal(value)
+		if err != nil {
+			return "", fmt.Errorf("quote %s: %w", key, err)
+		}
+		if bytes.Contains(quoted, []byte("{{")) {
+			return "", fmt.Errorf("%s %q would be read as a template", key, value)
+		}
+		text = bytes.ReplaceAll(text, []byte("{{ toJson ."+key+" }}"), quoted)
 	}
-	return string(bytes.ReplaceAll(text, []byte("{{ toJson .Marker }}"), quoted)), nil
+	return string(text), nil
 }
 
 // Name returns the profile's name.

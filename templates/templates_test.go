@@ -57,7 +57,12 @@ func TestEveryFileHasAName(t *testing.T) {
 		}
 		delete(texts, string(n))
 	}
-	delete(texts, stepName)
+	for _, n := range []string{stepName, stepTokenName, stepKnownName} {
+		if _, ok := texts[n]; !ok {
+			t.Errorf("no file for %s", n)
+		}
+		delete(texts, n)
+	}
 	for name := range texts {
 		t.Errorf("%s.json has no Name", name)
 	}
@@ -145,6 +150,16 @@ func TestStepTemplate(t *testing.T) {
 	}
 	if !strings.Contains(text, `"serialNumber": "abc"`) || strings.Contains(text, ".Marker") {
 		t.Error(text)
+	}
+	text, err = StepKnownTemplate("abc", `a"b`)
+	if err != nil || !strings.Contains(text, `"commonName": "a\"b"`) {
+		t.Error(text, err)
+	}
+	if text, err = StepTokenTemplate("abc"); err != nil || !strings.Contains(text, "{{ toJson .Token.sub }}") {
+		t.Error(text, err)
+	}
+	if _, err := StepKnownTemplate("abc", "{{ .Token }}"); err == nil {
+		t.Error("a value is read as a template")
 	}
 	if _, err := Load("nothing"); err == nil {
 		t.Error("loaded a profile that is not there")

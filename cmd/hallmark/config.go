@@ -44,6 +44,9 @@ type config struct {
 	OCSPNonce string `yaml:"ocsp_nonce,omitempty"`
 	// What probes of assessments may reach beside the public internet.
 	Probes probesConfig `yaml:"probes,omitempty"`
+	// Whose tokens and whose hardware are believed, beside people's client certificates.
+	OIDC []oidcConfig `yaml:"oidc,omitempty"`
+	ACME acmeConfig   `yaml:"acme,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the

@@ -14,6 +14,7 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ca/stepca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/notify"
@@ -44,7 +45,7 @@ type instance struct {
 	queue  *queue.Queue
 	sender *notify.Sender
 	files  *evidence.Store
-	step   *ca.StepAuthority
+	step   *stepca.Authority
 	server *server.Server
 	log    *slog.Logger
 }
@@ -161,14 +162,14 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
-	in.step, err = in.ca.NewStepAuthority(ca.StepOptions{DNSNames: in.config.hosts()})
+	acmeDirectory, err := in.openStep(dir)
 	if err != nil {
 		return err
 	}
 	in.server, err = server.New(server.Config{
 		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
-		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), Log: in.log, Now: time.Now,
+		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
 	})
 	return err
 }

@@ -30,6 +30,7 @@ been accepted stays; take it back with 'hallmark audit withdraw'.
 
 EXAMPLE: hallmark vendor owners --owner "Quill Holding" acme`,
 		}, 1, 1, e.vendorOwners),
+		e.identityCommand(),
 		command(cli.Command{Name: "suspend", Usage: "issue and sign nothing more for a vendor", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag, formatFlag}, Description: "EXAMPLE: hallmark vendor suspend acme"}, 1, 1, e.vendorChange("suspend")),
 		command(cli.Command{Name: "resume", Usage: "end a suspension", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag, formatFlag}, Description: "EXAMPLE: hallmark vendor resume acme"}, 1, 1, e.vendorChange("resume")),
 	)

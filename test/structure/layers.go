@@ -57,6 +57,7 @@ func Layers() []Row {
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
+		{Package: "ca/stepca", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "rebuild", Layer: layerIssue},
 
@@ -79,6 +80,7 @@ func Layers() []Row {
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
+		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
 	}
 }

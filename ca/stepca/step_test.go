@@ -1,4 +1,4 @@
-package ca
+package stepca
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -19,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/smallstep/certificates/authority/provisioner"
@@ -45,14 +48,14 @@ func (f *fixture) enrol(id string) person {
 	}
 	p.cert = cert
 	f.update(func(tx store.Tx) error {
-		return store.ClientCertificates.Put(tx, store.ClientCertificate{Serial: SerialKey(cert.SerialNumber), Person: id, DER: cert.Raw, NotAfter: cert.NotAfter})
+		return store.ClientCertificates.Put(tx, store.ClientCertificate{Serial: ca.SerialKey(cert.SerialNumber), Person: id, DER: cert.Raw, NotAfter: cert.NotAfter})
 	})
 	return p
 }
 
-func (f *fixture) step() *StepAuthority {
+func (f *fixture) step() *Authority {
 	f.t.Helper()
-	s, err := f.ca.NewStepAuthority(StepOptions{DNSNames: []string{"ca.example.com"}})
+	s, err := New(Config{CA: f.ca, Store: f.store, DNSNames: []string{"ca.example.com"}})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func token(t testing.TB, p person, subject string, sans ...string) string {
 	rand.Read(id[:])
 	now := time.Now()
 	text, err := jose.Signed(signer).Claims(jose.Claims{
-		Issuer: stepProvisioner, Subject: subject, ID: hex.EncodeToString(id[:]), Audience: jose.Audience{"https://ca.example.com/1.0/sign#x5c/" + stepProvisioner},
+		Issuer: x5cName, Subject: subject, ID: hex.EncodeToString(id[:]), Audience: jose.Audience{"https://ca.example.com/1.0/sign#x5c/" + x5cName},
 		IssuedAt: jose.NewNumericDate(now), NotBefore: jose.NewNumericDate(now), Expiry: jose.NewNumericDate(now.Add(5 * time.Minute)),
 	}).Claims(map[string]any{"sans": sans}).CompactSerialize()
 	if err != nil {
@@ -95,25 +98,25 @@ func parseCSR(t testing.TB, der []byte) *x509.CertificateRequest {
 }
 
 // stepSign authorises a token and signs, as smallstep's handler does.
-func stepSign(s *StepAuthority, tok string, csr *x509.CertificateRequest) ([]*x509.Certificate, error) {
+func stepSign(s *Authority, tok string, csr *x509.CertificateRequest) ([]*x509.Certificate, error) {
 	ctx := provisioner.NewContextWithMethod(context.Background(), provisioner.SignMethod)
-	opts, err := s.Authority().Authorize(ctx, tok)
+	opts, err := s.authorize(ctx, tok)
 	if err != nil {
 		return nil, err
 	}
-	return s.Authority().SignWithContext(ctx, csr, provisioner.SignOptions{}, opts...)
+	return s.authority.SignWithContext(ctx, csr, provisioner.SignOptions{}, opts...)
 }
 
 func TestStepMeetsTheGate(t *testing.T) {
-	f := newFixtureAt(t, time.Now(), newMemory())
+	f := newFixture(t)
 	alice, s := f.enrol("alice"), f.step()
 	csr := func() *x509.CertificateRequest {
 		return parseCSR(t, newCSR(t, newKey(t), x509.CertificateRequest{Subject: pkix.Name{CommonName: "acme"}, DNSNames: []string{"acme"}}))
 	}
 	_, err := stepSign(s, token(t, alice, "acme"), csr())
-	wantRefusal(t, err, CodeNoAssessment)
+	wantRefusal(t, err, ca.CodeNoAssessment)
 
-	f.assess("acme", "slsa-v0.1", "slsa", 2, year)
+	assessment := f.assess("acme", 2)
 	tok := token(t, alice, "acme")
 	chain, err := stepSign(s, tok, csr())
 	if err != nil {
@@ -135,15 +138,16 @@ func TestStepMeetsTheGate(t *testing.T) {
 	if _, err := stepSign(f.step(), tok, csr()); err == nil {
 		t.Error("a token worked again after a restart")
 	}
-	f.withdrawAll("acme")
+	_, err = f.register.Withdraw(context.Background(), audit.WithdrawRequest{ID: assessment.ID, By: "olga", Reason: "fraud"})
+	check(t, err)
 	_, err = stepSign(s, token(t, alice, "acme"), csr())
-	wantRefusal(t, err, CodeNoAssessment)
+	wantRefusal(t, err, ca.CodeNoAssessment)
 }
 
 func TestStepCSRAsksForMore(t *testing.T) {
-	f := newFixtureAt(t, time.Now(), newMemory())
-	f.assess("acme", "slsa-v0.1", "slsa", 2, year)
-	f.assess("beta", "slsa-v0.1", "slsa", 4, year)
+	f := newFixture(t)
+	f.assess("acme", 2)
+	f.assess("beta", 4)
 	alice, s := f.enrol("alice"), f.step()
 	csr := parseCSR(t, greedy(t, f, newKey(t)))
 	// The token names what the CSR names, or smallstep refuses before us.
@@ -157,8 +161,8 @@ func TestStepCSRAsksForMore(t *testing.T) {
 // Calls that did not come through our provisioner and template get nothing, however
 // the CSR is written.
 func TestStepCannotGoRound(t *testing.T) {
-	f := newFixtureAt(t, time.Now(), newMemory())
-	f.assess("acme", "slsa-v0.1", "slsa", 2, year)
+	f := newFixture(t)
+	f.assess("acme", 2)
 	alice, s := f.enrol("alice"), f.step()
 	key := newKey(t)
 	acme, err := url.Parse("https://acme.example")
@@ -170,17 +174,14 @@ func TestStepCannotGoRound(t *testing.T) {
 		Subject: pkix.Name{CommonName: base64.StdEncoding.EncodeToString(alice.cert.Raw), SerialNumber: "marker"}, URIs: []*url.URL{acme},
 	}))
 	ctx := provisioner.NewContextWithMethod(context.Background(), provisioner.SignMethod)
-	x5c, err := f.ca.x5cProvisioner()
-	if err != nil {
-		t.Fatal(err)
-	}
+	x5c := s.x5c
 	for name, opts := range map[string][]provisioner.SignOption{
 		"no options":                nil,
 		"provisioner, no template":  {x5c},
 		"provisioner, own template": {x5c, ownTemplate{}},
 	} {
-		_, err := s.Authority().SignWithContext(ctx, forged, provisioner.SignOptions{}, opts...)
-		if r := IsRefusal(err); r == nil || r.Code != CodeProvisioner {
+		_, err := s.authority.SignWithContext(ctx, forged, provisioner.SignOptions{}, opts...)
+		if r := ca.IsRefusal(err); r == nil || r.Code != ca.CodeProvisioner {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -199,39 +200,29 @@ func TestStepClientCertificates(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		prep func(*fixture, person) person
-		want Code // "" when smallstep itself refuses
+		want ca.Code // "" when smallstep itself refuses
 	}{
 		{"not on record", func(f *fixture, p person) person {
-			f.update(func(tx store.Tx) error { return store.ClientCertificates.Delete(tx, SerialKey(p.cert.SerialNumber)) })
+			f.update(func(tx store.Tx) error { return store.ClientCertificates.Delete(tx, ca.SerialKey(p.cert.SerialNumber)) })
 			return p
-		}, CodeProvisioner},
+		}, ca.CodeProvisioner},
 		{"revoked", func(f *fixture, p person) person {
 			f.update(func(tx store.Tx) error {
-				rec, err := store.ClientCertificates.Get(tx, SerialKey(p.cert.SerialNumber))
+				rec, err := store.ClientCertificates.Get(tx, ca.SerialKey(p.cert.SerialNumber))
 				if err != nil {
 					return err
 				}
-				rec.RevokedAt = f.clock.Now()
+				rec.RevokedAt = time.Now()
 				return store.ClientCertificates.Put(tx, rec)
 			})
 			return p
-		}, CodeProvisioner},
-		{"person disabled", func(f *fixture, p person) person {
-			f.update(func(tx store.Tx) error {
-				rec, err := store.People.Get(tx, "alice")
-				if err != nil {
-					return err
-				}
-				rec.DisabledAt = f.clock.Now()
-				return store.People.Put(tx, rec)
-			})
-			return p
-		}, CodeProvisioner},
-		{"an officer", func(f *fixture, _ person) person { return f.enrol("olga") }, CodeProvisioner},
-		{"another vendor", func(f *fixture, _ person) person { return f.enrol("bert") }, CodeNoAssessment},
-		{"vendor suspended", func(f *fixture, p person) person { f.suspend("acme"); return p }, CodeVendorSuspended},
+		}, ca.CodeProvisioner},
+		{"person disabled", func(f *fixture, p person) person { f.disable("alice"); return p }, ca.CodeProvisioner},
+		{"an officer", func(f *fixture, _ person) person { return f.enrol("olga") }, ca.CodeProvisioner},
+		{"another vendor", func(f *fixture, _ person) person { return f.enrol("bert") }, ca.CodeNoAssessment},
+		{"vendor suspended", func(f *fixture, p person) person { f.suspend("acme"); return p }, ca.CodeVendorSuspended},
 		{"a code-signing certificate", func(f *fixture, p person) person {
-			issued, err := f.ca.Issue(context.Background(), Request{Vendor: "acme", PublicKey: p.key.Public()})
+			issued, err := f.ca.Issue(context.Background(), ca.Request{Vendor: "acme", PublicKey: p.key.Public()})
 			if err != nil {
 				f.t.Fatal(err)
 			}
@@ -240,8 +231,8 @@ func TestStepClientCertificates(t *testing.T) {
 		{"the key of another certificate", func(f *fixture, p person) person { return person{newKey(f.t), p.cert} }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixtureAt(t, time.Now(), newMemory())
-			f.assess("acme", "slsa-v0.1", "slsa", 2, year)
+			f := newFixture(t)
+			f.assess("acme", 2)
 			p := c.prep(f, f.enrol("alice"))
 			before := len(f.certificates())
 			csr := parseCSR(t, newCSR(t, newKey(t), x509.CertificateRequest{Subject: pkix.Name{CommonName: "x"}, DNSNames: []string{"x"}}))
@@ -260,9 +251,10 @@ func TestStepClientCertificates(t *testing.T) {
 }
 
 func TestStepHandler(t *testing.T) {
-	f := newFixtureAt(t, time.Now(), newMemory())
+	f := newFixture(t)
 	alice := f.enrol("alice")
-	handler := f.step().Handler()
+	step := f.step()
+	handler := step.Handler()
 	call := func(method, path, body string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
@@ -270,17 +262,17 @@ func TestStepHandler(t *testing.T) {
 	}
 	request := func() string {
 		der := newCSR(t, newKey(t), x509.CertificateRequest{Subject: pkix.Name{CommonName: "acme"}, DNSNames: []string{"acme"}})
-		body, err := json.Marshal(map[string]string{"csr": string(pemCSR(der)), "ott": token(t, alice, "acme")})
+		body, err := json.Marshal(map[string]string{"csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), "ott": token(t, alice, "acme")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(body)
 	}
 	w := call("POST", "/1.0/sign", request())
-	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), string(CodeNoAssessment)) {
+	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), string(ca.CodeNoAssessment)) {
 		t.Errorf("without an assessment: %d %s", w.Code, w.Body)
 	}
-	f.assess("acme", "slsa-v0.1", "slsa", 1, year)
+	f.assess("acme", 1)
 	w = call("POST", "/1.0/sign", request())
 	var reply struct{ Crt string }
 	if err := json.Unmarshal(w.Body.Bytes(), &reply); err != nil || w.Code != http.StatusCreated {
@@ -312,19 +304,20 @@ func TestStepHandler(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 	}
-	if strings.Contains(call("GET", "/provisioners", "").Body.String(), f.ca.stepMarker) {
+	if strings.Contains(call("GET", "/provisioners", "").Body.String(), step.marker) {
 		t.Error("the marker is public")
 	}
 }
 
 func TestCertificateServiceRenewAndRevoke(t *testing.T) {
 	f := newFixture(t)
-	f.assess("acme", "slsa-v0.1", "slsa", 1, year)
-	issued := f.issue("acme")
-	service := f.ca.CertificateService()
-	_, err := service.RenewCertificate(&casapi.RenewCertificateRequest{Template: issued.Certificate})
-	wantRefusal(t, err, CodeRenewal)
-	db := &stepDB{store: f.store, now: f.clock.Now}
+	f.assess("acme", 1)
+	issued, err := f.ca.Issue(context.Background(), ca.Request{Vendor: "acme", PublicKey: newKey(t).Public()})
+	check(t, err)
+	service := &certificateService{ca: f.ca, store: f.store}
+	_, err = service.RenewCertificate(&casapi.RenewCertificateRequest{Template: issued.Certificate})
+	wantRefusal(t, err, ca.CodeRenewal)
+	db := &tokenDB{store: f.store, now: time.Now}
 	serial := issued.Certificate.SerialNumber.String()
 	if revoked, err := db.IsRevoked(serial); err != nil || revoked {
 		t.Errorf("revoked %v, %v", revoked, err)
@@ -332,7 +325,7 @@ func TestCertificateServiceRenewAndRevoke(t *testing.T) {
 	if _, err := service.RevokeCertificate(&casapi.RevokeCertificateRequest{SerialNumber: "x"}); err == nil {
 		t.Error("revoked nothing")
 	}
-	if _, err := service.RevokeCertificate(&casapi.RevokeCertificateRequest{SerialNumber: serial, ReasonCode: ReasonKeyCompromise}); err != nil {
+	if _, err := service.RevokeCertificate(&casapi.RevokeCertificateRequest{SerialNumber: serial, ReasonCode: ca.ReasonKeyCompromise}); err != nil {
 		t.Fatal(err)
 	}
 	if revoked, err := db.IsRevoked(serial); err != nil || !revoked {
@@ -341,22 +334,42 @@ func TestCertificateServiceRenewAndRevoke(t *testing.T) {
 	if c, err := db.GetCertificate(serial); err != nil || !c.Equal(issued.Certificate) {
 		t.Error(err)
 	}
-	_, err = service.RevokeCertificate(&casapi.RevokeCertificateRequest{SerialNumber: serial, ReasonCode: ReasonSuperseded})
-	wantRefusal(t, err, CodeAlreadyRevoked)
+	_, err = service.RevokeCertificate(&casapi.RevokeCertificateRequest{SerialNumber: serial, ReasonCode: ca.ReasonSuperseded})
+	wantRefusal(t, err, ca.CodeAlreadyRevoked)
 }
 
 // A token that could not be remembered is not accepted.
 func TestTokensAreRememberedDurably(t *testing.T) {
 	storetest.EachFault(t, func(*testing.T) storetest.Driver { return storetest.NewMemory() }, func(t *testing.T, d storetest.Driver, faulty *storetest.Faulty) {
-		now := func() time.Time { return noon }
-		ok, err := (&stepDB{store: faulty, now: now}).UseToken("id", "token")
+		now := func() time.Time { return time.Now() }
+		ok, err := (&tokenDB{store: faulty, now: now}).UseToken("id", "token")
 		if faulty.Fired() && (ok || !errors.Is(err, storetest.ErrInjected)) {
 			t.Errorf("accepted %v, %v", ok, err)
 		}
 		if !faulty.Fired() {
-			if again, err := (&stepDB{store: d, now: now}).UseToken("id", "other"); !ok || again || err != nil {
+			if again, err := (&tokenDB{store: d, now: now}).UseToken("id", "other"); !ok || again || err != nil {
 				t.Errorf("first %v, again %v, %v", ok, again, err)
 			}
 		}
+	})
+}
+
+// greedy is a request that asks for another vendor's names, CA:TRUE, a higher level
+// and a mark of its own.
+func greedy(t testing.TB, f *fixture, key crypto.Signer) []byte {
+	t.Helper()
+	basic, err := asn1.Marshal(struct{ CA bool }{true})
+	check(t, err)
+	beta, err := url.Parse("https://beta.example")
+	check(t, err)
+	policies, err := asn1.Marshal([]struct{ ID asn1.ObjectIdentifier }{{asn1.ObjectIdentifier{2, 23, 140, 1, 4, 1}}})
+	check(t, err)
+	return newCSR(t, key, x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: "Beta GmbH", Organization: []string{"Beta GmbH"}}, URIs: []*url.URL{beta}, DNSNames: []string{"beta.example"},
+		ExtraExtensions: []pkix.Extension{
+			{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: basic},
+			{Id: asn1.ObjectIdentifier{2, 5, 29, 32}, Value: policies},
+			{Id: f.ca.Arc().Assurance(), Value: []byte{0x30, 0x00}},
+		},
 	})
 }

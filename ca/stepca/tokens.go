@@ -1,4 +1,4 @@
-package ca
+package stepca
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/smallstep/certificates/db"
 )
@@ -19,19 +20,19 @@ import (
 // that an id may hold anything.
 const tokenTable = "step_token"
 
-// stepDB is the Authority's view of our store: revocations and used tokens.
+// tokenDB is the Authority's view of our store: revocations and used tokens.
 // Certificates are recorded by Issue, before the Authority sees them, so nothing
 // is stored twice.
-type stepDB struct {
+type tokenDB struct {
 	store Store
 	now   func() time.Time
 }
 
-var _ db.AuthDB = (*stepDB)(nil)
+var _ db.AuthDB = (*tokenDB)(nil)
 
 // UseToken returns true the first time it sees a token id, durably: a restart does
 // not make a token good again. The record holds a digest of the token, not the token.
-func (d *stepDB) UseToken(id, token string) (bool, error) {
+func (d *tokenDB) UseToken(id, token string) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), casTimeout)
 	defer cancel()
 	sum := sha256.Sum256([]byte(token))
@@ -55,7 +56,7 @@ func (d *stepDB) UseToken(id, token string) (bool, error) {
 }
 
 // IsRevoked takes a serial number in decimal.
-func (d *stepDB) IsRevoked(sn string) (bool, error) {
+func (d *tokenDB) IsRevoked(sn string) (bool, error) {
 	cert, err := d.certificate(sn)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
@@ -64,7 +65,7 @@ func (d *stepDB) IsRevoked(sn string) (bool, error) {
 }
 
 // GetCertificate takes a serial number in decimal.
-func (d *stepDB) GetCertificate(sn string) (*x509.Certificate, error) {
+func (d *tokenDB) GetCertificate(sn string) (*x509.Certificate, error) {
 	cert, err := d.certificate(sn)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (d *stepDB) GetCertificate(sn string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(cert.DER)
 }
 
-func (d *stepDB) certificate(sn string) (rec store.Certificate, err error) {
+func (d *tokenDB) certificate(sn string) (rec store.Certificate, err error) {
 	serial, ok := new(big.Int).SetString(sn, 10)
 	if !ok || serial.Sign() <= 0 {
 		return rec, fmt.Errorf("serial number %q: %w", sn, store.ErrNotFound)
@@ -80,21 +81,21 @@ func (d *stepDB) certificate(sn string) (rec store.Certificate, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), casTimeout)
 	defer cancel()
 	err = d.store.View(ctx, func(r store.Reader) error {
-		rec, err = store.Certificates.Get(r, SerialKey(serial))
+		rec, err = store.Certificates.Get(r, ca.SerialKey(serial))
 		return err
 	})
 	return rec, err
 }
 
 // Revoke has nothing to do: the certificate service has revoked by then.
-func (d *stepDB) Revoke(*db.RevokedCertificateInfo) error { return nil }
+func (d *tokenDB) Revoke(*db.RevokedCertificateInfo) error { return nil }
 
 // The rest is about SSH certificates, which this CA does not issue.
 
-func (d *stepDB) IsSSHRevoked(string) (bool, error)          { return true, nil }
-func (d *stepDB) RevokeSSH(*db.RevokedCertificateInfo) error { return db.ErrNotImplemented }
-func (d *stepDB) IsSSHHost(string) (bool, error)             { return false, nil }
-func (d *stepDB) GetSSHHostPrincipals() ([]string, error)    { return nil, nil }
+func (d *tokenDB) IsSSHRevoked(string) (bool, error)          { return true, nil }
+func (d *tokenDB) RevokeSSH(*db.RevokedCertificateInfo) error { return db.ErrNotImplemented }
+func (d *tokenDB) IsSSHHost(string) (bool, error)             { return false, nil }
+func (d *tokenDB) GetSSHHostPrincipals() ([]string, error)    { return nil, nil }
 
 // Shutdown leaves the store open: it is not the Authority's.
-func (d *stepDB) Shutdown() error { return nil }
+func (d *tokenDB) Shutdown() error { return nil }

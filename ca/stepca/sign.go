@@ -1,0 +1,119 @@
+package stepca
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/smallstep/certificates/api"
+	"github.com/smallstep/certificates/api/read"
+	"github.com/smallstep/certificates/api/render"
+	"github.com/smallstep/certificates/authority/provisioner"
+	"github.com/smallstep/certificates/errs"
+	"go.step.sm/crypto/jose"
+)
+
+// sign is smallstep's POST /1.0/sign but for the choice of the provisioner: smallstep
+// knows those that the process started with, and keys on record come and go.
+func (a *Authority) sign(w http.ResponseWriter, r *http.Request) {
+	var body api.SignRequest
+	if err := read.JSON(r.Body, &body); err != nil {
+		render.Error(w, r, errs.BadRequestErr(err, "error reading request body"))
+		return
+	}
+	if err := body.Validate(); err != nil {
+		render.Error(w, r, err)
+		return
+	}
+	ctx := provisioner.NewContextWithMethod(r.Context(), provisioner.SignMethod)
+	options, err := a.authorize(ctx, body.OTT)
+	if err != nil {
+		render.Error(w, r, errs.UnauthorizedErr(err))
+		return
+	}
+	// The body's templateData stays behind: nothing of ours is rendered from it.
+	chain, err := a.authority.SignWithContext(ctx, body.CsrPEM.CertificateRequest,
+		provisioner.SignOptions{NotBefore: body.NotBefore, NotAfter: body.NotAfter}, options...)
+	if err != nil {
+		render.Error(w, r, errs.ForbiddenErr(err, "error signing certificate"))
+		return
+	}
+	var answer api.SignResponse
+	for _, cert := range chain {
+		answer.CertChainPEM = append(answer.CertChainPEM, api.NewCertificate(cert))
+	}
+	answer.ServerPEM, answer.CaPEM = answer.CertChainPEM[0], answer.CertChainPEM[1]
+	answer.TLSOptions = a.authority.GetTLSOptions()
+	render.JSONStatus(w, r, &answer, http.StatusCreated)
+}
+
+// authorize checks a token: who signed it, for whom, for when, and that it comes for
+// the first time. It is used up only after all else holds, so that nobody without a
+// key can use up another's or fill the store.
+func (a *Authority) authorize(ctx context.Context, token string) ([]provisioner.SignOption, error) {
+	signed, err := signedPart(token)
+	if err != nil {
+		return nil, err
+	}
+	p, check, err := a.choose(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	options, err := check(ctx, token)
+	if err != nil {
+		return nil, errs.UnauthorizedErr(err)
+	}
+	fresh, err := a.tokens.UseToken(p+" "+signed, token)
+	if err != nil {
+		return nil, err
+	}
+	if !fresh {
+		return nil, errs.UnauthorizedErr(refuse(ca.CodeProvisioner, "make a new token", "the token has been used already"))
+	}
+	return options, nil
+}
+
+// choose finds the provisioner that a token names, by the record or the configuration
+// alone, and returns its name with what checks the token.
+func (a *Authority) choose(ctx context.Context, token string) (string, func(context.Context, string) ([]provisioner.SignOption, error), error) {
+	parsed, err := jose.ParseSigned(token)
+	if err != nil {
+		return "", nil, errs.UnauthorizedErr(err)
+	}
+	var claims jose.Claims
+	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		return "", nil, errs.UnauthorizedErr(err)
+	}
+	switch {
+	case claims.Issuer == x5cName:
+		return x5cName, a.x5c.AuthorizeSign, nil
+	case strings.HasPrefix(claims.Issuer, jwkPrefix):
+		p, err := a.jwk(ctx, claims.Issuer)
+		if err != nil {
+			return "", nil, errs.UnauthorizedErr(err)
+		}
+		return p.Name, p.AuthorizeSign, nil
+	}
+	for _, i := range a.issuers {
+		if claims.Issuer == i.Issuer.Issuer {
+			return i.Name, func(ctx context.Context, token string) ([]provisioner.SignOption, error) {
+				return i.authorize(ctx, a, token)
+			}, nil
+		}
+	}
+	return "", nil, errs.UnauthorizedErr(refuse(ca.CodeProvisioner, "GET /1.0/provisioners lists them", "no provisioner stands behind the issuer %.100q", claims.Issuer))
+}
+
+// signedPart returns header and payload of a token in compact form (RFC 7515 §3.1).
+// They are what a token is known by once it has been used: its signature can be
+// rewritten by anybody (ECDSA's s and n-s), and so can blanks around it.
+func signedPart(token string) (string, error) {
+	plain := !strings.ContainsFunc(token, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	})
+	if !plain || strings.Count(token, ".") != 2 {
+		return "", errs.UnauthorizedErr(refuse(ca.CodeProvisioner, "", "the token is not a JWS in compact form"))
+	}
+	return token[:strings.LastIndexByte(token, '.')], nil
+}
