@@ -8,6 +8,7 @@
 #   P          packages that are built and tested at once; linking the CA takes about 1 GB each
 #   TIMEOUT    after which one package's tests are given up
 #   FUZZTIME   for each fuzz target of `make fuzz`
+#   KILLS      how often `make kills` kills
 #   BENCHFLAGS for `make bench`, such as --json or --rows verify
 
 SHELL       := bash
@@ -21,6 +22,7 @@ LISTEN     ?= 127.0.0.1:8443
 P          ?= 2
 TIMEOUT    ?= 12m
 FUZZTIME   ?= 10s
+KILLS      ?= 1000
 BENCHFLAGS ?=
 
 TOOLS := .tools/bin
@@ -28,7 +30,7 @@ TOOLS := .tools/bin
 # No stamp from git: a clone of another user's, as with sudo, would fail the build.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help demo build test check bench run lint fmt golden fuzz clean
+.PHONY: help demo build test check bench run lint fmt golden kills fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -90,6 +92,10 @@ golden: ## rewrite golden files and generated documents from the code
 	@packages=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n 1 dirname | sort -u); \
 	if [ -z "$$packages" ]; then echo 'no test knows -update'; exit 1; fi; \
 	$(GO) test -count=1 $$packages -update
+
+kills: ## kill a CA under load a thousand times (KILLS=n), and fail each of its system calls in each way
+	@test/setup test
+	HALLMARK_TEST_KILLS=$(KILLS) $(GO) test -count=1 -timeout $(TIMEOUT) -run '^(TestKills|TestEveryCallFails)$$' -v ./test/faults | grep -v '^=== RUN\|--- PASS: .*/.*/'
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@targets=$$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | wc -l); \

@@ -30,7 +30,10 @@ type Request struct {
 	// decides; where one does, it belongs to RequestApproval. May be nil.
 	Attestation *Attestation
 	By          string // who asks, for the record
-	Way         string // api, step, …, for the record
+	Way         string // api, step, build, …, for the record
+	// Build names the one artifact that the certificate is for, see BuildName; "" when it
+	// is for any. Its key is new, and it is short-lived: BuildValidity, unless Validity says.
+	Build string
 }
 
 // Issued is a certificate, and it is on record.
@@ -49,6 +52,9 @@ const recordTimeout = 30 * time.Second
 // mend it; then, and after any other error, no certificate was given to anyone.
 func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	now := c.now().UTC()
+	if err := req.checkBuild(); err != nil {
+		return Issued{}, fmt.Errorf("issue: %w", err)
+	}
 	pub, spki, err := c.requestKey(ctx, req)
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
@@ -76,7 +82,7 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
-	until, err := g.end(req.Validity, now)
+	until, err := req.notAfter(g, now)
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
@@ -90,10 +96,11 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	}
 	intent := store.Intent{
 		Serial: SerialKey(template.SerialNumber), Tier: g.tier.name, Vendor: req.Vendor, TBS: leave.tbs,
-		Assessments: g.assessments, RequestedBy: req.By, Way: req.Way, At: now,
+		Assessments: g.assessments, RequestedBy: req.By, Way: req.Way, At: now, Build: req.Build,
+		Issuer: issuerField(g.tier),
 	}
 	err = c.store.Update(ctx, func(tx store.Tx) error {
-		if err := claimKey(tx, spki, req.Vendor); err != nil {
+		if err := claimKeyFor(tx, req, spki); err != nil {
 			return err
 		}
 		return announce(tx, intent)
@@ -144,7 +151,7 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 	base := store.Certificate{
 		Serial: SerialKey(cert.SerialNumber), Tier: g.tier.name, Issuer: issuerField(g.tier), Vendor: req.Vendor, DER: cert.Raw, SPKISHA256: spki,
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter, Assessments: g.assessments,
-		SigningKey: req.SigningKey, IssuedAt: c.now().UTC(), RequestedBy: req.By,
+		SigningKey: req.SigningKey, IssuedAt: c.now().UTC(), RequestedBy: req.By, Build: req.Build,
 		Profile: req.Profile, Request: req.Approval, Replaces: req.Replaces,
 	}
 	var rec store.Certificate

@@ -65,6 +65,9 @@ const (
 	pendingTime = 30 * 24 * time.Hour
 	// collectTime is how long an approved request waits to be collected: what the officer saw should still be so. A guess.
 	collectTime = 7 * 24 * time.Hour
+	// BuildValidity is how long a certificate for one build lasts, cut to the full hour: its key signs once, at once, and
+	// the timestamp keeps the signature alive. A day leaves room for a service that is down in between.
+	BuildValidity = 24 * time.Hour
 	// MaxClientValidity bounds a person's mTLS certificate: a year and a month to renew in.
 	MaxClientValidity = 400 * 24 * time.Hour
 
@@ -107,3 +110,7 @@ const (
 
 // serialBytes is the length of a serial number: over 126 random bits, where the CABF BR ask for 64.
 const serialBytes = 16
+
+// leftoverBatch is how many leftovers one transaction puts on record: enough that a commit costs little, and few enough
+// that others do not wait for a second. A guess.
+const leftoverBatch = 500

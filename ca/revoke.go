@@ -57,8 +57,11 @@ func (c *CA) forgetAnswers(serials ...string) {
 // A revocation is never undone or weakened. A second one can only add to it: an
 // earlier revocation or invalidity date, or the reason keyCompromise. One that adds
 // nothing is refused with CodeAlreadyRevoked, and the record stays as it is.
+//
+// A serial number of which only the intent is on record can be revoked too; see
+// Revocable.
 func (c *CA) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error {
-	cert, err := store.Certificates.Get(tx, serial)
+	cert, err := Revocable(tx, serial)
 	if errors.Is(err, store.ErrNotFound) {
 		return refuse(CodeUnknownCertificate, "give the serial number in lower-case hex", "no certificate %q", serial)
 	}

@@ -5,7 +5,7 @@
 // Note: an entry that was logged twice, an intent without a certificate, a file of
 // evidence that no record names. Whatever is not explained is a Problem: an assessment
 // in force without a receipt, an entry of the log that nothing on record accounts for,
-// a certificate that was never logged. It reads and changes nothing.
+// a certificate that was never logged or never announced. It reads and changes nothing.
 package doctor
 
 import (
@@ -91,7 +91,8 @@ func Examine(ctx context.Context, p Patient, report func(Finding)) error {
 
 type examination struct {
 	Patient
-	report func(Finding)
+	report  func(Finding)
+	backlog backlog
 }
 
 func (e *examination) problem(about, hint, format string, args ...any) {
@@ -110,16 +111,6 @@ func (e *examination) store(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// intents explains announcements without a certificate: a crash or a failed write came
-// between. Nobody holds such a certificate.
-func (e *examination) intents(ctx context.Context) error {
-	left, err := e.CA.Leftovers(ctx, 0)
-	for _, i := range left {
-		e.note("intent "+i.Serial, "", "announced %s for vendor %s; no certificate was recorded, so none was handed out", i.At.UTC().Format(time.RFC3339), i.Vendor)
-	}
-	return err
 }
 
 // evidence compares the folder with the records.

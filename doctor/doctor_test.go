@@ -136,7 +136,10 @@ func TestExamine(t *testing.T) {
 			w.log.entries = []receipt.Entry{entryAt(0)}
 			w.waiting(t, "quill", entryAt(0))
 		}, []string{"note ledger entry of quill"}},
-		"waits": {func(t *testing.T, w *ward) { w.waiting(t, "quill", entryAt(0)) }, []string{"note ledger entry of quill"}},
+		"two wait": {func(t *testing.T, w *ward) {
+			w.waiting(t, "quill", entryAt(0))
+			w.waiting(t, "ada", entryAt(1))
+		}, []string{"note ledger queue"}},
 		"unexplained entry": {func(t *testing.T, w *ward) {
 			w.log.entries = []receipt.Entry{entryAt(0), entryAt(1)}
 			w.logged(t, "quill", entryAt(0), 0)
@@ -159,17 +162,44 @@ func TestExamine(t *testing.T) {
 			w.put(t, func(tx store.Tx) error { return store.Assessments.Put(tx, rec) })
 		}, []string{"problem assessment " + accepting().ID, "problem assessment " + accepting().ID}},
 		"certificate that was never logged": {func(t *testing.T, w *ward) {
+			w.put(t, func(tx store.Tx) error { return putAnnounced(tx, certificate(serial)) })
+		}, []string{"problem certificate 00ff"}},
+		"certificate that was never announced": {func(t *testing.T, w *ward) {
+			w.issued(t, serial)
 			w.put(t, func(tx store.Tx) error { return store.Certificates.Put(tx, certificate(serial)) })
 		}, []string{"problem certificate 00ff"}},
-		"revocation that was never logged": {func(t *testing.T, w *ward) {
-			e := receipt.Entry{Type: receipt.CertificateIssued, At: noon, Certificate: strings.Repeat("c", 64), Serial: serial, Tier: "high",
-				Vendor: "https://acme.example", Assessments: []string{strings.Repeat("d", 64)}, Until: noon}
+		"certificate other than announced": {func(t *testing.T, w *ward) {
+			w.issued(t, serial)
+			w.put(t, func(tx store.Tx) error {
+				cert := certificate(serial)
+				cert.DER = []byte{0x30, 9, 0x30, 2, 5, 0, 0x30, 0, 3, 1, 0}
+				return errors.Join(store.Intents.Put(tx, announced(serial)), store.Certificates.Put(tx, cert))
+			})
+		}, []string{"problem certificate 00ff"}},
+		"leftover, revoked": {func(t *testing.T, w *ward) {
+			w.put(t, func(tx store.Tx) error {
+				cert := certificate(serial)
+				cert.Leftover, cert.Revocation = true, &store.Revocation{At: noon}
+				return putAnnounced(tx, cert)
+			})
+			e := receipt.Entry{Type: receipt.CertificateRevoked, At: noon, Certificate: strings.Repeat("c", 64), Serial: serial, Tier: "high",
+				Vendor: "https://acme.example", Effective: noon}
 			w.log.entries = []receipt.Entry{e}
 			w.logged(t, serial, e, 0)
+		}, []string{}},
+		"leftover, not revoked": {func(t *testing.T, w *ward) {
+			w.put(t, func(tx store.Tx) error {
+				cert := certificate(serial)
+				cert.Leftover = true
+				return putAnnounced(tx, cert)
+			})
+		}, []string{"problem certificate 00ff"}},
+		"revocation that was never logged": {func(t *testing.T, w *ward) {
+			w.issued(t, serial)
 			w.put(t, func(tx store.Tx) error {
 				cert := certificate(serial)
 				cert.Revocation = &store.Revocation{At: noon}
-				return store.Certificates.Put(tx, cert)
+				return putAnnounced(tx, cert)
 			})
 		}, []string{"problem certificate 00ff"}},
 		"intent without a certificate": {func(_ *testing.T, w *ward) { w.intents = fakeIssuer{{Serial: serial, Vendor: "acme", At: noon}} }, []string{"note intent 00ff"}},
@@ -198,6 +228,27 @@ func accepting() store.Assessment {
 	}
 }
 
+// certificate has the outer shape of one: empty content, algorithm and signature.
 func certificate(serial string) store.Certificate {
-	return store.Certificate{Serial: serial, Tier: "high", Vendor: "acme", SPKISHA256: strings.Repeat("1", 64), NotAfter: noon}
+	return store.Certificate{Serial: serial, Tier: "high", Vendor: "acme", DER: []byte{0x30, 7, 0x30, 0, 0x30, 0, 3, 1, 0}, SPKISHA256: strings.Repeat("1", 64), NotAfter: noon}
+}
+
+// announced is the intent of certificate.
+func announced(serial string) store.Intent {
+	return store.Intent{Serial: serial, Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Way: "api", At: noon}
+}
+
+func putAnnounced(tx store.Tx, cert store.Certificate) error {
+	return errors.Join(store.Intents.Put(tx, announced(cert.Serial)), store.Certificates.Put(tx, cert))
+}
+
+// issued has the issuance of a certificate logged.
+func (w *ward) issued(t *testing.T, serial string) {
+	t.Helper()
+	e := receipt.Entry{
+		Type: receipt.CertificateIssued, At: noon, Certificate: strings.Repeat("c", 64), Serial: serial, Tier: "high",
+		Vendor: "https://acme.example", Assessments: []string{strings.Repeat("d", 64)}, Until: noon,
+	}
+	w.log.entries = []receipt.Entry{e}
+	w.logged(t, serial, e, 0)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
@@ -38,12 +39,36 @@ func (e *examination) ledger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.backlog.tell(e)
 	for _, s := range strays {
 		for _, index := range s.indexes {
 			e.problem(fmt.Sprintf("ledger entry %d", index), "nobody but this CA can write to its log: find out who did", "%s: nothing on record accounts for it", s.kind)
 		}
 	}
 	return nil
+}
+
+// backlog is what waits to be logged: one note, since a crash under load leaves many.
+type backlog struct {
+	entries        int
+	oldest, newest time.Time
+}
+
+func (b *backlog) add(at time.Time) {
+	if b.entries == 0 || at.Before(b.oldest) {
+		b.oldest = at
+	}
+	if at.After(b.newest) {
+		b.newest = at
+	}
+	b.entries++
+}
+
+func (b *backlog) tell(e *examination) {
+	if b.entries > 0 {
+		e.note("ledger queue", "the server logs them at its start", "%d entries wait to be logged, the oldest since %s, the newest since %s",
+			b.entries, b.oldest.UTC().Format(time.RFC3339), b.newest.UTC().Format(time.RFC3339))
+	}
 }
 
 // stray is an entry that no record places where it is.
@@ -108,7 +133,7 @@ func (e *examination) accountFor(rec store.LedgerEntry, size uint64, strays map[
 	case rec.LoggedAt.IsZero() && found:
 		e.note(about, "the server logs it once more at its start, which is harmless", "is in the log at %d, and its record still waits: a crash came between", s.indexes[0])
 	case rec.LoggedAt.IsZero():
-		e.note(about, "the server does so at its start", "waits to be logged since %s", rec.At.UTC().Format("2006-01-02 15:04:05Z"))
+		e.backlog.add(rec.At)
 	case rec.Index >= size:
 		e.problem(about, "the log is an older copy than the store: restore the newer one", "is on record at index %d, the log has %d entries", rec.Index, size)
 	case found:
@@ -162,29 +187,6 @@ func (e *examination) assessments(ctx context.Context) error {
 				e.problem(about, "", "%s, and its receipt is for %s of %s at %d", rec.State, got.Entry.Type, got.Entry.Assessment, got.Index)
 			}
 			if err := e.wantEntry(r, about, rec.ID, receipt.AssessmentAccepted); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// certificates demands of every certificate that its issuance, and its revocation, are
-// logged or wait to be.
-func (e *examination) certificates(ctx context.Context) error {
-	return e.Store.View(ctx, func(r store.Reader) error {
-		for cert, err := range store.Certificates.All(r, "") {
-			if err != nil {
-				return err
-			}
-			about := "certificate " + cert.Serial
-			if err := e.wantEntry(r, about, cert.Serial, receipt.CertificateIssued); err != nil {
-				return err
-			}
-			if cert.Revocation == nil {
-				continue
-			}
-			if err := e.wantEntry(r, about, cert.Serial, receipt.CertificateRevoked); err != nil {
 				return err
 			}
 		}

@@ -14,10 +14,7 @@ import (
 
 func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertificate]) (*body[api.Certificate], error) {
 	vendor := caller(ctx).Vendor
-	wanted := make([]ca.Wanted, 0, len(in.Body.Claims))
-	for _, c := range in.Body.Claims {
-		wanted = append(wanted, ca.Wanted{Framework: c.Framework, Track: c.Track, Level: c.Level})
-	}
+	wanted := wantedClaims(in.Body.Claims)
 	request := ca.Request{
 		Vendor: vendor, Claims: wanted, By: caller(ctx).ID, Way: "api",
 		Validity: time.Duration(in.Body.ValidityDays) * 24 * time.Hour,
@@ -40,6 +37,14 @@ func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertifi
 		out.Chain = append(out.Chain, c.Raw)
 	}
 	return answer(out), nil
+}
+
+// wantedClaims are claims as the gate takes them; none stays nil.
+func wantedClaims(claims []api.Claim) (wanted []ca.Wanted) {
+	for _, c := range claims {
+		wanted = append(wanted, ca.Wanted{Framework: c.Framework, Track: c.Track, Level: c.Level})
+	}
+	return wanted
 }
 
 // certificateKey takes the vendor's key from its request, or has the service make
@@ -71,6 +76,9 @@ type certificatesInput struct {
 	Vendor        string    `query:"vendor" maxLength:"63"`
 	State         string    `query:"state" enum:"valid,expired,revoked"`
 	ExpiresBefore time.Time `query:"expires_before" doc:"valid certificates that end before this time"`
+	Builds        bool      `query:"builds" doc:"those for single builds, which the list leaves out otherwise; summed up at /v1/certificate-groups"`
+	Group         string    `query:"group" maxLength:"128" doc:"those of one group of single builds"`
+	Build         string    `query:"build" pattern:"^sha256:[0-9a-f]{64}$" doc:"those for one artifact"`
 }
 
 func (s *Server) listCertificates(ctx context.Context, in *certificatesInput) (*body[api.Page[api.Certificate]], error) {
@@ -78,17 +86,14 @@ func (s *Server) listCertificates(ctx context.Context, in *certificatesInput) (*
 	if err != nil {
 		return nil, err
 	}
-	records := func(r store.Reader) seq[store.Certificate] {
-		if vendor != "" {
-			return store.Certificates.ByAfter(r, "vendor", vendor, in.After)
-		}
-		return store.Certificates.All(r, in.After)
-	}
 	keep := func(c store.Certificate) bool {
+		if vendor != "" && c.Vendor != vendor {
+			return false // of a group or a build that a vendor asked for
+		}
 		expiring := in.ExpiresBefore.IsZero() || (s.certificateState(c) == "valid" && c.NotAfter.Before(in.ExpiresBefore))
 		return expiring && (in.State == "" || s.certificateState(c) == in.State)
 	}
-	recs, err := listWhere(ctx, s.Store, records, keep, func(c store.Certificate) (string, store.Certificate) { return c.Serial, c })
+	recs, err := listWhere(ctx, s.Store, in.records(vendor), keep, func(c store.Certificate) (string, store.Certificate) { return in.cursor(vendor, c), c })
 	if err != nil {
 		return nil, err
 	}
@@ -126,10 +131,14 @@ func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*body[api
 }
 
 func (s *Server) visibleCertificate(ctx context.Context, serial string) (store.Certificate, error) {
+	return s.visible(ctx, serial, store.Certificates.Get)
+}
+
+func (s *Server) visible(ctx context.Context, serial string, get func(store.Reader, string) (store.Certificate, error)) (store.Certificate, error) {
 	var rec store.Certificate
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		var err error
-		rec, err = store.Certificates.Get(r, serial)
+		rec, err = get(r, serial)
 		return missing(err, "certificate", serial)
 	})
 	if err != nil {
@@ -147,7 +156,8 @@ type revokeInput struct {
 }
 
 func (s *Server) revokeCertificate(ctx context.Context, in *revokeInput) (*body[api.Plan], error) {
-	rec, err := s.visibleCertificate(ctx, in.Serial)
+	// Also what was announced and never recorded: it may have been signed.
+	rec, err := s.visible(ctx, in.Serial, ca.Revocable)
 	if err != nil {
 		return nil, err
 	}
@@ -213,8 +223,11 @@ func (s *Server) apiCertificate(c store.Certificate) (api.Certificate, error) {
 		Serial: c.Serial, Vendor: c.Vendor, Tier: c.Tier, State: s.certificateState(c), Claims: []api.Claim{},
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, KeyHeldBy: "vendor", DER: c.DER,
 	}
-	if c.SigningKey != "" {
+	switch {
+	case c.SigningKey != "":
 		out.KeyHeldBy = "service"
+	case c.Build != "":
+		out.KeyHeldBy, out.Build = "nobody", c.Build
 	}
 	for _, claim := range mark.Assurance.Claims {
 		out.Claims = append(out.Claims, api.Claim{Framework: claim.Framework, Track: claim.Track, Level: claim.Level, LevelID: claim.LevelID})

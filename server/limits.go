@@ -39,6 +39,11 @@ const (
 
 	// pageSize is how many records one answer lists.
 	pageSize = 200
+	// maxRead is how many records one answer looks at for those: a filter that little
+	// passes must not keep a request busy. 50 ms.
+	maxRead = 5000
+	// maxTallied is likewise, of counts. A guess: a group has about fifty.
+	maxTallied = 20_000
 
 	// enrolmentValidity is how long an invitation can be used.
 	enrolmentValidity = 7 * 24 * time.Hour

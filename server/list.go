@@ -21,17 +21,18 @@ func list[T, A any](ctx context.Context, st Store, records func(store.Reader) se
 func listWhere[T, A any](ctx context.Context, st Store, records func(store.Reader) seq[T], keep func(T) bool, convert func(T) (string, A)) (*body[api.Page[A]], error) {
 	page := api.Page[A]{Items: []A{}}
 	err := st.View(ctx, func(r store.Reader) error {
-		last := ""
+		last, read := "", 0
 		for rec, err := range records(r) {
 			if err != nil {
 				return err
 			}
-			if len(page.Items) == pageSize {
+			if len(page.Items) == pageSize || read == maxRead {
 				page.Next = last
 				return nil
 			}
 			key, item := convert(rec)
 			last = key
+			read++
 			if keep(rec) {
 				page.Items = append(page.Items, item)
 			}

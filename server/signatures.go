@@ -19,6 +19,7 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 	request := sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest,
 		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
+		PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims),
 	}
 	if in.Body.Explain {
 		return s.explain(ctx, request)
@@ -29,6 +30,9 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 		return nil, err
 	}
 	s.metrics.signed.Inc()
+	if request.PerBuild {
+		s.metrics.issued.Inc()
+	}
 	return answer(api.Signature{
 		CMS: result.CMS, Serial: result.Serial, SHA256: in.Body.SHA256, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
 	}), nil

@@ -157,7 +157,7 @@ func (w *world) newServer() *Server {
 	check(err)
 	t.Cleanup(func() { files.Close() })
 	signing, err := sign.New(sign.Config{
-		Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority,
+		Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 	})
 	check(err)

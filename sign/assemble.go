@@ -71,9 +71,11 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	if err != nil {
 		return nil, fmt.Errorf("certificate of tier %s: %w", g.record.Tier, err)
 	}
-	key, err := s.c.Keys.Signer(ctx, g.record.SigningKey)
-	if err != nil {
-		return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
+	key := g.signer
+	if key == nil {
+		if key, err = s.c.Keys.Signer(ctx, g.record.SigningKey); err != nil {
+			return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
+		}
 	}
 	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, SigningTime: now})
 	if err != nil {

@@ -2,6 +2,7 @@ package sign
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -19,12 +20,20 @@ type ground struct {
 	record      store.Certificate
 	certificate *x509.Certificate
 	mark        ext.Mark
-	assessed    []Assessed // one for each of record.Assessments, in that order
-	receipts    [][]byte   // likewise
+	assessed    []Assessed    // one for each of record.Assessments, in that order
+	receipts    [][]byte      // likewise
+	signer      crypto.Signer // the key of one build, once it is made
 }
 
 func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 	now := s.now()
+	var promised []string
+	if r.PerBuild {
+		var err error
+		if promised, err = s.promised(ctx, r); err != nil {
+			return ground{}, fmt.Errorf("examine request: %w", err)
+		}
+	}
 	var g ground
 	err := s.c.Store.View(ctx, func(rd store.Reader) error {
 		g = ground{}
@@ -32,8 +41,12 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 		if g.vendor, err = activeVendor(rd, r.Vendor); err != nil {
 			return err
 		}
-		if g.record, err = choose(rd, r, now); err != nil {
-			return err
+		// There is no certificate for the build yet: what is judged is what it will rest on.
+		g.record = store.Certificate{Vendor: r.Vendor, Assessments: promised}
+		if !r.PerBuild {
+			if g.record, err = choose(rd, r, now); err != nil {
+				return err
+			}
 		}
 		records, err := s.inForce(rd, g.record, now)
 		if err != nil {
@@ -56,6 +69,9 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 	})
 	if err != nil {
 		return ground{}, fmt.Errorf("examine request: %w", err)
+	}
+	if r.PerBuild {
+		return g, nil
 	}
 	if err := g.readMark(s.c.Arc); err != nil {
 		return ground{}, fmt.Errorf("examine request: certificate %s: %w", g.record.Serial, err)
@@ -119,8 +135,20 @@ func newest(r store.Reader, vendor string, now time.Time) (store.Certificate, er
 	return best, nil
 }
 
-// unusable says why a certificate cannot be used at a time, or "".
+// unusable says why a certificate cannot be used at a time with a key that the service
+// holds, or "".
 func unusable(c store.Certificate, now time.Time) string {
+	if why := over(c, now); why != "" {
+		return why
+	}
+	if c.SigningKey == "" {
+		return "has a key that the service does not hold"
+	}
+	return ""
+}
+
+// over says why a certificate is of no use at a time, or "".
+func over(c store.Certificate, now time.Time) string {
 	switch {
 	case c.Revocation != nil:
 		return "is revoked"
@@ -128,8 +156,6 @@ func unusable(c store.Certificate, now time.Time) string {
 		return "is not valid yet"
 	case now.After(c.NotAfter):
 		return "has expired"
-	case c.SigningKey == "":
-		return "has a key that the service does not hold"
 	}
 	return ""
 }

@@ -35,7 +35,11 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 		if err != nil {
 			return err
 		}
-		if why := unusable(c, now); why != "" {
+		why := over(c, now)
+		if g.signer == nil {
+			why = unusable(c, now)
+		}
+		if why != "" {
 			return refuse(CodeCertificate, "", "certificate %s %s", c.Serial, why)
 		}
 		if _, err := s.inForce(tx, g.record, now); err != nil {

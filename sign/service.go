@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/store"
@@ -49,13 +50,23 @@ type Issuers interface {
 	CRLOf(ctx context.Context, cert store.Certificate) ([]byte, error)
 }
 
-// Config is what a Service needs. All fields but Now are required.
+// Builds certifies keys that sign one build; the CA does.
+type Builds interface {
+	// Grantable returns the ids of the assessments that a certificate with these claims
+	// would rest on, sorted.
+	Grantable(ctx context.Context, vendor string, wanted []ca.Wanted) ([]string, error)
+	// Issue passes a request through the CA's gate.
+	Issue(ctx context.Context, req ca.Request) (ca.Issued, error)
+}
+
+// Config is what a Service needs. All fields but Now and Builds are required.
 type Config struct {
 	Store    Store
 	Keys     Keys
 	Evidence Evidence
 	Stamper  Stamper
 	Issuers  Issuers
+	Builds   Builds // nil: no certificates for single builds
 	// VSASigner signs verification summaries; verifiers find its key in the trust bundle.
 	VSASigner crypto.Signer
 	// VerifierID is the URI by which summaries name this service.
@@ -96,6 +107,11 @@ type Request struct {
 	// store.Certificate; "" picks the newest that can be used.
 	Certificate string
 	By          string // Person.ID of who asks
+	// PerBuild has a new key made for this signature alone, and a certificate for it;
+	// Certificate must be "". Claims are what it is to say, none meaning all that
+	// assessments in force support.
+	PerBuild bool
+	Claims   []ca.Wanted
 }
 
 // Result is a signature that is on record.
@@ -127,6 +143,11 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 			return Result{}, errors.Join(refusal, err)
 		}
 		return Result{}, refusal
+	}
+	if r.PerBuild {
+		if g, err = s.certify(ctx, r, g); err != nil {
+			return Result{}, err
+		}
 	}
 	now := s.now()
 	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d}
@@ -201,6 +222,12 @@ func (r Request) check() *Refusal {
 	}
 	if r.Digest == ([32]byte{}) {
 		return field("digest", "is required")
+	}
+	if r.PerBuild && r.Certificate != "" {
+		return field("certificate", "is named, and a new one is asked for")
+	}
+	if !r.PerBuild && len(r.Claims) > 0 {
+		return field("claims", "are those of the certificate; only a new one can be asked for claims")
 	}
 	return nil
 }

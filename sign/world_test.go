@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net/url"
 	"testing"
@@ -167,6 +168,14 @@ func (w *world) assessmentRecord(t testing.TB, a audit.Assessment) store.Assessm
 // certify issues and records a certificate that rests on these assessments.
 func (w *world) certify(t testing.TB, recs ...store.Assessment) store.Certificate {
 	t.Helper()
+	c, _ := w.newLeaf(t, w.vendor.Public(), recs...)
+	w.update(t, func(tx store.Tx) error { return store.Certificates.Insert(tx, c) })
+	return c
+}
+
+// newLeaf issues a certificate for a key, and returns what would be its record.
+func (w *world) newLeaf(t testing.TB, pub crypto.PublicKey, recs ...store.Assessment) (store.Certificate, *x509.Certificate) {
+	t.Helper()
 	arc, claims, ids := ext.DefaultArc(), []ext.Claim(nil), []string(nil)
 	for _, r := range recs {
 		payload, err := hex.DecodeString(r.ID)
@@ -183,16 +192,22 @@ func (w *world) certify(t testing.TB, recs ...store.Assessment) store.Certificat
 	must(t, err)
 	u, err := url.Parse(vendorURI)
 	must(t, err)
-	leaf := w.issue(t, w.issuing, w.vendor, &x509.Certificate{
+	leaf := w.issue(t, w.issuing, publicOnly{pub}, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "Vendor Ltd"}, URIs: []*url.URL{u}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, ExtraExtensions: extensions, Policies: policies})
 	c := store.Certificate{
-		Serial: fmt.Sprintf("%032x", leaf.cert.SerialNumber), Tier: "elevated", Vendor: "vendor", DER: leaf.cert.Raw, SPKISHA256: keyID(t, w.vendor),
+		Serial: fmt.Sprintf("%032x", leaf.cert.SerialNumber), Tier: "elevated", Vendor: "vendor", DER: leaf.cert.Raw, SPKISHA256: keyID(t, publicOnly{pub}),
 		NotBefore: leaf.cert.NotBefore, NotAfter: leaf.cert.NotAfter, Assessments: ids, SigningKey: "key-1", IssuedAt: testStart.Add(time.Duration(w.pki.serial) * time.Second),
 	}
-	w.update(t, func(tx store.Tx) error { return store.Certificates.Insert(tx, c) })
-	return c
+	return c, leaf.cert
 }
+
+// publicOnly is a key whose private half is elsewhere.
+type publicOnly struct{ key crypto.PublicKey }
+
+func (p publicOnly) Public() crypto.PublicKey { return p.key }
+
+func (p publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, errBroken }
 
 // build is provenance v1 before it is signed.
 type build struct {

@@ -21,16 +21,25 @@ func Check(r Reader) error {
 // maxComplaints keeps the report on a ruined table readable.
 const maxComplaints = 10
 
-// Check reads every record of the table and compares them with its indexes. If every
+// Check reads every record of the table and compares them with its indexes and tallies. If every
 // entry that must be there is, and there are no more entries than that, they agree:
 // only else the entries are followed one by one, to name the wrong ones.
 func (t Table[T]) Check(r Reader) error {
 	var errs []error
 	want := map[string]int{} // entries that each index must have
+	tallies := map[string]map[string]int{}
+	for _, y := range t.tallies {
+		tallies[y.name] = map[string]int{}
+	}
 	if err := r.ScanRaw(t.name, "", "", func(key string, raw []byte) bool {
 		rec, err := t.decode(key, raw)
 		if err == nil {
 			err = t.checkEntries(r, key, rec, want)
+			for _, y := range t.tallies {
+				if v := y.value(rec); v != "" {
+					tallies[y.name][v]++
+				}
+			}
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -45,6 +54,9 @@ func (t Table[T]) Check(r Reader) error {
 		} else if got != want[ix.name] {
 			errs = append(errs, t.firstWrong(r, ix))
 		}
+	}
+	if len(errs) < maxComplaints { // else not every record was counted
+		errs = append(errs, t.checkTallies(r, tallies))
 	}
 	return errors.Join(errs...)
 }

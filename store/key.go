@@ -14,7 +14,9 @@ const indexSeparator = "\x1f"
 
 // TimeKey renders t so that byte order is time order, to the second, for the years
 // 0 to 9999.
-func TimeKey(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
+func TimeKey(t time.Time) string { return t.UTC().Format(timeKey) }
+
+const timeKey = "20060102T150405Z"
 
 // IndexKey renders a place in the log so that byte order is its order.
 func IndexKey(n uint64) string { return fmt.Sprintf("%020d", n) }

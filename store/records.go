@@ -215,6 +215,8 @@ type Intent struct {
 	RequestedBy string    `json:"requested_by"`
 	Way         string    `json:"way"` // api, step, …
 	At          time.Time `json:"at"`
+	Build       string    `json:"build,omitempty"`  // as in Certificate
+	Issuer      string    `json:"issuer,omitempty"` // as in Certificate
 }
 
 // Revocation says since when a certificate counts for nothing.
@@ -228,7 +230,8 @@ type Revocation struct {
 }
 
 // Certificate is an issued code-signing certificate. Indexes: by vendor, by
-// assessment, by notAfter, revoked by issuing CA.
+// assessment, by notAfter, revoked by issuing CA; of those for one build by the build and
+// by group (BuildGroup), of all others by vendor ("kept"). Tally: by group, see GroupTally.
 type Certificate struct {
 	Serial      string      `json:"serial"`
 	Tier        string      `json:"tier"`
@@ -246,6 +249,10 @@ type Certificate struct {
 	Request     string      `json:"request,omitempty"`  // CertificateRequest.ID that an officer approved
 	Replaces    string      `json:"replaces,omitempty"` // Serial of the certificate that it renews
 	Revocation  *Revocation `json:"revocation,omitempty"`
+	Build       string      `json:"build,omitempty"` // "sha256:" and the hex digest of the one artifact it is for; its key is gone
+	// Leftover: an Intent that no certificate followed, put on record to revoke it. DER
+	// has an empty signature; whether there is one with a signature is not known.
+	Leftover bool `json:"leftover,omitempty"`
 }
 
 // IssuingCA returns the id of the CA that issued the certificate.

@@ -305,11 +305,14 @@ func fullSample() sample {
 			{ID: "probe.failed/" + digest + "/branch", Type: "probe.failed", At: day(8), Body: []byte(`{}`)}, // pending
 		},
 		Evidence: []store.Evidence{{Assessment: digest, SHA256: digest, Size: 4, At: day(1), By: "aude"}},
-		Intent:   []store.Intent{{Serial: "7f01", Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Assessments: []string{digest}, RequestedBy: "vera", Way: "api", At: day(4)}},
+		Intent:   []store.Intent{{Serial: "7f01", Tier: "high", Vendor: "acme", TBS: []byte{0x30, 0}, Assessments: []string{digest}, RequestedBy: "vera", Way: "build", At: day(4), Build: "sha256:" + digest, Issuer: "high-2"}},
 		Certificate: []store.Certificate{{
 			Serial: "7f01", Tier: "high", Issuer: "high-2", Vendor: "acme", DER: []byte{0x30, 1, 0}, SPKISHA256: digest, NotBefore: day(4), NotAfter: day(200),
 			Assessments: []string{digest}, SigningKey: "k1", IssuedAt: day(4), RequestedBy: "vera", Profile: "code-signing", Request: "20260305T120000.000000000Z-0000000000000005", Replaces: "7e00",
 			Revocation: &store.Revocation{At: day(60), RevocationDate: day(50), InvalidityDate: day(50), Reason: 9, Note: "withdrawn", By: "olga"},
+			Build:      "sha256:" + digest, Leftover: true, // no certificate has all of these at once
+		}, {
+			Serial: "7f02", Tier: "high", Vendor: "acme", DER: []byte{0x30, 1, 0}, SPKISHA256: digest, NotAfter: day(200), IssuedAt: day(4), // not for one build
 		}},
 		Unlisted: []store.UnlistedRevocation{{ID: "20260305T120000.000000000Z-0000000000000005", Issuer: "high-2", Serial: "7f01"}},
 		RevocationJob: []store.RevocationJob{{

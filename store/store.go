@@ -13,7 +13,9 @@
 //
 // Keys are UTF-8 without control characters; composite keys join their parts with
 // "/". Index tables, named <table>_by_<index>, hold empty objects whose key is the
-// indexed value, U+001F, and the key of the record. The table "meta" belongs to the
+// indexed value, U+001F, and the key of the record. Tally tables, named
+// <table>_n_<tally>, hold how many records have the value that is their key: {"n":3} in
+// the envelope. The table "meta" belongs to the
 // drivers: its key "format" says which layout a store has (see MarshalFormat).
 // A reader of a later release must read every version ever written: testdata/
 // keeps a sample store of each, and a test opens them all.

@@ -13,6 +13,7 @@ type Table[T any] struct {
 	name    string
 	key     func(T) string
 	indexes []index[T]
+	tallies []tally[T]
 }
 
 // index lists records by the values that one of their fields holds.
@@ -41,7 +42,9 @@ func (t Table[T]) Put(tx Tx, rec T) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
+	var before *T
 	if err == nil {
+		before = &old
 		if err := t.unindex(tx, key, old, rec); err != nil {
 			return err
 		}
@@ -49,7 +52,7 @@ func (t Table[T]) Put(tx Tx, rec T) error {
 	if err := tx.PutRaw(t.name, key, raw); err != nil {
 		return fmt.Errorf("put %s %q: %w", t.name, key, err)
 	}
-	return t.index(tx, key, rec)
+	return errors.Join(t.index(tx, key, rec), t.recount(tx, before, &rec))
 }
 
 // Insert stores a new record, or returns an error that wraps ErrExists and changes
@@ -62,7 +65,7 @@ func (t Table[T]) Insert(tx Tx, rec T) error {
 	if err := tx.InsertRaw(t.name, key, raw); err != nil {
 		return fmt.Errorf("insert %s %q: %w", t.name, key, err)
 	}
-	return t.index(tx, key, rec)
+	return errors.Join(t.index(tx, key, rec), t.recount(tx, nil, &rec))
 }
 
 // Delete removes a record and its index entries; one that is absent is not an error.
@@ -84,7 +87,7 @@ func (t Table[T]) Delete(tx Tx, key string) error {
 	if err := tx.DeleteRaw(t.name, key); err != nil {
 		return fmt.Errorf("delete %s %q: %w", t.name, key, err)
 	}
-	return nil
+	return t.recount(tx, &old, nil)
 }
 
 // All yields the records whose key is greater than after, in key order. The
@@ -125,6 +128,17 @@ func (t Table[T]) ByAfter(r Reader, index, value, after string) iter.Seq2[T, err
 // order; an empty to means no end. It suits fields rendered with TimeKey.
 func (t Table[T]) Between(r Reader, index, from, to string) iter.Seq2[T, error] {
 	return t.entries(r, index, "", from, to, t.Get)
+}
+
+// Along yields the records of an index in the order of its values, of those that begin
+// with prefix, from the first entry behind after: a list of many pages. The zero Entry
+// starts at the first.
+func (t Table[T]) Along(r Reader, index, prefix string, after Entry) iter.Seq2[T, error] {
+	from := ""
+	if after != (Entry{}) {
+		from = after.Value + indexSeparator + after.Key
+	}
+	return t.entries(r, index, prefix, from, "", t.Get)
 }
 
 // Entry is an entry of an index: a value of the indexed field, and the key of a record
@@ -276,6 +290,11 @@ func (t Table[T]) encode(rec T) (key string, raw []byte, err error) {
 			if !isPlain(v) {
 				return "", nil, fmt.Errorf("store %s %q: %w: %s %q", t.name, key, ErrBadKey, ix.name, v)
 			}
+		}
+	}
+	for _, y := range t.tallies {
+		if v := y.value(rec); v != "" && !isPlain(v) {
+			return "", nil, fmt.Errorf("store %s %q: %w: %s %q", t.name, key, ErrBadKey, y.name, v)
 		}
 	}
 	raw, err = seal(rec)

@@ -74,7 +74,15 @@ var (
 			}
 			return []string{c.IssuingCA()}
 		}},
-	}}
+		{"kept", func(c Certificate) []string { // by vendor, those that are not for one build: a list that a person reads
+			if c.Build != "" {
+				return nil
+			}
+			return []string{c.Vendor}
+		}},
+		{"build", func(c Certificate) []string { return present(c.Build) }},
+		{"group", func(c Certificate) []string { return present(c.BuildGroup()) }},
+	}, tallies: []tally[Certificate]{{"group", groupTally}}}
 	CertificateRequests = Table[CertificateRequest]{name: "certificate_request", key: func(q CertificateRequest) string { return q.ID }, indexes: []index[CertificateRequest]{
 		{"vendor", func(q CertificateRequest) []string { return []string{q.Vendor} }},
 		{"key", func(q CertificateRequest) []string { return []string{q.SPKISHA256} }},
@@ -107,6 +115,14 @@ var (
 		}},
 	}}
 )
+
+// present is what an index lists of a field that may be empty.
+func present(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
 
 // tables lists every table for Check.
 var tables = []interface{ Check(Reader) error }{

@@ -32,15 +32,7 @@ outside the per-build gate; such signatures carry no verification summary.
 
 EXAMPLE: hallmark cert request --claim slsa-v0.1=3 --out acme.pem`,
 		}, 0, 0, e.certRequest),
-		command(cli.Command{
-			Name: "list", Usage: "list certificates",
-			Flags: []cli.Flag{jsonFlag, formatFlag,
-				&cli.StringFlag{Name: "vendor", Usage: "only this vendor's"},
-				&cli.StringFlag{Name: "state", Usage: "valid, expired or revoked"},
-				&cli.StringFlag{Name: "expiring", Usage: "valid ones that end within this time, e.g. 30d or 12h"},
-			},
-			Description: "EXAMPLE: hallmark cert list --expiring 30d -o csv",
-		}, 0, 0, e.certList),
+		e.certListCommand(),
 		command(cli.Command{
 			Name: "show", Usage: "one certificate", ArgsUsage: "SERIAL",
 			Flags:       []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "out", Usage: "write it and its issuing CA to this PEM file"}},
@@ -122,31 +114,6 @@ func parseSpan(text string) (time.Duration, error) {
 	return 0, &usageError{text: fmt.Sprintf("%q is not a time span", text), hint: "for example 30d or 12h"}
 }
 
-func (e *env) certList(c *cli.Context) error {
-	query := url.Values{}
-	for _, name := range []string{"vendor", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
-	if text := c.String("expiring"); text != "" {
-		span, err := parseSpan(text)
-		if err != nil {
-			return err
-		}
-		query.Set("expires_before", time.Now().UTC().Add(span).Format(time.RFC3339))
-	}
-	client, err := e.client(c)
-	if err != nil {
-		return err
-	}
-	certs, err := api.List[api.Certificate](c.Context, client, "/v1/certificates", query)
-	if err != nil {
-		return err
-	}
-	return e.printCertificates(c, certs, certs)
-}
-
 func (e *env) certShow(c *cli.Context) error {
 	client, err := e.client(c)
 	if err != nil {
@@ -163,7 +130,13 @@ func (e *env) certShow(c *cli.Context) error {
 }
 
 func (e *env) printCertificates(c *cli.Context, records any, certs []api.Certificate) error {
-	t := table{header: []string{"serial", "vendor", "tier", "claims", "state", "not_after", "key"}, records: records}
+	t := certificateTable(certs)
+	t.records = records
+	return e.printTable(c, t)
+}
+
+func certificateTable(certs []api.Certificate) table {
+	t := table{header: []string{"serial", "vendor", "tier", "claims", "state", "not_after", "key"}}
 	for _, cert := range certs {
 		state := cert.State
 		if cert.Revocation != nil {
@@ -171,7 +144,7 @@ func (e *env) printCertificates(c *cli.Context, records any, certs []api.Certifi
 		}
 		t.rows = append(t.rows, []string{cert.Serial, cert.Vendor, cert.Tier, claimsText(cert.Claims), state, moment(cert.NotAfter), cert.KeyHeldBy})
 	}
-	return e.printTable(c, t)
+	return t
 }
 
 func (e *env) certRevoke(c *cli.Context) error {

@@ -15,8 +15,15 @@ import (
 func (e *env) doctorCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "doctor", Usage: "hold the store, the ledger and the evidence of a stopped CA against each other",
-		Flags: []cli.Flag{dirFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained"}},
-		Description: `It changes nothing. The server must not be running on the folder.
+		Flags: []cli.Flag{dirFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained"},
+			&cli.BoolFlag{Name: "revoke-leftovers", Usage: "first put every announced certificate that was never recorded on record as revoked"}},
+		Description: `It changes nothing, unless --revoke-leftovers asks for it. The server must not be
+running on the folder.
+
+A crash between announcing a certificate and recording it leaves an intent. That
+certificate was given to nobody, but it may have been signed: where somebody could have
+read the CA's memory or its key device, revoke it. One alone: 'hallmark cert revoke
+SERIAL' while the server runs.
 
 EXIT CODE 1: something is not explained.
 
@@ -26,10 +33,15 @@ EXAMPLE: hallmark doctor --all --dir ca --passphrase-file /run/credentials/hallm
 
 // examined is what 'doctor' prints.
 type examined struct {
+	Revoked  []string         `json:"revoked,omitempty"` // serial numbers, with --revoke-leftovers
 	Problems int              `json:"problems"`
 	Notes    int              `json:"notes"`
 	Findings []doctor.Finding `json:"findings"`
 }
+
+// doctorName stands on record for who revoked a leftover: whoever has the folder and its
+// passphrase, and no name that this program could check.
+const doctorName = "doctor"
 
 func (e *env) doctor(c *cli.Context) error {
 	passphrase, err := e.passphrase(c, "Passphrase of the CA's keys")
@@ -42,6 +54,11 @@ func (e *env) doctor(c *cli.Context) error {
 		return err
 	}
 	out := examined{Findings: []doctor.Finding{}}
+	if c.Bool("revoke-leftovers") {
+		if out.Revoked, err = in.ca.RevokeLeftovers(ctx, 0, doctorName); err != nil {
+			return errors.Join(err, in.Close(context.WithoutCancel(ctx)))
+		}
+	}
 	err = in.examine(ctx, func(f doctor.Finding) {
 		if f.Severity == doctor.Problem {
 			out.Problems++
@@ -56,6 +73,9 @@ func (e *env) doctor(c *cli.Context) error {
 		return err
 	}
 	var lines []string
+	for _, serial := range out.Revoked {
+		lines = append(lines, "revoked "+serial)
+	}
 	for _, f := range out.Findings {
 		lines = append(lines, fmt.Sprintf("%s: %s %s", f.Severity, f.About, f.Detail))
 		if f.Hint != "" {

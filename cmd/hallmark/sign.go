@@ -16,6 +16,8 @@ func (e *env) signCommand() *cli.Command {
 		Flags: []cli.Flag{jsonFlag,
 			&cli.StringFlag{Name: "product", Usage: "product in the audited scope that the files belong to"},
 			&cli.StringFlag{Name: "cert", Usage: "serial of the certificate (default: the newest valid one whose key the service holds)"},
+			&cli.BoolFlag{Name: "per-build", Usage: "sign each file with a new key and a certificate of its own, so that revoking one build touches no other"},
+			&cli.StringSliceFlag{Name: "claim", Usage: "with --per-build: FRAMEWORK[/TRACK]=LEVEL to ask for (repeatable; default: all that assessments in force support)"},
 			&cli.BoolFlag{Name: "explain", Usage: "sign nothing; say what each rule of the gate finds"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace a signature that is there"},
 		},
@@ -23,7 +25,7 @@ func (e *env) signCommand() *cli.Command {
 first (hallmark attest push). A .deb gets its signature as last member, any other
 file as FILE.p7s beside it.
 
-EXAMPLE: hallmark sign --product hello hello_1.0_amd64.deb`,
+EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb`,
 	}, 1, -1, e.sign)
 }
 
@@ -31,13 +33,27 @@ func (e *env) sign(c *cli.Context) error {
 	if err := need(c, "product"); err != nil {
 		return err
 	}
+	var claims []api.Claim
+	for _, text := range c.StringSlice("claim") {
+		claim, err := parseClaim(text)
+		if err != nil {
+			return err
+		}
+		claims = append(claims, claim)
+	}
+	switch {
+	case c.Bool("per-build") && c.String("cert") != "":
+		return &usageError{text: "--per-build and --cert contradict each other", hint: "with --per-build the certificate is a new one"}
+	case !c.Bool("per-build") && len(claims) > 0:
+		return &usageError{text: "--claim without --per-build", hint: "a certificate that is there says what it says: choose it with --cert"}
+	}
 	client, err := e.client(c)
 	if err != nil {
 		return err
 	}
 	var all []signed
 	for _, path := range c.Args().Slice() {
-		one, err := e.signFile(c.Context, client, path, c)
+		one, err := e.signFile(c.Context, client, path, claims, c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -69,7 +85,7 @@ type signed struct {
 	Rules     []api.Rule `json:"rules"`
 }
 
-func (e *env) signFile(ctx context.Context, client *api.Client, path string, c *cli.Context) (signed, error) {
+func (e *env) signFile(ctx context.Context, client *api.Client, path string, claims []api.Claim, c *cli.Context) (signed, error) {
 	kind, digest, err := unsignedDigest(path)
 	if err != nil {
 		return signed{}, err
@@ -78,6 +94,7 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, c *
 	var answer api.Signature
 	err = client.Post(ctx, "/v1/signatures", api.NewSignature{
 		SHA256: sha256Hex, Format: kind, Product: c.String("product"), Certificate: c.String("cert"), Explain: c.Bool("explain"),
+		PerBuild: c.Bool("per-build"), Claims: claims,
 	}, &answer)
 	if err != nil {
 		return signed{}, err

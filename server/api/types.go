@@ -132,7 +132,8 @@ type Certificate struct {
 	State      string      `json:"state" enum:"valid,expired,revoked"`
 	NotBefore  time.Time   `json:"not_before"`
 	NotAfter   time.Time   `json:"not_after"`
-	KeyHeldBy  string      `json:"key_held_by" enum:"service,vendor"`
+	KeyHeldBy  string      `json:"key_held_by" enum:"service,vendor,nobody" doc:"nobody: the key of one build, made for one signature and dropped"`
+	Build      string      `json:"build,omitempty" doc:"the one artifact it is for: sha256: and hex"`
 	Revocation *Revocation `json:"revocation,omitempty"`
 	DER        []byte      `json:"der"`
 	Chain      [][]byte    `json:"chain,omitempty" doc:"issuing CA and up, DER; only when one certificate is asked for"`
@@ -179,6 +180,9 @@ type NewSignature struct {
 	Product     string `json:"product" minLength:"1" maxLength:"200" doc:"one of the products in the audited scope"`
 	Certificate string `json:"certificate,omitempty" pattern:"^[0-9a-f]{2,40}$" doc:"serial; default: the newest valid one whose key the service holds"`
 	Explain     bool   `json:"explain,omitempty" doc:"judge only: say what each rule finds, sign nothing"`
+	// PerBuild asks for a certificate of its own.
+	PerBuild bool    `json:"per_build,omitempty" doc:"sign with a new key and a certificate for this build alone; revoking it touches no other build"`
+	Claims   []Claim `json:"claims,omitempty" maxItems:"16" doc:"with per_build, what the certificate is to say; default: all that assessments in force support"`
 }
 
 // Signature is a signed digest, or with Explain the verdicts alone.

@@ -77,6 +77,7 @@ func Layers() []Row {
 		{Package: "test/cast", Layer: layerTest, TestOnly: true},
 		{Package: "test/compat", Layer: layerTest, Beside: []string{"test/cast", "test/corpora"}},
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
+		{Package: "test/faults", Layer: layerTest, Beside: []string{"test/cast"}},
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
