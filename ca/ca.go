@@ -64,7 +64,7 @@ type CA struct {
 
 	hierarchy *Hierarchy
 	linter    *linter
-	tiers     []*tier // lowest first
+	tiers     []*tier // lowest first; of each the oldest generation first
 	operator  *issuer
 	tsa       *timestamper
 	server    *serverCertificate
@@ -82,9 +82,12 @@ type CA struct {
 	signers   sync.Map // store.SigningKey.ID → crypto.Signer, decrypted
 }
 
-// tier is an issuing CA ready to issue.
+// tier is an issuing CA ready to issue: one generation of a tier.
 type tier struct {
-	name      string
+	name      string              // the issuing CA's id: "high", after a rollover "high-2"
+	tier      string              // "high"
+	current   bool                // the newest generation; the others sign lists and OCSP responses alone
+	chain     []*x509.Certificate // what a signature carries: the issuing CA, then what leads to other roots
 	issuer    *issuer
 	twin      *x509.Certificate
 	profile   *profile
@@ -194,7 +197,7 @@ func (c *CA) setTiers() error {
 		if err != nil {
 			return err
 		}
-		t := &tier{name: f.name, issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
+		t := &tier{name: f.name, tier: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
 		if t.names, err = newIssuerNames(f.cert); err != nil {
 			return err
 		}
@@ -214,7 +217,10 @@ func (c *CA) setOperator() (err error) {
 // reserveKeys notes the CA's own keys: a certificate for one of them would make a
 // vendor of the CA.
 func (c *CA) reserveKeys() error {
-	keys := []crypto.PublicKey{c.hierarchy.root.PublicKey, c.hierarchy.timestamping.PublicKey}
+	keys := []crypto.PublicKey{c.hierarchy.timestamping.PublicKey}
+	for _, r := range c.hierarchy.roots {
+		keys = append(keys, r.cert.PublicKey)
+	}
 	for _, k := range c.hierarchy.keys {
 		keys = append(keys, k.Public())
 	}
@@ -246,8 +252,24 @@ func (c *CA) PublicURL() string { return c.publicURL }
 // Summary describes the hierarchy to a person.
 func (c *CA) Summary() Summary { return c.hierarchy.Summary() }
 
-// Tiers returns the names of the issuing CAs, lowest first.
+// Tiers returns the names of the tiers, lowest first.
 func (c *CA) Tiers() []string { return append([]string(nil), c.hierarchy.manifest.Tiers...) }
+
+// Issuers returns the ids of all issuing CAs, lowest tier first and of each the oldest
+// generation first: of those with revocation lists of their own.
+func (c *CA) Issuers() []string {
+	var ids []string
+	for _, t := range c.tiers {
+		ids = append(ids, t.name)
+	}
+	return ids
+}
+
+// OfflineIssuers returns the names of the CAs whose lists are files: the roots, oldest
+// first, and the timestamping CA.
+func (c *CA) OfflineIssuers() []string {
+	return append(append([]string(nil), c.hierarchy.manifest.roots()...), nameTimestamping)
+}
 
 // VSASigner returns the key that signs verification summaries, P-256.
 func (c *CA) VSASigner() crypto.Signer { return c.hierarchy.keys[nameVSA] }

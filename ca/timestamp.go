@@ -17,7 +17,7 @@ import (
 // purpose it is, under a CA of its own.
 type timestamper struct {
 	cert   *x509.Certificate
-	chain  []*x509.Certificate // sent along when certificates are asked for: its CA
+	chain  []*x509.Certificate // sent along when certificates are asked for: its CA, under each root
 	signer crypto.Signer
 	policy asn1.ObjectIdentifier
 	clock  *stampClock
@@ -25,7 +25,7 @@ type timestamper struct {
 
 func (c *CA) setTimestamper() error {
 	c.tsa = &timestamper{
-		cert: c.hierarchy.tsa, chain: []*x509.Certificate{c.hierarchy.timestamping},
+		cert: c.hierarchy.tsa, chain: append([]*x509.Certificate{c.hierarchy.timestamping}, c.hierarchy.stampCross...),
 		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now),
 	}
 	return nil
