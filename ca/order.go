@@ -173,6 +173,10 @@ func (c ordered) check() error {
 	if (c.Profile == templates.Root) != c.selfSigned() {
 		return errors.New("a root, and nothing else, is self-signed")
 	}
+	// The holder of a key that serves asks; roots and the timestamping CA are where the order goes.
+	if asks := c.Profile == templates.Tier || c.Profile == templates.TSA; asks != (len(c.Request) > 0) {
+		return errors.New("a request is missing, or there is one where none can be")
+	}
 	if len(c.Request) > maxRequestBytes || len(c.Policies) > maxOrderedPolicies {
 		return errors.New("request or policies are too many")
 	}
