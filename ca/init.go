@@ -35,7 +35,7 @@ type InitConfig struct {
 	Arc          ext.Arc          // OID arc of the marks; zero takes ext.DefaultArc
 	Catalogue    *audit.Catalogue // the frameworks whose levels become the tiers' policies; nil takes audit.Embedded
 	Tiers        []templates.TierSpec
-	CRLShards    int              // lists per issuing CA, for good; 0 takes DefaultShards
+	CRLShards    int // lists per issuing CA, for good; 0 takes DefaultShards
 	// Keys says where keys are made and stay, by name (root, timestamping, tsa, operator,
 	// vsa, a tier's, or KeysOfTiers for all tiers): a key URI of package keys, in which
 	// {name} stands for the key's name. Those not named: an encrypted file. The log's

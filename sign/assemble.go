@@ -75,7 +75,7 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	if err != nil {
 		return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
 	}
-	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, SigningTime: now})
+	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.Tier), SigningTime: now})
 	if err != nil {
 		return nil, err
 	}

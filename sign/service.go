@@ -45,6 +45,8 @@ type Stamper interface {
 type Issuers interface {
 	// Certificate returns the certificate of a tier's CA, the one that the root signed.
 	Certificate(tier string) (*x509.Certificate, error)
+	// Cross returns further certificates that lead from a tier's CA to other roots.
+	Cross(tier string) []*x509.Certificate
 	// CRLOf returns the newest CRL that covers a certificate on record, DER.
 	CRLOf(ctx context.Context, cert store.Certificate) ([]byte, error)
 }
