@@ -84,8 +84,7 @@ type CA struct {
 
 // tier is an issuing CA ready to issue: one generation of a tier.
 type tier struct {
-	name      string              // the issuing CA's id: "high", after a rollover "high-2"
-	tier      string              // "high"
+	name      string              // "high"; the issuing CA's id, after a rollover "high-2", is issuer.name
 	current   bool                // the newest generation; the others sign lists and OCSP responses alone
 	chain     []*x509.Certificate // what a signature carries: the issuing CA, then what leads to other roots
 	issuer    *issuer
@@ -197,7 +196,7 @@ func (c *CA) setTiers() error {
 		if err != nil {
 			return err
 		}
-		t := &tier{name: f.name, tier: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
+		t := &tier{name: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
 		if t.names, err = newIssuerNames(f.cert); err != nil {
 			return err
 		}
@@ -255,19 +254,9 @@ func (c *CA) Summary() Summary { return c.hierarchy.Summary() }
 // Tiers returns the names of the tiers, lowest first.
 func (c *CA) Tiers() []string { return append([]string(nil), c.hierarchy.manifest.Tiers...) }
 
-// Issuers returns the ids of all issuing CAs, lowest tier first and of each the oldest
-// generation first: of those with revocation lists of their own.
-func (c *CA) Issuers() []string {
-	var ids []string
-	for _, t := range c.tiers {
-		ids = append(ids, t.name)
-	}
-	return ids
-}
-
-// OfflineIssuers returns the names of the CAs whose lists are files: the roots, oldest
+// offlineIssuers returns the names of the CAs whose lists are files: the roots, oldest
 // first, and the timestamping CA.
-func (c *CA) OfflineIssuers() []string {
+func (c *CA) offlineIssuers() []string {
 	return append(append([]string(nil), c.hierarchy.manifest.roots()...), nameTimestamping)
 }
 

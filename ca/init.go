@@ -240,7 +240,12 @@ func (b *builder) makeKeys(ctx context.Context) error {
 	}
 	var err error
 	if b.keys, err = b.ring.make(ctx, places); err != nil {
-		return fmt.Errorf("make keys: %w", err)
+		return err
+	}
+	for name := range b.manifest.Keys {
+		if place, ok := places[name]; ok {
+			b.manifest.Keys[name] = place
+		}
 	}
 	return nil
 }

@@ -128,19 +128,12 @@ func (k *keyring) signer(ctx context.Context, name, place string) (crypto.Signer
 	return k.token(ctx, place)
 }
 
-// make makes keys where they are to live, by name → place. A key that is to be in a
-// file is in memory yet: write it with encryptKey.
+// make makes keys where they are to live, by name → place, and changes a place to what
+// finds the key made there. A key that is to be in a file is in memory yet: write it
+// with encryptKey.
 func (k *keyring) make(ctx context.Context, places map[string]string) (map[string]crypto.Signer, error) {
-	names := slices.Sorted(maps.Keys(places))
-	for _, name := range names { // before any is opened: two users of one module would not know of each other
-		if place := places[name]; !strings.HasPrefix(place, placeFile) {
-			if err := generateOnToken(ctx, place, k.options()); err != nil {
-				return nil, fmt.Errorf("key %s: %w", name, err)
-			}
-		}
-	}
 	made := map[string]crypto.Signer{}
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(places)) {
 		var err error
 		switch place := places[name]; {
 		case name == nameLedger:
@@ -148,10 +141,12 @@ func (k *keyring) make(ctx context.Context, places map[string]string) (map[strin
 		case strings.HasPrefix(place, placeFile):
 			made[name], err = newP256()
 		default:
-			made[name], err = k.token(ctx, place)
+			if places[name], err = generateOnToken(ctx, place, k.options()); err == nil {
+				made[name], err = k.token(ctx, places[name])
+			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", name, err)
+			return nil, fmt.Errorf("make key %s: %w", name, err)
 		}
 	}
 	return made, nil

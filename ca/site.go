@@ -91,6 +91,7 @@ func OpenSite(cfg SiteConfig) (*Site, error) {
 	if s.linter, err = newLinter(); err != nil {
 		return nil, fmt.Errorf("open site: %w", err)
 	}
+	s.linter.publicURL = s.manifest.PublicURL
 	s.ring = newKeyring(cfg.Dir, cfg.Secrets)
 	return s, nil
 }
@@ -254,11 +255,15 @@ func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest)
 	case places[name] != "":
 		next.setPlace(name, places[name])
 	}
-	made, err := s.ring.make(ctx, map[string]string{name: next.place(name)})
+	places = map[string]string{name: next.place(name)}
+	made, err := s.ring.make(ctx, places)
 	if err != nil {
-		return nil, fmt.Errorf("make keys: %w", err)
+		return nil, err
 	}
 	key := made[name]
+	if places[name] != filePlace(name) {
+		next.setPlace(name, places[name])
+	}
 	if !strings.HasPrefix(next.place(name), placeFile) {
 		return key, nil
 	}

@@ -103,7 +103,7 @@ func underLoad(t *testing.T, f *fixture, h *Hierarchy) {
 				}
 				if err == nil {
 					var response []byte
-					if response, err = f.ca.OCSP(ctx, ocspRequest(t, f, issued.Certificate.SerialNumber)); err == nil {
+					if response, err = f.ca.OCSP(ctx, askOCSP(t, f, issued.Certificate.SerialNumber)); err == nil {
 						_, err = ocsp.ParseResponse(response, h.tiers[0].cert)
 					}
 				}

@@ -43,7 +43,7 @@ func (c *CA) Trust(ctx context.Context) (Trust, error) {
 		}
 	}
 	for _, tier := range c.tiers {
-		t.Tiers = append(t.Tiers, TrustTier{tier.name, tier.issuer.cert, tier.twin})
+		t.Tiers = append(t.Tiers, TrustTier{tier.issuer.name, tier.issuer.cert, tier.twin})
 	}
 	return t, nil
 }
@@ -59,7 +59,7 @@ func (c *CA) Certificate(name string) (*x509.Certificate, error) {
 			return r.cert, nil
 		}
 	}
-	if t, ok := c.tier(name); ok {
+	if t, ok := c.issuing(name); ok {
 		return t.issuer.cert, nil
 	}
 	return nil, fmt.Errorf("certificate of %q: %w", name, ErrUnknownIssuer)
@@ -68,7 +68,7 @@ func (c *CA) Certificate(name string) (*x509.Certificate, error) {
 // Cross returns what leads from an issuing CA to roots in force that its own
 // certificate does not lead to: for signatures to carry. Usually there is nothing.
 func (c *CA) Cross(issuer string) []*x509.Certificate {
-	if t, ok := c.tier(issuer); ok {
+	if t, ok := c.issuing(issuer); ok {
 		return append([]*x509.Certificate(nil), t.chain[1:]...)
 	}
 	return nil

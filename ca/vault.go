@@ -166,6 +166,7 @@ func (v *vault) signatory(o order) (*signatory, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.publicURL = o.PublicURL
 	a := &signatory{linter: l, now: v.now, certs: certs, key: v.key}
 	return a, a.setCeilings(v.cfg.Catalogue, arc, v.cfg.Tiers)
 }
@@ -220,7 +221,7 @@ func (v *vault) makeKeys(ctx context.Context, o order, certs map[string]*x509.Ce
 	}
 	made, err := v.ring.make(ctx, places)
 	if err != nil {
-		return fmt.Errorf("make keys: %w", err)
+		return err
 	}
 	for name, key := range made {
 		v.open[name], v.man.Keys[name] = key, places[name]
