@@ -233,15 +233,6 @@ func (c *CA) reserveKeys() error {
 	return nil
 }
 
-func (c *CA) tier(name string) (*tier, bool) {
-	for _, t := range c.tiers {
-		if t.name == name {
-			return t, true
-		}
-	}
-	return nil, false
-}
-
 // Arc returns the OID arc of the marks this CA writes.
 func (c *CA) Arc() ext.Arc { return c.arc }
 

@@ -174,6 +174,50 @@ func (c *ceremony) listsOfAYear() {
 	}
 }
 
+// Rollovers of tier and root go through the ceremony as well.
+func TestOfflineRollovers(t *testing.T) {
+	ctx := context.Background()
+	c := newCeremony(t)
+	now := born.Add(time.Hour)
+	c.mustImport(c.mustSign(now), now)
+	for _, change := range []func(*Site) (Change, error){
+		func(s *Site) (Change, error) { return s.RolloverRoot(ctx) },
+		func(s *Site) (Change, error) { return s.RolloverTier(ctx, "high") },
+	} {
+		now = now.Add(24 * time.Hour)
+		pending, err := change(openSite(t, c.dir, now))
+		if err != nil || !pending.Pending {
+			t.Fatal(pending, err)
+		}
+		c.readOrder()
+		if pending.OrderSHA256 != digestHex(c.order) {
+			t.Errorf("the order's digest is %s, not %s", digestHex(c.order), pending.OrderSHA256)
+		}
+		c.mustImport(c.mustSign(now), now)
+	}
+	c.noRootKey()
+	h, err := OpenHierarchy(c.dir, passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := h.tiers[len(h.tiers)-1]
+	if last.name != "high-2" || !last.current || last.cert.CheckSignatureFrom(h.root) != nil || h.root.Subject.CommonName != "Example CA Root 2" {
+		t.Errorf("the newest CA is %s under %s", last.cert.Subject, last.cert.Issuer)
+	}
+	if len(last.cross) != 1 || last.cross[0].CheckSignatureFrom(h.roots[0].cert) != nil {
+		t.Errorf("%d certificates lead it to the first root", len(last.cross))
+	}
+	if _, err := openSite(t, c.dir, now).RolloverTier(ctx, "high"); err != nil {
+		t.Fatal(err)
+	}
+	if err := CancelOrder(c.dir); err != nil || orderPending(c.dir) {
+		t.Errorf("canceled: %v", err)
+	}
+	if after, err := OpenHierarchy(c.dir, passphrase); err != nil || after.manifest.Generations["high"] != 2 {
+		t.Errorf("after the order was canceled: %v", err)
+	}
+}
+
 // editOrder changes an order before it reaches the offline machine.
 func editOrder(t *testing.T, raw []byte, edit func(*order)) []byte {
 	t.Helper()
