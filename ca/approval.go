@@ -237,9 +237,9 @@ func (c *CA) reissued(rec store.Certificate) (Issued, error) {
 	if err != nil {
 		return Issued{}, fmt.Errorf("certificate %s on record: %w", rec.Serial, err)
 	}
-	t, ok := c.tier(rec.Tier)
+	t, ok := c.issuing(rec.IssuingCA())
 	if !ok {
-		return Issued{}, fmt.Errorf("certificate %s: %w %q", rec.Serial, ErrUnknownIssuer, rec.Tier)
+		return Issued{}, fmt.Errorf("certificate %s: %w %q", rec.Serial, ErrUnknownIssuer, rec.IssuingCA())
 	}
-	return Issued{Certificate: cert, Chain: []*x509.Certificate{t.issuer.cert}, Record: rec}, nil
+	return Issued{Certificate: cert, Chain: slices.Clone(t.chain), Record: rec}, nil
 }

@@ -73,7 +73,7 @@ type CA struct {
 
 	hierarchy *Hierarchy
 	linter    *linter
-	tiers     []*tier // lowest first
+	tiers     []*tier // lowest first; of each the oldest generation first
 	operator  *issuer
 	tsa       *timestamper
 	server    *serverCertificate
@@ -90,9 +90,11 @@ type CA struct {
 	signers   sync.Map // store.SigningKey.ID → crypto.Signer, decrypted
 }
 
-// tier is an issuing CA ready to issue.
+// tier is an issuing CA ready to issue: one generation of a tier.
 type tier struct {
-	name      string
+	name      string              // "high"; the issuing CA's id, after a rollover "high-2", is issuer.name
+	current   bool                // the newest generation; the others sign lists and OCSP responses alone
+	chain     []*x509.Certificate // what a signature carries: the issuing CA, then what leads to other roots
 	issuer    *issuer
 	twin      *x509.Certificate
 	profile   *profile
@@ -203,7 +205,7 @@ func (c *CA) setTiers() error {
 		if err != nil {
 			return err
 		}
-		t := &tier{name: f.name, issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
+		t := &tier{name: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
 		if t.names, err = newIssuerNames(f.cert); err != nil {
 			return err
 		}
@@ -223,7 +225,10 @@ func (c *CA) setOperator() (err error) {
 // reserveKeys notes the CA's own keys: a certificate for one of them would make a
 // vendor of the CA.
 func (c *CA) reserveKeys() error {
-	keys := []crypto.PublicKey{c.hierarchy.root.PublicKey, c.hierarchy.timestamping.PublicKey}
+	keys := []crypto.PublicKey{c.hierarchy.timestamping.PublicKey}
+	for _, r := range c.hierarchy.roots {
+		keys = append(keys, r.cert.PublicKey)
+	}
 	for _, k := range c.hierarchy.keys {
 		keys = append(keys, k.Public())
 	}
@@ -237,15 +242,6 @@ func (c *CA) reserveKeys() error {
 	return nil
 }
 
-func (c *CA) tier(name string) (*tier, bool) {
-	for _, t := range c.tiers {
-		if t.name == name {
-			return t, true
-		}
-	}
-	return nil, false
-}
-
 // Arc returns the OID arc of the marks this CA writes.
 func (c *CA) Arc() ext.Arc { return c.arc }
 
@@ -255,8 +251,14 @@ func (c *CA) PublicURL() string { return c.publicURL }
 // Summary describes the hierarchy to a person.
 func (c *CA) Summary() Summary { return c.hierarchy.Summary() }
 
-// Tiers returns the names of the issuing CAs, lowest first.
+// Tiers returns the names of the tiers, lowest first.
 func (c *CA) Tiers() []string { return append([]string(nil), c.hierarchy.manifest.Tiers...) }
+
+// offlineIssuers returns the names of the CAs whose lists are files: the roots, oldest
+// first, and the timestamping CA.
+func (c *CA) offlineIssuers() []string {
+	return append(append([]string(nil), c.hierarchy.manifest.roots()...), nameTimestamping)
+}
 
 // VSASigner returns the key that signs verification summaries, P-256.
 func (c *CA) VSASigner() crypto.Signer { return c.hierarchy.keys[nameVSA] }

@@ -69,7 +69,7 @@ func (c *CA) Lists() []string {
 			names = append(names, listName(t.issuer.name, shard))
 		}
 	}
-	return append(names, nameRoot, nameTimestamping)
+	return append(names, c.offlineIssuers()...)
 }
 
 // Shards returns into how many lists each issuing CA's serial numbers are cut.

@@ -31,18 +31,21 @@
 //
 // # Files
 //
-// Init makes a directory, whole or not at all; Open reads it:
+// Init makes a directory, whole or not at all; Open reads it; a Site changes it:
 //
-//	hierarchy.json        name, tiers (lowest first), OID arc, public URL
+//	hierarchy.json        name, tiers, generations and roots, OID arc, public URL, where keys live
 //	certs/root.pem        self-signed; the trust anchor
-//	certs/<tier>.pem      issuing CA under the root; its policies are its ceiling
-//	certs/<tier>-twin.pem same name and key, self-signed: trusts one tier alone
+//	certs/<id>.pem        issuing CA under a root; its policies are its ceiling
+//	certs/<id>-twin.pem   same name and key, self-signed: trusts one tier alone
+//	certs/<id>-by-<root>.pem  the same name and key under another root
 //	certs/timestamping.pem, certs/tsa.pem, certs/operator.pem
 //	crls/root.crl, crls/timestamping.crl
-//	keys/<name>.pem       PKCS#8, encrypted under the passphrase, mode 0600
+//	keys/<name>.pem       PKCS#8, encrypted under the passphrase, mode 0600; not for keys on tokens
+//	ceremony/             an order that waits for an offline root
 //
 // Open never reads keys/root.pem or keys/timestamping.pem: they may be moved away
-// once Init is done, and are needed again for RenewOfflineCRLs.
+// once Init is done, and are needed again for a Site's changes. The
+// keys of an offline root never are there: see SignOrder.
 //
 // OCSP responder certificates and the server's TLS certificate live for days, with
 // keys that exist only in memory: there is no file to steal or to renew in time.

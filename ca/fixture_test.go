@@ -11,7 +11,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,19 +68,12 @@ var build = sync.OnceValues(func() (*Hierarchy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.build(); err != nil {
+	if err := b.build(context.Background()); err != nil {
 		return nil, err
 	}
-	h := &Hierarchy{
-		manifest: b.manifest(), arc: b.cfg.Arc, passphrase: passphrase, keys: b.keys, crls: b.crls,
-		root: b.certs[nameRoot], timestamping: b.certs[nameTimestamping], tsa: b.certs[nameTSA], operator: b.certs[nameOperator],
-	}
-	for _, name := range h.manifest.Tiers {
-		h.tiers = append(h.tiers, tierFiles{name, b.certs[name], b.certs[name+twinSuffix]})
-	}
-	delete(h.keys, nameRoot)
-	delete(h.keys, nameTimestamping)
-	return h, errors.Join(h.checkCertificates(), h.checkKeys())
+	delete(b.keys, nameRoot)
+	delete(b.keys, nameTimestamping)
+	return newHierarchy(b.manifest, b.certs, b.keys, b.crls, b.ring)
 })
 
 func hierarchy(t testing.TB) *Hierarchy {

@@ -304,7 +304,7 @@ func (c *CA) place(g *grant, now time.Time) error {
 		return fmt.Errorf("policies of the claims: %w", err)
 	}
 	for _, t := range c.tiers {
-		if t.covers(policies) {
+		if t.current && t.covers(policies) {
 			g.tier = t
 			break
 		}

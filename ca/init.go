@@ -3,14 +3,11 @@ package ca
 import (
 	"context"
 	"crypto"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,41 +30,58 @@ type InitConfig struct {
 	Name         string           // begins every CA's common name: "Example CA" makes "Example CA Standard"
 	Organization string           // subject O of every CA; "" takes Name
 	Country      string           // subject C, ISO 3166-1 alpha-2, required: CABF Code Signing BR section 7.1.4.3.1
-	Passphrase   []byte           // encrypts every key; required
+	Passphrase   []byte           // encrypts every key; required, also where every key of a CA is on a token: the log's is a file
 	PublicURL    string           // http://host[:port][/path] in front of /crl, /ca and /ocsp in certificates
 	Arc          ext.Arc          // OID arc of the marks; zero takes ext.DefaultArc
 	Catalogue    *audit.Catalogue // the frameworks whose levels become the tiers' policies; nil takes audit.Embedded
 	Tiers        []templates.TierSpec
-	CRLShards    int              // lists per issuing CA, for good; 0 takes DefaultShards
-	Now          func() time.Time // nil takes time.Now
+	CRLShards    int // lists per issuing CA, for good; 0 takes DefaultShards
+	// Keys says where keys are made and stay, by name (root, timestamping, tsa, operator,
+	// vsa, a tier's, or KeysOfTiers for all tiers): a key URI of package keys, in which
+	// {name} stands for the key's name. Those not named: an encrypted file. The log's
+	// key is always a file.
+	Keys map[string]string
+	// PIN is asked for the PIN of a token whose URI names none.
+	PIN func(token string) ([]byte, error)
+	// RootOffline leaves the keys of the root and of the timestamping CA to a ceremony.
+	RootOffline bool
+	Now         func() time.Time // nil takes time.Now
 }
 
 // builder holds what Init makes before any of it is on disk.
 type builder struct {
-	cfg    InitConfig
-	now    time.Time
-	linter *linter
-	certs  map[string]*x509.Certificate
-	keys   map[string]crypto.Signer
-	crls   map[string][]byte
+	cfg      InitConfig
+	now      time.Time
+	linter   *linter
+	manifest manifest
+	certs    map[string]*x509.Certificate
+	keys     map[string]crypto.Signer
+	crls     map[string][]byte
+	order    order // what the root signs
+	ring     *keyring
 }
 
 // Init makes a hierarchy in a new directory. Either all of it is there and durable
 // when Init returns, or nothing is: it is built under a temporary name beside Dir
-// and renamed. The error wraps ErrExists when Dir is there already.
-func Init(ctx context.Context, cfg InitConfig) (Summary, error) {
+// and renamed. Keys that were made on tokens stay there when Init fails. With RootOffline it waits for a ceremony, see OpenHierarchy. The error
+// wraps ErrExists when Dir is there already and ErrKeyExists when a key is.
+func Init(ctx context.Context, cfg InitConfig) (_ Summary, err error) {
 	b, err := newBuilder(cfg)
 	if err != nil {
 		return Summary{}, fmt.Errorf("init: %w", err)
 	}
-	if err := b.build(); err != nil {
+	defer func() { err = errors.Join(err, b.ring.Close()) }()
+	if err := b.make(ctx); err != nil {
 		return Summary{}, fmt.Errorf("init: %w", err)
 	}
-	if err := b.write(ctx); err != nil {
-		return Summary{}, fmt.Errorf("init: %w", err)
+	return b.manifest.summary(b.certs[nameRoot], b.certs[nameOperator]), nil
+}
+
+func (b *builder) make(ctx context.Context) error {
+	if err := b.build(ctx); err != nil {
+		return err
 	}
-	h := &Hierarchy{manifest: b.manifest(), root: b.certs[nameRoot], operator: b.certs[nameOperator]}
-	return h.Summary(), nil
+	return b.write(ctx)
 }
 
 func newBuilder(cfg InitConfig) (*builder, error) {
@@ -82,10 +96,12 @@ func newBuilder(cfg InitConfig) (*builder, error) {
 		return nil, err
 	}
 	l.arc, l.publicURL = cfg.Arc, cfg.PublicURL
-	return &builder{
+	b := &builder{
 		cfg: cfg, now: cfg.Now().UTC().Truncate(time.Second), linter: l,
 		certs: map[string]*x509.Certificate{}, keys: map[string]crypto.Signer{}, crls: map[string][]byte{},
-	}, nil
+		ring: newKeyring(cfg.Dir, Secrets{Passphrase: cfg.Passphrase, PIN: cfg.PIN}),
+	}
+	return b, b.setManifest()
 }
 
 // complete fills in defaults and checks the rest.
@@ -131,88 +147,107 @@ func (c *InitConfig) complete() error {
 	return nil
 }
 
-func (b *builder) manifest() manifest {
+// setManifest decides on names and on where keys live.
+func (b *builder) setManifest() error {
 	m := manifest{Version: manifestVersion, Name: b.cfg.Name, Arc: b.cfg.Arc.String(), PublicURL: b.cfg.PublicURL, CRLShards: b.cfg.CRLShards, CreatedAt: b.now}
 	for _, t := range b.cfg.Tiers {
 		m.Tiers = append(m.Tiers, t.Name)
 	}
-	return m
-}
-
-// build makes keys, certificates and lists in memory.
-func (b *builder) build() error {
-	if err := b.makeKeys(); err != nil {
+	others := []string{nameTSA, nameOperator, nameVSA}
+	if !b.cfg.RootOffline {
+		others = append(others, nameRoot, nameTimestamping)
+	}
+	var err error
+	if m.Keys, err = expandPlaces(b.cfg.Keys, m.Tiers, others); err != nil {
 		return err
 	}
-	if err := b.selfSigned(nameRoot, nameRoot, templates.Root, b.values("Root", nil), rootValidity); err != nil {
+	if b.cfg.RootOffline {
+		m.Keys[nameRoot], m.Keys[nameTimestamping] = placeOffline, placeOffline
+	}
+	b.manifest = m
+	return m.check()
+}
+
+// build makes keys, certificates and lists; with an offline root, the order for what
+// it is to sign.
+func (b *builder) build(ctx context.Context) error {
+	if err := b.makeKeys(ctx); err != nil {
 		return err
 	}
 	if err := b.selfSigned(nameOperator, nameOperator, templates.OperatorCA, b.values("Operators", nil), operatorValidity); err != nil {
 		return err
 	}
+	a := &signatory{linter: b.linter, now: b.now, certs: b.certs, key: func(_ context.Context, name string) (crypto.Signer, error) {
+		if key := b.keys[name]; key != nil {
+			return key, nil
+		}
+		return nil, ErrOffline
+	}}
+	if err := a.setCeilings(b.cfg.Catalogue, b.cfg.Arc, b.cfg.Tiers); err != nil {
+		return err
+	}
 	for _, t := range b.cfg.Tiers {
-		if err := b.tier(t); err != nil {
+		if err := b.selfSigned(t.Name+twinSuffix, t.Name, templates.TierTwin, b.values(t.Title, a.ceilings[t.Name]), issuerValidity); err != nil {
 			return fmt.Errorf("tier %s: %w", t.Name, err)
 		}
 	}
-	if err := b.under(nameRoot, nameTimestamping, templates.TimestampingCA, b.values("Timestamping CA", nil), issuerValidity); err != nil {
+	if err := b.setOrder(a.ceilings); err != nil || b.cfg.RootOffline {
 		return err
 	}
-	if err := b.under(nameTimestamping, nameTSA, templates.TSA, b.values("Timestamping Authority", nil), tsaValidity); err != nil {
+	made, err := a.sign(ctx, b.order, "")
+	if err != nil {
 		return err
 	}
-	for _, name := range []string{nameRoot, nameTimestamping} {
-		crl, err := offlineCRL(b.certs[name], b.keys[name], big.NewInt(1), b.now)
-		if err != nil {
-			return err
-		}
-		b.crls[name] = crl
-	}
+	b.crls = made.Lists
 	return nil
 }
 
-func (b *builder) makeKeys() error {
-	names := []string{nameRoot, nameTimestamping, nameTSA, nameOperator, nameVSA}
+// setOrder lists what the root and the timestamping CA have to sign.
+func (b *builder) setOrder(ceilings map[string][]string) error {
+	o := newOrder(purposeFound, b.now)
+	o.Name, o.Organization, o.Country = b.cfg.Name, b.cfg.Organization, b.cfg.Country
+	o.Arc, o.PublicURL = b.manifest.Arc, b.cfg.PublicURL
+	wanted := []ordered{
+		{Name: nameRoot, Profile: templates.Root, Title: rootTitle(nameRoot), Issuer: nameRoot},
+		{Name: nameTimestamping, Profile: templates.TimestampingCA, Title: titleTimestamping, Issuer: nameRoot},
+		{Name: nameTSA, Profile: templates.TSA, Title: titleTSA, Issuer: nameTimestamping},
+	}
 	for _, t := range b.cfg.Tiers {
-		names = append(names, t.Name)
+		wanted = append(wanted, ordered{Name: t.Name, Tier: t.Name, Profile: templates.Tier, Title: t.Title, Issuer: nameRoot, Policies: ceilings[t.Name]})
 	}
-	for _, name := range names {
-		if b.keys[name] != nil {
-			return fmt.Errorf("tier name %q is taken", name)
+	for _, c := range wanted {
+		if c.Name != nameRoot && c.Name != nameTimestamping {
+			asked, err := o.addRequest(c, b.keys[c.Name])
+			if err != nil {
+				return fmt.Errorf("request %s: %w", c.Name, err)
+			}
+			c = asked
 		}
-		key, err := newP256()
-		if err != nil {
-			return fmt.Errorf("make key %s: %w", name, err)
-		}
-		b.keys[name] = key
+		o.Certificates = append(o.Certificates, c)
 	}
-	_, ledger, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return fmt.Errorf("make key %s: %w", nameLedger, err)
-	}
-	if b.keys[nameLedger] != nil {
-		return fmt.Errorf("tier name %q is taken", nameLedger)
-	}
-	b.keys[nameLedger] = ledger
-	return nil
+	o.Lists = []orderedList{{Issuer: nameRoot}, {Issuer: nameTimestamping}}
+	b.order = o
+	return o.check()
 }
 
-// tier makes an issuing CA and its self-signed twin. The policies of both are the
-// tier's ceiling: a leaf's policy that is not among them counts for nothing
-// (RFC 5280 §6.1.3).
-func (b *builder) tier(t templates.TierSpec) error {
-	policies, err := ceiling(b.cfg.Catalogue, b.cfg.Arc, t)
-	if err != nil {
+func (b *builder) makeKeys(ctx context.Context) error {
+	names := append([]string{nameRoot, nameTimestamping, nameTSA, nameOperator, nameVSA, nameLedger}, b.manifest.Tiers...)
+	places := map[string]string{}
+	for _, name := range names {
+		if place := b.manifest.place(name); place != placeOffline {
+			places[name] = place
+		}
+	}
+	var err error
+	if b.keys, err = b.ring.make(ctx, places); err != nil {
 		return err
 	}
-	if len(policies) == 0 {
-		return errors.New("nothing in the catalogue lies under its ceilings")
+	for name := range b.manifest.Keys {
+		if place, ok := places[name]; ok {
+			b.manifest.Keys[name] = place
+		}
 	}
-	v := b.values(t.Title, policies)
-	if err := b.under(nameRoot, t.Name, templates.Tier, v, issuerValidity); err != nil {
-		return err
-	}
-	return b.selfSigned(t.Name+twinSuffix, t.Name, templates.TierTwin, v, issuerValidity)
+	return nil
 }
 
 // ceiling lists the policy of every level a tier may certify.
@@ -261,23 +296,6 @@ func (b *builder) selfSigned(name, key string, kind templates.Name, v templates.
 	return err
 }
 
-func (b *builder) under(parent, name string, kind templates.Name, v templates.Values, life time.Duration) error {
-	v.CRL = b.cfg.PublicURL + "/crl/" + parent + ".crl"
-	v.CAIssuers = b.cfg.PublicURL + "/ca/" + parent + ".cer"
-	t, err := b.fill(kind, b.keys[name].Public(), v, life)
-	if err != nil {
-		return fmt.Errorf("certificate %s: %w", name, err)
-	}
-	i, err := newIssuer(parent, b.certs[parent], b.keys[parent], b.linter)
-	if err != nil {
-		return err
-	}
-	if b.certs[name], err = i.issue(t); err != nil {
-		return fmt.Errorf("certificate %s: %w", name, err)
-	}
-	return nil
-}
-
 func (b *builder) fill(kind templates.Name, pub crypto.PublicKey, v templates.Values, life time.Duration) (*x509.Certificate, error) {
 	p, err := templates.Load(kind)
 	if err != nil {
@@ -318,24 +336,28 @@ func (b *builder) writeFiles(ctx context.Context, dir string) error {
 		}
 	}
 	for name, cert := range b.certs {
-		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
-		if err := durable.WriteFile(filepath.Join(dir, "certs", name+".pem"), text, 0o644); err != nil {
+		if err := durable.WriteFile(certPath(dir, name), pemCertificate(cert), 0o644); err != nil {
 			return err
 		}
 	}
 	for name, crl := range b.crls {
-		if err := durable.WriteFile(filepath.Join(dir, "crls", name+".crl"), crl, 0o644); err != nil {
+		if err := durable.WriteFile(crlPath(dir, name), crl, 0o644); err != nil {
 			return err
 		}
 	}
 	if err := b.writeKeys(ctx, filepath.Join(dir, "keys")); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(b.manifest(), "", "  ")
+	if b.cfg.RootOffline {
+		if err := writeOrder(durable.WriteFile, dir, b.order, b.manifest); err != nil {
+			return err
+		}
+	}
+	text, err := b.manifest.marshal()
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o644); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, manifestFile), text, 0o644); err != nil {
 		return err
 	}
 	return durable.SyncDir(dir)
@@ -344,6 +366,9 @@ func (b *builder) writeFiles(ctx context.Context, dir string) error {
 func (b *builder) writeKeys(ctx context.Context, dir string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, key := range b.keys {
+		if !strings.HasPrefix(b.manifest.place(name), placeFile) {
+			continue
+		}
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -356,4 +381,8 @@ func (b *builder) writeKeys(ctx context.Context, dir string) error {
 		})
 	}
 	return group.Wait()
+}
+
+func pemCertificate(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }

@@ -223,8 +223,9 @@ func TestOpenRefusesBadConfig(t *testing.T) {
 
 func TestRenewOfflineCRLs(t *testing.T) {
 	dir := copyHierarchy(t)
-	if err := RenewOfflineCRLs(context.Background(), dir, passphrase, noon); err != nil {
-		t.Fatal(err)
+	site := openSite(t, dir, noon)
+	if change, err := site.RenewOfflineCRLs(context.Background()); err != nil || change.Pending {
+		t.Fatal(change, err)
 	}
 	h := onDisk(t)
 	for name, issuer := range map[string]*x509.Certificate{nameRoot: h.root, nameTimestamping: h.timestamping} {

@@ -39,7 +39,7 @@ type Request struct {
 // Issued is a certificate, and it is on record.
 type Issued struct {
 	Certificate *x509.Certificate
-	Chain       []*x509.Certificate // what a signature should carry beside it: the issuing CA, without the root
+	Chain       []*x509.Certificate // what a signature should carry beside it: the issuing CA, then cross-certificates, without the root
 	Record      store.Certificate
 }
 
@@ -199,7 +199,7 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 		}
 		return Issued{}, fmt.Errorf("issue: %w", ended)
 	}
-	return Issued{Certificate: cert, Chain: []*x509.Certificate{g.tier.issuer.cert}, Record: rec}, nil
+	return Issued{Certificate: cert, Chain: g.tier.chain, Record: rec}, nil
 }
 
 // issuerField is how a certificate's record names its issuing CA: not at all where it

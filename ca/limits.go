@@ -20,6 +20,16 @@ const (
 	maxOCSPNonceBytes = 128
 	// maxFileBytes bounds each file of the hierarchy's directory, except CRLs.
 	maxFileBytes = 1 << 20
+	// maxOrderBytes bounds the files that travel to and from a ceremony. A request or certificate with 100 policies takes
+	// 4 KB, in base64 6; a new root orders two for each of at most maxOrdered CAs.
+	maxOrderBytes = 1 << 20
+	// maxRequestBytes bounds one request in an order, maxOrderedPolicies its policies: every level of every track of 50 ladders.
+	maxRequestBytes    = 32 << 10
+	maxOrderedPolicies = 512
+	// maxOrdered bounds what one order asks for: 16 tiers in several generations under two roots. A guess.
+	maxOrdered = 128
+	// maxGenerations bounds the issuing CAs of one tier. A guess: one a year for a life.
+	maxGenerations = 99
 	// maxClaims and maxRepositories are the extension's own bounds (ext/hallmark.asn1).
 	maxClaims       = 16
 	maxRepositories = 8
@@ -102,6 +112,12 @@ const (
 	// tsaValidity: signatures are judged by timestamps for years after they were made; CABF Code Signing BR section 6.3.2
 	// allows a timestamp certificate 135 months.
 	tsaValidity = 11 * 365 * 24 * time.Hour
+
+	// orderLife is how long an order may wait for its ceremony, and an answer for its import: longer than people take to
+	// meet, shorter than they remember what it was about.
+	orderLife = 30 * 24 * time.Hour
+	// orderSkew is how far two machines' clocks may be apart; the offline one is set by hand.
+	orderSkew = time.Hour
 
 	// timestampAccuracy is what the TSA states and what RFC 3628 §5.2 asks for: its times are rounded to whole seconds,
 	// which takes half of it; the other half is the clock's (timesource.MaxOffset).

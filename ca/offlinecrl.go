@@ -6,9 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
-	"github.com/hallmark-pki/hallmark/durable"
 	"math/big"
-	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -23,46 +22,28 @@ func offlineCRL(cert *x509.Certificate, key crypto.Signer, number *big.Int, now 
 	return der, nil
 }
 
-// RenewOfflineCRLs makes the lists of the root and of the timestamping CA anew,
-// with the next number. It needs keys/root.pem and keys/timestamping.pem and is due
-// once a year.
-func RenewOfflineCRLs(ctx context.Context, dir string, passphrase []byte, now time.Time) error {
-	for _, name := range []string{nameRoot, nameTimestamping} {
-		if err := ctx.Err(); err != nil {
-			return err
+// RenewOfflineCRLs makes the lists of the roots in force and of the timestamping CA
+// anew, with the next number: due once a year. Where one of their keys is offline, it
+// leaves an order.
+func (s *Site) RenewOfflineCRLs(ctx context.Context) (Change, error) {
+	o := s.newOrder(purposeLists)
+	for _, name := range append(s.manifest.roots(), nameTimestamping) {
+		if slices.Contains(s.manifest.Retired, name) {
+			continue
 		}
-		if err := renewOfflineCRL(dir, name, passphrase, now); err != nil {
-			return fmt.Errorf("renew CRL of %s: %w", name, err)
+		raw, err := readFile(crlPath(s.cfg.Dir, name), maxFileBytes)
+		if err != nil {
+			return Change{}, fmt.Errorf("renew CRL of %s: %w", name, err)
 		}
+		last, err := x509.ParseRevocationList(raw)
+		if err != nil || last.Number == nil || !last.Number.IsUint64() {
+			return Change{}, fmt.Errorf("renew CRL of %s: the last one cannot be read: %v", name, err)
+		}
+		o.Lists = append(o.Lists, orderedList{name, last.Number.Uint64()})
 	}
-	return nil
-}
-
-func renewOfflineCRL(dir, name string, passphrase []byte, now time.Time) error {
-	file := filepath.Join(dir, "crls", name+".crl")
-	old, err := readFile(file, maxFileBytes)
+	change, err := s.fulfil(ctx, o, s.manifest, nil)
 	if err != nil {
-		return err
+		return Change{}, fmt.Errorf("renew CRLs: %w", err)
 	}
-	last, err := x509.ParseRevocationList(old)
-	if err != nil {
-		return err
-	}
-	cert, err := readCertificate(filepath.Join(dir, "certs", name+".pem"))
-	if err != nil {
-		return err
-	}
-	raw, err := readFile(filepath.Join(dir, "keys", name+".pem"), maxFileBytes)
-	if err != nil {
-		return err
-	}
-	key, err := decryptKey(raw, passphrase)
-	if err != nil {
-		return err
-	}
-	crl, err := offlineCRL(cert, key, new(big.Int).Add(last.Number, big.NewInt(1)), now.UTC().Truncate(time.Second))
-	if err != nil {
-		return err
-	}
-	return durable.WriteFile(file, crl, 0o644)
+	return change, nil
 }

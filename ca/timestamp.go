@@ -18,6 +18,7 @@ import (
 type timestamper struct {
 	cert   *x509.Certificate
 	chain  []*x509.Certificate // sent along when certificates are asked for: its CA
+	cross  []*x509.Certificate // and its CA under other roots
 	signer crypto.Signer
 	policy asn1.ObjectIdentifier
 	clock  *stampClock
@@ -25,7 +26,7 @@ type timestamper struct {
 
 func (c *CA) setTimestamper() error {
 	c.tsa = &timestamper{
-		cert: c.hierarchy.tsa, chain: []*x509.Certificate{c.hierarchy.timestamping},
+		cert: c.hierarchy.tsa, chain: []*x509.Certificate{c.hierarchy.timestamping}, cross: c.hierarchy.stampCross,
 		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now, c.clockTrusted),
 	}
 	return nil
@@ -157,7 +158,11 @@ func (t *timestamper) grant(ctx context.Context, req *timestamp.Request) ([]byte
 	if req.Certificates {
 		stamp.Certificates = t.chain
 	}
-	return stamp.CreateResponseWithOpts(t.cert, t.signer, crypto.SHA256)
+	response, err := stamp.CreateResponseWithOpts(t.cert, t.signer, crypto.SHA256)
+	if err != nil || !req.Certificates || len(t.cross) == 0 {
+		return response, err
+	}
+	return addCertificates(response, t.cross)
 }
 
 func (r *rejection) marshal() ([]byte, error) {

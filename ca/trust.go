@@ -14,8 +14,8 @@ import (
 type Trust struct {
 	Name           string
 	Arc            ext.Arc
-	Roots          []*x509.Certificate // anchors of code-signing certificates
-	Tiers          []TrustTier         // lowest first
+	Roots          []*x509.Certificate // anchors of code-signing certificates: the roots in force, oldest first
+	Tiers          []TrustTier         // lowest first, every generation, oldest first
 	TimestampRoots []*x509.Certificate // anchors of timestamps
 	VSAKeys        []crypto.PublicKey
 }
@@ -23,7 +23,7 @@ type Trust struct {
 // TrustTier is an issuing CA. Anchoring at Twin instead of the root trusts this
 // tier and no other, also with tools that take only self-signed anchors.
 type TrustTier struct {
-	Name        string
+	Name        string // the issuing CA's id: "high", after a rollover "high-2"
 	Certificate *x509.Certificate
 	Twin        *x509.Certificate
 }
@@ -35,27 +35,41 @@ func (c *CA) Trust(ctx context.Context) (Trust, error) {
 	}
 	t := Trust{
 		Name: c.hierarchy.manifest.Name, Arc: c.arc,
-		Roots:          []*x509.Certificate{c.hierarchy.root},
-		TimestampRoots: []*x509.Certificate{c.hierarchy.root},
-		VSAKeys:        []crypto.PublicKey{c.VSASigner().Public()},
+		VSAKeys: []crypto.PublicKey{c.VSASigner().Public()},
+	}
+	for _, r := range c.hierarchy.roots {
+		if !r.retired {
+			t.Roots, t.TimestampRoots = append(t.Roots, r.cert), append(t.TimestampRoots, r.cert)
+		}
 	}
 	for _, tier := range c.tiers {
-		t.Tiers = append(t.Tiers, TrustTier{tier.name, tier.issuer.cert, tier.twin})
+		t.Tiers = append(t.Tiers, TrustTier{tier.issuer.name, tier.issuer.cert, tier.twin})
 	}
 	return t, nil
 }
 
-// Certificate returns the certificate served at /ca/<name>.cer: a tier's, "root" or
-// "timestamping". The error wraps ErrUnknownIssuer.
+// Certificate returns the certificate served at /ca/<name>.cer: an issuing CA's, a
+// root's or that of "timestamping". The error wraps ErrUnknownIssuer.
 func (c *CA) Certificate(name string) (*x509.Certificate, error) {
-	switch name {
-	case nameRoot:
-		return c.hierarchy.root, nil
-	case nameTimestamping:
+	if name == nameTimestamping {
 		return c.hierarchy.timestamping, nil
 	}
-	if t, ok := c.tier(name); ok {
+	for _, r := range c.hierarchy.roots {
+		if r.name == name {
+			return r.cert, nil
+		}
+	}
+	if t, ok := c.issuing(name); ok {
 		return t.issuer.cert, nil
 	}
 	return nil, fmt.Errorf("certificate of %q: %w", name, ErrUnknownIssuer)
+}
+
+// Cross returns what leads from an issuing CA to roots in force that its own
+// certificate does not lead to: for signatures to carry. Usually there is nothing.
+func (c *CA) Cross(issuer string) []*x509.Certificate {
+	if t, ok := c.issuing(issuer); ok {
+		return append([]*x509.Certificate(nil), t.chain[1:]...)
+	}
+	return nil
 }

@@ -57,6 +57,12 @@ func Entries() []Entry {
 // Theirs. Functions, not variables: an ObjectIdentifier is a slice that anyone could
 // write to.
 
+// SubjectKeyIdentifier is id-ce-subjectKeyIdentifier, RFC 5280 §4.2.1.2.
+func SubjectKeyIdentifier() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 29, 14} }
+
+// AuthorityKeyIdentifier is id-ce-authorityKeyIdentifier, RFC 5280 §4.2.1.1.
+func AuthorityKeyIdentifier() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 29, 35} }
+
 // CertificatePolicies is id-ce-certificatePolicies, RFC 5280 §4.2.1.4.
 func CertificatePolicies() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 29, 32} }
 

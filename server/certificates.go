@@ -127,6 +127,9 @@ func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*body[api
 		return nil, err
 	}
 	out.Chain = [][]byte{issuer.Raw}
+	for _, c := range s.CA.Cross(rec.IssuingCA()) {
+		out.Chain = append(out.Chain, c.Raw)
+	}
 	return answer(out), nil
 }
 

@@ -69,7 +69,7 @@ func verifiedLevels(claims []ext.Claim) []string {
 func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte, now time.Time) ([]byte, error) {
 	issuer, err := s.c.Issuers.Certificate(g.record.IssuingCA())
 	if err != nil {
-		return nil, fmt.Errorf("certificate of tier %s: %w", g.record.Tier, err)
+		return nil, fmt.Errorf("certificate of issuing CA %s: %w", g.record.IssuingCA(), err)
 	}
 	key := g.signer
 	if key == nil {
@@ -77,7 +77,7 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 			return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
 		}
 	}
-	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, SigningTime: now})
+	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now})
 	if err != nil {
 		return nil, err
 	}

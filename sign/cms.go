@@ -34,6 +34,8 @@ type CMSInput struct {
 	// Chain is the signer's certificate and then each issuer's, without the root:
 	// whoever verifies has the root or must not trust it.
 	Chain []*x509.Certificate
+	// Cross are further certificates of the chain's CAs, which lead to other roots.
+	Cross []*x509.Certificate
 	// SigningTime becomes the signing-time attribute, to the second. It is what
 	// the signer says; the timestamp is what counts.
 	SigningTime time.Time
@@ -79,7 +81,7 @@ func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
 			Version:                    1,
 			DigestAlgorithmIdentifiers: []pkix.AlgorithmIdentifier{digestAlg},
 			ContentInfo:                pkcs7.ContentInfo{ContentType: oidData},
-			Certificates:               certificateSet(in.Chain),
+			Certificates:               certificateSet(append(slices.Clone(in.Chain), in.Cross...)),
 			SignerInfos: []pkcs7.SignerInfo{{
 				Version: 1,
 				IssuerAndSerialNumber: pkcs7.IssuerAndSerial{

@@ -44,8 +44,10 @@ type Stamper interface {
 
 // Issuers knows the issuing CAs.
 type Issuers interface {
-	// Certificate returns the certificate of a tier's CA, the one that the root signed.
-	Certificate(tier string) (*x509.Certificate, error)
+	// Certificate returns the certificate of an issuing CA, the one that the root signed.
+	Certificate(id string) (*x509.Certificate, error)
+	// Cross returns further certificates that lead from an issuing CA to other roots.
+	Cross(id string) []*x509.Certificate
 	// CRLOf returns the newest CRL that covers a certificate on record, DER.
 	CRLOf(ctx context.Context, cert store.Certificate) ([]byte, error)
 }

@@ -36,6 +36,7 @@ type Name string
 const (
 	Root           Name = "root"            // self-signed root of code signing and timestamping
 	Tier           Name = "tier"            // issuing CA
+	Cross          Name = "cross"           // a root under another root, for code signing alone
 	TierTwin       Name = "tier-twin"       // the same name and key as a tier, self-signed
 	TimestampingCA Name = "timestamping-ca" // issuing CA of the timestamping authority
 	TSA            Name = "tsa"             // RFC 3161 §2.3: one EKU, critical

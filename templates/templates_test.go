@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var names = []Name{Root, Tier, TierTwin, TimestampingCA, TSA, CodeSigning, OCSP, OperatorCA, Client, Server}
+var names = []Name{Root, Tier, Cross, TierTwin, TimestampingCA, TSA, CodeSigning, OCSP, OperatorCA, Client, Server}
 
 func files(t *testing.T) map[string]string {
 	t.Helper()
@@ -104,6 +104,7 @@ func TestProfiles(t *testing.T) {
 	}{
 		Root:           {true, sign, nil, false},
 		Tier:           {true, sign, []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, false},
+		Cross:          {true, sign, []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, false},
 		TierTwin:       {true, sign, []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, false},
 		TimestampingCA: {true, sign, []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}, false},
 		TSA:            {false, use, nil, false}, // critical, so among the raw extensions

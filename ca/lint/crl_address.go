@@ -11,7 +11,7 @@ func crlAddress() Rule {
 	return Rule{
 		ID: "crl_address", Requires: "one CRL distribution point, http, below the CA's public URL",
 		Citation: "CABF Code Signing BR section 7.1.2.3, RFC 5280 §4.2.1.13", Source: SourceCABF,
-		applies: only(KindLeaf, KindTSA, KindTier, KindTimestampingCA),
+		applies: only(KindLeaf, KindTSA, KindTier, KindTimestampingCA, KindCross),
 		broken: func(c *Certificate) string {
 			return c.brokenAddress("CRL distribution point", c.X509.CRLDistributionPoints, "/crl/", ".crl")
 		},

@@ -32,7 +32,7 @@ func extendedKeyUsage() Rule {
 
 func purpose(k Kind) (x509.ExtKeyUsage, string) {
 	switch k {
-	case KindLeaf, KindTier, KindTierTwin:
+	case KindLeaf, KindTier, KindTierTwin, KindCross:
 		return x509.ExtKeyUsageCodeSigning, "codeSigning"
 	case KindTSA, KindTimestampingCA:
 		return x509.ExtKeyUsageTimeStamping, "timeStamping"

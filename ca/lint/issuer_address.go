@@ -6,7 +6,7 @@ func issuerAddress() Rule {
 	return Rule{
 		ID: "issuer_address", Requires: "one caIssuers address and, for leaves, one OCSP address; http, below the CA's public URL",
 		Citation: "CABF Code Signing BR section 7.1.2.3, RFC 5280 §4.2.2.1", Source: SourceCABF,
-		applies: only(KindLeaf, KindTSA, KindTier, KindTimestampingCA),
+		applies: only(KindLeaf, KindTSA, KindTier, KindTimestampingCA, KindCross),
 		broken: func(c *Certificate) string {
 			if detail := c.brokenAddress("issuer's certificate", c.X509.IssuingCertificateURL, "/ca/", ".cer"); detail != "" {
 				return detail

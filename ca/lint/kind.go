@@ -14,6 +14,7 @@ type Kind string
 const (
 	KindOther          Kind = "other"
 	KindRoot           Kind = "root"            // self-signed, or cross-signed by another root
+	KindCross          Kind = "cross"           // a root under another root, for code signing and the tiers' policies alone
 	KindTier           Kind = "tier"            // issues code-signing certificates
 	KindTierTwin       Kind = "tier-twin"       // the same, self-signed
 	KindTimestampingCA Kind = "timestamping-ca" // issues to the timestamp authority
@@ -23,12 +24,12 @@ const (
 )
 
 func (k Kind) isCA() bool {
-	return k == KindRoot || k == KindTier || k == KindTierTwin || k == KindTimestampingCA
+	return k == KindRoot || k == KindCross || k == KindTier || k == KindTierTwin || k == KindTimestampingCA
 }
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{KindRoot, KindTier, KindTierTwin, KindTimestampingCA, KindLeaf, KindTSA, KindResponder, KindOther}
+	return []Kind{KindRoot, KindCross, KindTier, KindTierTwin, KindTimestampingCA, KindLeaf, KindTSA, KindResponder, KindOther}
 }
 
 // guess names the kind by content and issuer. What a tier issued and is not an OCSP
@@ -65,6 +66,8 @@ func (c *Certificate) guessCA(has func(x509.ExtKeyUsage) bool) Kind {
 		return KindOther
 	case has(x509.ExtKeyUsageCodeSigning) && selfIssued:
 		return KindTierTwin
+	case has(x509.ExtKeyUsageCodeSigning) && x.MaxPathLen == 1 && (c.Issuer == nil || len(c.Issuer.ExtKeyUsage) == 0):
+		return KindCross // hallmark's issuing CAs have path length 0
 	case has(x509.ExtKeyUsageCodeSigning) || len(x.Policies) > 0 && !selfIssued:
 		return KindTier
 	case has(x509.ExtKeyUsageTimeStamping):

@@ -120,7 +120,7 @@ FIRST STEPS:
    try it         hallmark demo
 `,
 		Commands: []*cli.Command{
-			e.initCommand(), e.serveCommand(), e.doctorCommand(), e.enrollCommand(), e.statusCommand(),
+			e.initCommand(), e.ceremonyCommand(), e.rolloverCommand(), e.serveCommand(), e.doctorCommand(), e.enrollCommand(), e.statusCommand(),
 			e.vendorCommand(), e.auditorCommand(), e.auditCommand(),
 			e.certCommand(), e.acmeCommand(), e.signCommand(), e.attestCommand(),
 			e.trustCommand(), e.keysCommand(), e.ledgerCommand(), e.verifyCommand(),

@@ -15,7 +15,7 @@ import (
 func (e *env) doctorCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "doctor", Usage: "hold the store, the ledger and the evidence of a stopped CA against each other",
-		Flags: []cli.Flag{dirFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained"},
+		Flags: []cli.Flag{dirFlag, pinFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained"},
 			&cli.BoolFlag{Name: "revoke-leftovers", Usage: "first put every announced certificate that was never recorded on record as revoked"}},
 		Description: `It changes nothing, unless --revoke-leftovers asks for it. The server must not be
 running on the folder.
@@ -44,12 +44,12 @@ type examined struct {
 const doctorName = "doctor"
 
 func (e *env) doctor(c *cli.Context) error {
-	passphrase, err := e.passphrase(c, "Passphrase of the CA's keys")
+	secrets, err := e.secrets(c, "Passphrase of the CA's keys")
 	if err != nil {
 		return err
 	}
 	ctx := c.Context
-	in, err := openInstance(ctx, c.String("dir"), passphrase, slog.New(slog.DiscardHandler))
+	in, err := openInstance(ctx, c.String("dir"), secrets, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

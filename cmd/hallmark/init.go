@@ -37,13 +37,23 @@ func (e *env) initCommand() *cli.Command {
 			&cli.StringFlag{Name: "public-listen", Value: "127.0.0.1:8080", Usage: "address of the public endpoints"},
 			&cli.StringFlag{Name: "oid-arc", Usage: "object identifier arc for the mark, if you have a Private Enterprise Number (default: hallmark's own)"},
 			&cli.IntFlag{Name: "crl-shards", Value: ca.DefaultShards, Usage: "revocation lists per issuing CA, 1 to 4096; it cannot be changed later"},
+			keyPlaceFlag, pinFlag,
+			&cli.BoolFlag{Name: "root-offline", Usage: "leave the root's and the timestamping CA's keys to a ceremony on another machine"},
 			&cli.StringFlag{Name: "officer", Value: "officer", Usage: "name of the first officer"},
 		},
 		Description: `The folder appears only when it is complete. The passphrase encrypts every key;
 'serve' needs it again, and nobody can restore it. Afterwards move
-hierarchy/keys/root.pem off the machine: serving does not need it.
+hierarchy/keys/root.pem off the machine: serving does not need it. Or it is never
+there: with --root-offline, hierarchy/ceremony has what the root is to sign and a
+script of every step, and the CA serves after 'hallmark ceremony import'.
 
-EXAMPLE: hallmark init --dir ca --name "Example CA" --organization "Example" --country US`,
+--key NAME=URI makes a key on a token instead of in a file; NAME is root, timestamping,
+tsa, operator, vsa, a tier, or "tiers" for all of them. {name} in the URI becomes the
+key's name. The PIN is read from pin-source=FILE in the URI or --pin-file, or asked for.
+
+EXAMPLE: hallmark init --dir ca --name "Example CA" --organization "Example" --country US
+         hallmark init --dir ca --name "Example CA" --organization "Example" --country US --root-offline \
+           --key 'tiers=pkcs11:token=ca;object={name}?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/etc/hallmark/pin'`,
 	}, 0, 0, e.init)
 }
 
@@ -66,7 +76,11 @@ func (e *env) init(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	passphrase, err := e.passphrase(c, "Passphrase for the new CA's keys")
+	places, err := keyPlaces(c)
+	if err != nil {
+		return err
+	}
+	secrets, err := e.secrets(c, "Passphrase for the new CA's keys")
 	if err != nil {
 		return err
 	}
@@ -77,22 +91,29 @@ func (e *env) init(c *cli.Context) error {
 	defer os.RemoveAll(partial) // gone already when everything went well
 	out, err := makeInstance(c.Context, partial, conf, ca.InitConfig{
 		Dir: filepath.Join(partial, instanceHierarchy), Name: c.String("name"), Organization: c.String("organization"),
-		Country: c.String("country"), Passphrase: passphrase, PublicURL: c.String("public-url"), Arc: arc, CRLShards: c.Int("crl-shards"), Now: time.Now,
+		Country: c.String("country"), Passphrase: secrets.Passphrase, PublicURL: c.String("public-url"), Arc: arc, CRLShards: c.Int("crl-shards"), Now: time.Now,
+		Keys: places, PIN: secrets.PIN, RootOffline: c.Bool("root-offline"),
 	}, c.String("officer"), c.String("organization"))
 	if err != nil {
-		return err
+		return keyProblem(err)
 	}
 	if err := publish(partial, dir); err != nil {
 		return err
 	}
 	out.Dir = dir
-	return e.printDone(c, out,
-		fmt.Sprintf("made %s in %s", out.Summary.Name, dir),
-		"  root sha256  "+out.Summary.RootFingerprint,
-		"start it with",
-		"  hallmark serve --dir "+dir,
+	lines := []string{
+		fmt.Sprintf("made %s in %s", out.Summary.Name, dir), "  root sha256  " + out.Summary.RootFingerprint,
+		"start it with", "  hallmark serve --dir " + dir,
+	}
+	if c.Bool("root-offline") {
+		lines = []string{
+			fmt.Sprintf("made %s in %s, without a root", out.Summary.Name, dir), "the ceremony's script is",
+			"  " + filepath.Join(dir, instanceHierarchy, "ceremony", "SCRIPT.md"), "after it, start the CA with", "  hallmark serve --dir " + dir,
+		}
+	}
+	return e.printDone(c, out, append(lines,
 		fmt.Sprintf("and let %s (officer) enrol once until %s:", out.Invitation.Person.ID, moment(out.Invitation.ExpiresAt)),
-		"  hallmark enroll "+out.Invitation.Token)
+		"  hallmark enroll "+out.Invitation.Token)...)
 }
 
 func initConfig(c *cli.Context) (config, ext.Arc, error) {

@@ -48,6 +48,8 @@ type instance struct {
 	step   *stepca.Authority
 	server *server.Server
 	log    *slog.Logger
+
+	hierarchy *ca.Hierarchy
 }
 
 // readCatalogue returns the frameworks shipped and, unless dir is empty, those in dir.
@@ -77,7 +79,7 @@ func readCatalogue(dir string) (*audit.Catalogue, error) {
 }
 
 // openInstance opens the CA in dir. Close it.
-func openInstance(ctx context.Context, dir string, passphrase []byte, log *slog.Logger) (_ *instance, err error) {
+func openInstance(ctx context.Context, dir string, secrets ca.Secrets, log *slog.Logger) (_ *instance, err error) {
 	conf, err := readConfig(filepath.Join(dir, instanceConfig))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, withHint(fmt.Errorf("there is no CA in %s", dir), "make one with 'hallmark init', or name its folder with --dir")
@@ -85,14 +87,11 @@ func openInstance(ctx context.Context, dir string, passphrase []byte, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	hierarchy, err := ca.OpenHierarchy(filepath.Join(dir, instanceHierarchy), passphrase)
-	if errors.Is(err, ca.ErrPassphrase) {
-		return nil, withHint(err, "the passphrase is the one given to 'hallmark init'")
-	}
+	hierarchy, err := ca.OpenHierarchyWith(ctx, filepath.Join(dir, instanceHierarchy), secrets)
 	if err != nil {
-		return nil, err
+		return nil, keyProblem(err)
 	}
-	in := &instance{config: conf, log: log}
+	in := &instance{config: conf, hierarchy: hierarchy, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, in.Close(context.WithoutCancel(ctx)))
@@ -101,16 +100,16 @@ func openInstance(ctx context.Context, dir string, passphrase []byte, log *slog.
 	if in.store, err = bolt.Open(filepath.Join(dir, instanceStore), bolt.Options{MustExist: true}); err != nil {
 		return nil, err
 	}
-	return in, in.wire(ctx, dir, hierarchy, passphrase)
+	return in, in.wire(ctx, dir)
 }
 
-func (in *instance) wire(ctx context.Context, dir string, hierarchy *ca.Hierarchy, passphrase []byte) error {
+func (in *instance) wire(ctx context.Context, dir string) error {
 	catalogue, err := readCatalogue(filepath.Join(dir, instanceFrameworks))
 	if err != nil {
 		return err
 	}
 	in.ca, err = ca.Open(ctx, ca.Config{
-		Hierarchy: hierarchy, Passphrase: passphrase, Store: in.store, Catalogue: catalogue,
+		Hierarchy: in.hierarchy, Store: in.store, Catalogue: catalogue,
 		ServerNames: in.config.hosts(), OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
 		// The register is made of the CA, so the CA asks for it when it is there.
 		Probes: func(ctx context.Context, vendor string) error { return in.reg.Refresh(ctx, vendor) },
@@ -210,5 +209,6 @@ func (in *instance) Close(ctx context.Context) error {
 	if in.store != nil {
 		errs = append(errs, in.store.Close())
 	}
+	errs = append(errs, in.hierarchy.Close())
 	return errors.Join(errs...)
 }

@@ -58,14 +58,14 @@ type runningCA struct {
 	log    bytes.Buffer
 }
 
-// startCA makes a CA in ./ca on free ports and serves it in the background until
+// startCA [FLAG ...] makes a CA in ./ca on free ports and serves it in the background until
 // the script ends; the first officer's token lands in $token, the public address in
 // $public.
 func startCA(ts *testscript.TestScript, neg bool, args []string) {
 	apiAddr, publicAddr := freeAddress(ts), freeAddress(ts)
-	ts.Check(ts.Exec("hallmark", "init", "--json", "--dir", "ca", "--name", "Test CA", "--organization", "Example", "--country", "NL",
-		"--api-url", "https://"+apiAddr, "--api-listen", apiAddr, "--public-url", "http://"+publicAddr, "--public-listen", publicAddr,
-		"--passphrase-file", "passphrase"))
+	ts.Check(ts.Exec("hallmark", append([]string{"init", "--json", "--dir", "ca", "--name", "Test CA", "--organization", "Example", "--country", "NL",
+		"--api-url", "https://" + apiAddr, "--api-listen", apiAddr, "--public-url", "http://" + publicAddr, "--public-listen", publicAddr,
+		"--passphrase-file", "passphrase"}, args...)...))
 	ts.Check(os.WriteFile(ts.MkAbs("init.json"), []byte(ts.ReadFile("stdout")), 0o600))
 	tokenOf(ts, false, []string{"init.json", "token"})
 	ca := ts.Value(runningKey{}).(*runningCA)
@@ -77,7 +77,8 @@ func startCA(ts *testscript.TestScript, neg bool, args []string) {
 
 func (ca *runningCA) serve(ts *testscript.TestScript) {
 	ca.cmd = exec.Command(programPath(ts), "serve", "--dir", "ca", "--passphrase-file", "passphrase")
-	ca.cmd.Dir, ca.cmd.Env, ca.cmd.Stderr = ts.MkAbs("."), append(os.Environ(), "PATH="+ts.Getenv("PATH")), &ca.log
+	ca.cmd.Dir, ca.cmd.Env, ca.cmd.Stderr = ts.MkAbs("."), append(os.Environ(), "PATH="+ts.Getenv("PATH"),
+		"SOFTHSM2_CONF="+ts.Getenv("SOFTHSM2_CONF"), "HALLMARK_PIN_FILE="+ts.Getenv("HALLMARK_PIN_FILE")), &ca.log
 	ts.Check(ca.cmd.Start())
 	waitFor(ts, ca.public+"/healthz")
 }

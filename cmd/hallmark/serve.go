@@ -31,7 +31,7 @@ const (
 func (e *env) serveCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "serve", Usage: "run the CA",
-		Flags: []cli.Flag{dirFlag,
+		Flags: []cli.Flag{dirFlag, pinFlag,
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "debug, info, warn or error"},
 		},
 		Description: `Serves until SIGINT or SIGTERM, then lets requests under way finish. Logs are JSON
@@ -47,7 +47,7 @@ func (e *env) serve(c *cli.Context) error {
 		return &usageError{text: "--log-level: " + err.Error(), hint: "debug, info, warn or error"}
 	}
 	log := slog.New(slog.NewJSONHandler(e.stderr, &slog.HandlerOptions{Level: level}))
-	passphrase, err := e.passphrase(c, "Passphrase of the CA's keys")
+	secrets, err := e.secrets(c, "Passphrase of the CA's keys")
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (e *env) serve(c *cli.Context) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	ctx := c.Context
-	in, err := openInstance(ctx, c.String("dir"), passphrase, log)
+	in, err := openInstance(ctx, c.String("dir"), secrets, log)
 	if err != nil {
 		return err
 	}
