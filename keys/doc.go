@@ -7,12 +7,16 @@
 //	file:assessment%20key.pem  the same, as a URI: file:relative, file:/absolute, file:///absolute
 //	-                          PEM on standard input
 //	pkcs11:token=audits;object=assessment?module-path=/usr/lib/softhsm/libsofthsm2.so
+//	awskms:key-id=1234abcd-…;region=eu-central-1
+//	azurekms:name=root;vault=keys
+//	cloudkms:projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1
+//	tpmkms:name=builder;storage-directory=/var/lib/hallmark/tpm
 //	ssh-agent:SHA256:3mQ…      a key held by the ssh-agent at $SSH_AUTH_SOCK, by its fingerprint
 //	ssh-agent:quill@example    the same, by its comment
 //
 // A text that begins with no scheme known here is a file name. The other schemes of
-// go.step.sm/crypto/kms (awskms, yubikey, tpmkms, …) are refused by name: they are
-// not compiled in.
+// go.step.sm/crypto/kms (yubikey, softkms, …) are refused by name: they are not
+// compiled in. Generate makes a key where a URI says, on a token or in a service.
 //
 // # PKCS #11
 //
@@ -45,13 +49,35 @@
 // handed out, so that a token whose public object belongs to another key is found by
 // us, and not by whoever relies on the signature.
 //
-// RSA and ECDSA keys work. Ed25519 on a token does not (go.step.sm/crypto cannot),
-// and neither do PIN pads. A binary built without cgo loads no module and refuses
+// RSA and ECDSA keys work. Ed25519 on a token does not, and neither do PIN pads. A binary built without cgo loads no module and refuses
 // pkcs11: URIs with NotCompiledIn.
 //
 // A module is a C library with one state for each process. Keys of one token share
-// one login and one pool of sessions, which ends with the last of them. Use modules
-// through this package alone: it could not know of other users in the same process.
+// one login and one pool of at most maxSessions sessions, which ends with the last of
+// them; a signature waits for a session no longer than signPatience (Busy). Use modules
+// through this package alone: what another user of the same library in this process
+// does to it is repaired, not prevented.
+//
+// A token may go away and come back, or forget the login. Signing fails with TokenLost
+// meanwhile, and each further call looks for the token again: the same one by label,
+// serial, manufacturer and model, in whatever slot. It logs in with the PIN that the key
+// was opened with, which is in memory for as long as a key of the token is open. Go's
+// memory is collected: copies of it that were handed to the library cannot be erased.
+// A PIN that the token refuses is never tried again (WrongPIN, LockedPIN), and it is
+// not tried while the token says that one try is left. A key that is then another one
+// is refused (KeyChanged). A module that does not see the token by itself is restarted,
+// but not beneath another of its tokens that works, and not more often than each
+// restartPause. A call into a module that does not return cannot be broken off; it
+// holds its session.
+//
+// # Services
+//
+// Attributes stand in the path, separated by ";", or behind a question mark, separated
+// by "&"; values are percent-encoded. Those of each scheme are in docs/keys.md; others,
+// and the same one twice, are refused. No attribute has a secret in it: the libraries
+// take credentials from the environment, from files, and from the machine that they
+// run on. Each signature is verified before it is handed out, and each is a call of its
+// own, so that there is nothing to recover.
 //
 // # ssh-agent
 //

@@ -113,7 +113,7 @@ func TestFileRefused(t *testing.T) {
 		"a fragment":          {"file:" + plain + "#x", wrong, keys.BadURI, "%23"},
 		"half an escape":      {"file:" + plain + "%4", wrong, keys.BadURI, ""},
 		"a zero byte":         {"file:" + plain + "%00", wrong, keys.BadURI, ""},
-		"awskms":              {"awskms:key-id=1", wrong, keys.Unsupported, "awskms: keys are not compiled in"},
+		"capi":                {"capi:key-id=1", wrong, keys.Unsupported, "capi: keys are not compiled in"},
 		"YubiKey":             {"YubiKey:slot-id=9c?pin-value=314159", wrong, keys.Unsupported, "yubikey:"},
 		"softkms":             {"softkms:" + plain, wrong, keys.Unsupported, ""},
 		"a slip of the pen":   {"pkcs12:token=x;pin-value=314159", wrong, keys.Unsupported, "no key scheme pkcs12:"},

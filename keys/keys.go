@@ -112,14 +112,15 @@ func Redact(uri string) string {
 	case "", schemeFile, schemeAgent:
 		return quote(uri)
 	}
-	known := append(pathAttributes(), attrModulePath, attrPINSource)
+	known, separators := append(pathAttributes(), attrModulePath, attrPINSource), ";"
 	if s, ok := serviceOf(scheme); ok {
+		separators = ";&"
 		if known = s.attributes(); s.which == attrResource && isResource(rest) {
 			return quote(scheme + ":" + rest)
 		}
 	}
 	path, query, asked := strings.Cut(rest, "?")
-	out := scheme + ":" + redactAttributes(path, ";", known)
+	out := scheme + ":" + redactAttributes(path, separators, known)
 	if asked {
 		out += "?" + redactAttributes(query, ";&", known)
 	}

@@ -86,6 +86,9 @@ func (s service) parse(uri string) (url.Values, error) {
 	}
 	values := url.Values{}
 	path, query, asked := strings.Cut(rest, "?")
+	if strings.Contains(path, "&") || strings.Contains(query, ";") {
+		return nil, refuse(BadURI, Redact(uri), "attributes are separated by ; and, behind the question mark, by &; write %%3B and %%26 in values")
+	}
 	parts := strings.Split(path, ";")
 	if asked {
 		parts = append(parts, strings.Split(query, "&")...)

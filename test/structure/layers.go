@@ -101,6 +101,14 @@ func serverCode() []string {
 	}
 }
 
+// keyStores is what signs, and the libraries of the services that keep keys.
+func keyStores() []string {
+	return []string{
+		Module + "/keys", "go.step.sm/crypto", "github.com/miekg/pkcs11", "github.com/aws", "github.com/Azure", "cloud.google.com/go",
+		"github.com/google/go-tpm",
+	}
+}
+
 // Bans keeps the verifier small, offline and quick to start. A banned path stands for
 // itself and everything below it, except what Layers lets the verifier import.
 func Bans() []Ban {
@@ -113,6 +121,8 @@ func Bans() []Ban {
 		{"verify/ocsp", append(serverCode(), "net/http"), "judging a response is not fetching it"},
 		{"cmd/hallmark-verify", serverCode(), "what judges a signature must not contain what makes one"},
 		{"cmd/hallmark-verify", slow, quick},
+		{"verify", keyStores(), "a verifier has no private key"},
+		{"cmd/hallmark-verify", keyStores(), "a verifier has no private key"},
 		{"attest", append(slow, "net/http"), quick},
 		{"ledger/receipt", append(slow, "net/http"), quick},
 		{"ledger/monitor", append(slow, serverCode()...), "who watches the log runs none of its code"},
