@@ -96,6 +96,14 @@ func (w *table) assess(vendor string, level int) string {
 			a.Findings = append(a.Findings, audit.Finding{Requirement: r.ID, Status: audit.NotMet, Note: "not looked at"})
 		}
 	}
+	if level == len(track.Levels) {
+		for _, r := range track.Requirements {
+			if !slices.ContainsFunc(a.Findings, func(f audit.Finding) bool { return f.Requirement == r.ID }) {
+				a.Findings = append(a.Findings, audit.Finding{Requirement: r.ID, Status: audit.Met, Evidence: a.Findings[0].Evidence})
+			}
+		}
+		a.SecondAuditor = &audit.Party{ID: "nib", Organization: "Nib & Partners"}
+	}
 	id := w.handIn(a)
 	w.accept("olga", id)
 	return id
@@ -156,12 +164,14 @@ func ways() []way {
 // path goes round the gate, and a refusal leaves nothing behind.
 func TestWaysMeetTheGate(t *testing.T) {
 	w := newTable(t)
-	good, none, expired, withdrawn, lower, suspended := w.seat("good"), w.seat("none"), w.seat("expired"), w.seat("withdrawn"), w.seat("lower"), w.seat("suspended")
+	good, none, expired, withdrawn := w.seat("good"), w.seat("none"), w.seat("expired"), w.seat("withdrawn")
+	lower, high, suspended := w.seat("lower"), w.seat("high"), w.seat("suspended")
 	w.assess("good", 3)
 	id := w.assess("expired", 3)
 	w.change(id, func(a *store.Assessment) { a.ValidUntil = time.Now().Add(-time.Minute) })
 	w.must("olga", "POST", "/v1/assessments/"+w.assess("withdrawn", 3)+"/withdraw", api.Ending{Reason: "fraud"}, nil)
 	w.assess("lower", 1)
+	w.assess("high", 4)
 	w.assess("suspended", 3)
 	w.must("olga", "POST", "/v1/vendors/suspended/suspend", nil, nil)
 
@@ -179,6 +189,7 @@ func TestWaysMeetTheGate(t *testing.T) {
 				{"withdrawn", withdrawn, wish{name: "withdrawn", level: 3}, ca.CodeNoAssessment},
 				{"another vendor's assessment", none, wish{name: "good", level: 3}, ca.CodeNoAssessment},
 				{"vendor suspended", suspended, wish{name: "suspended", level: 3}, ca.CodeVendorSuspended},
+				{"a tier that wants an officer's approval", high, wish{name: "high", level: 4}, ca.CodeApprovalRequired},
 				{"lower level than asked", lower, wish{name: "lower", level: 3}, ca.CodeLevelTooHigh},
 			} {
 				if c.want == ca.CodeLevelTooHigh && !way.levels {
@@ -195,7 +206,8 @@ func TestWaysMeetTheGate(t *testing.T) {
 		})
 		w.devices += 100
 	}
-	t.Run("renewal", func(t *testing.T) { testNoRenewal(t, &table{world: w.in(t), issuer: w.issuer, maker: w.maker}, good) })
+	t.Run("renewal and re-key", func(t *testing.T) { testRenewal(t, &table{world: w.in(t), issuer: w.issuer, maker: w.maker}) })
+	t.Run("smallstep's renewal", func(t *testing.T) { testNoRenewal(t, &table{world: w.in(t), issuer: w.issuer, maker: w.maker}, good) })
 }
 
 // in is the same world for a subtest.
@@ -212,7 +224,11 @@ func (w *table) wantRefused(state string, code ca.Code, ask func() error) {
 	if err := ask(); err == nil || !strings.Contains(err.Error(), string(code)) {
 		w.t.Errorf("%s: %v, want %s", state, err, code)
 	}
-	if diff := cmp.Diff(before, w.inventory()); diff != "" {
+	after := w.inventory()
+	if code == ca.CodeApprovalRequired { // the key that an officer is to approve, made by the service, stays
+		after["signingkeys"] = before["signingkeys"]
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
 		w.t.Errorf("%s left something (-before +after):\n%s", state, diff)
 	}
 }
@@ -353,8 +369,55 @@ func (w *table) stepSign(token string, x wish) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// testNoRenewal: what exists as a renewal is a new request, which the table above
-// covers; smallstep's own, by the old certificate alone, is not there.
+// testRenewal: the CA's own renewal and re-key are requests that meet the gate again.
+func testRenewal(t *testing.T, w *table) {
+	ctx := context.Background()
+	w.seat("renewing")
+	id := w.assess("renewing", 3)
+	key := newTestKey(t)
+	first, err := w.server.CA.Issue(ctx, ca.Request{Vendor: "renewing", PublicKey: key.Public(), By: "renewing", Way: "api"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rekey := range []bool{false, true} {
+		renew := func(vendor string) error {
+			request, err := w.server.CA.Renewal(ctx, vendor, first.Record.Serial, rekey)
+			if err != nil {
+				return err
+			}
+			request.PublicKey, request.By, request.Way = key.Public(), vendor, "api"
+			if rekey {
+				request.PublicKey = newTestKey(t).Public()
+			}
+			_, err = w.server.CA.Issue(ctx, request)
+			return err
+		}
+		name := map[bool]string{false: "renewal: ", true: "re-key: "}[rekey]
+		w.wantRefused(name+"another vendor's certificate", ca.CodeUnknownCertificate, func() error { return renew("good") })
+		w.must("olga", "POST", "/v1/vendors/renewing/suspend", nil, nil)
+		w.wantRefused(name+"vendor suspended", ca.CodeVendorSuspended, func() error { return renew("renewing") })
+		w.must("olga", "POST", "/v1/vendors/renewing/resume", nil, nil)
+		var until time.Time
+		w.change(id, func(a *store.Assessment) { until, a.ValidUntil = a.ValidUntil, time.Now().Add(-time.Minute) })
+		w.wantRefused(name+"expired", ca.CodeNoAssessment, func() error { return renew("renewing") })
+		w.change(id, func(a *store.Assessment) { a.ValidUntil = until })
+		if err := renew("renewing"); err != nil {
+			t.Errorf("%sgood: %v", name, err)
+		}
+	}
+	w.must("olga", "POST", "/v1/assessments/"+id+"/withdraw", api.Ending{Reason: "fraud"}, nil)
+	w.wantRefused("renewal: withdrawn", ca.CodeNoAssessment, func() error {
+		request, err := w.server.CA.Renewal(ctx, "renewing", first.Record.Serial, false)
+		if err != nil {
+			return err
+		}
+		request.PublicKey = key.Public()
+		_, err = w.server.CA.Issue(ctx, request)
+		return err
+	})
+}
+
+// testNoRenewal: smallstep's own renewal, by the old certificate alone, is not there.
 func testNoRenewal(t *testing.T, w *table, s seat) {
 	if _, err := askX5C(w, s, wish{name: s.vendor}); err != nil {
 		t.Fatal(err)

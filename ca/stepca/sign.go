@@ -29,13 +29,15 @@ func (a *Authority) sign(w http.ResponseWriter, r *http.Request) {
 	ctx := provisioner.NewContextWithMethod(r.Context(), provisioner.SignMethod)
 	options, err := a.authorize(ctx, body.OTT)
 	if err != nil {
-		render.Error(w, r, errs.UnauthorizedErr(err))
+		a.log.InfoContext(ctx, "step request refused", "error", err)
+		render.Error(w, r, unauthorized(err))
 		return
 	}
 	// The body's templateData stays behind: nothing of ours is rendered from it.
 	chain, err := a.authority.SignWithContext(ctx, body.CsrPEM.CertificateRequest,
 		provisioner.SignOptions{NotBefore: body.NotBefore, NotAfter: body.NotAfter}, options...)
 	if err != nil {
+		a.log.InfoContext(ctx, "step request refused", "error", err)
 		render.Error(w, r, errs.ForbiddenErr(err, "error signing certificate"))
 		return
 	}
@@ -62,16 +64,25 @@ func (a *Authority) authorize(ctx context.Context, token string) ([]provisioner.
 	}
 	options, err := check(ctx, token)
 	if err != nil {
-		return nil, errs.UnauthorizedErr(err)
+		return nil, err
 	}
 	fresh, err := a.tokens.UseToken(p+" "+signed, token)
 	if err != nil {
 		return nil, err
 	}
 	if !fresh {
-		return nil, errs.UnauthorizedErr(refuse(ca.CodeProvisioner, "make a new token", "the token has been used already"))
+		return nil, refuse(ca.CodeProvisioner, "make a new token", "the token has been used already")
 	}
 	return options, nil
+}
+
+// unauthorized tells a refusal of ours as it is. What smallstep's provisioners say stays
+// in the log: it would tell a forger how far they got.
+func unauthorized(err error) error {
+	if r := ca.IsRefusal(err); r != nil {
+		return errs.UnauthorizedErr(r, errs.WithMessage("%s", r.Error()))
+	}
+	return errs.UnauthorizedErr(err)
 }
 
 // choose finds the provisioner that a token names, by the record or the configuration
@@ -79,11 +90,11 @@ func (a *Authority) authorize(ctx context.Context, token string) ([]provisioner.
 func (a *Authority) choose(ctx context.Context, token string) (string, func(context.Context, string) ([]provisioner.SignOption, error), error) {
 	parsed, err := jose.ParseSigned(token)
 	if err != nil {
-		return "", nil, errs.UnauthorizedErr(err)
+		return "", nil, err
 	}
 	var claims jose.Claims
 	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
-		return "", nil, errs.UnauthorizedErr(err)
+		return "", nil, err
 	}
 	switch {
 	case claims.Issuer == x5cName:
@@ -91,7 +102,7 @@ func (a *Authority) choose(ctx context.Context, token string) (string, func(cont
 	case strings.HasPrefix(claims.Issuer, jwkPrefix):
 		p, err := a.jwk(ctx, claims.Issuer)
 		if err != nil {
-			return "", nil, errs.UnauthorizedErr(err)
+			return "", nil, err
 		}
 		return p.Name, p.AuthorizeSign, nil
 	}
@@ -102,7 +113,7 @@ func (a *Authority) choose(ctx context.Context, token string) (string, func(cont
 			}, nil
 		}
 	}
-	return "", nil, errs.UnauthorizedErr(refuse(ca.CodeProvisioner, "GET /1.0/provisioners lists them", "no provisioner stands behind the issuer %.100q", claims.Issuer))
+	return "", nil, refuse(ca.CodeProvisioner, "GET /1.0/provisioners lists them", "no provisioner stands behind the issuer %.100q", claims.Issuer)
 }
 
 // signedPart returns header and payload of a token in compact form (RFC 7515 §3.1).
@@ -113,7 +124,7 @@ func signedPart(token string) (string, error) {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 	})
 	if !plain || strings.Count(token, ".") != 2 {
-		return "", errs.UnauthorizedErr(refuse(ca.CodeProvisioner, "", "the token is not a JWS in compact form"))
+		return "", refuse(ca.CodeProvisioner, "", "the token is not a JWS in compact form")
 	}
 	return token[:strings.LastIndexByte(token, '.')], nil
 }

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
-			e.Values[runningKey{}], e.Values[toldKey{}] = &runningCA{}, &told{}
+			e.Values[runningKey{}], e.Values[toldKey{}], e.Values[issuerKey{}] = &runningCA{}, &told{}, &issuers{}
 			if err := os.CopyFS(filepath.Join(e.WorkDir, "assessment"), os.DirFS(filepath.Join(demoAssets, "assessment"))); err != nil {
 				return err
 			}
@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
 			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte,
+			"stepworld": stepWorld, "idtoken": idToken,
 		},
 	})
 }
@@ -71,6 +72,7 @@ func startCA(ts *testscript.TestScript, neg bool, args []string) {
 	ca := ts.Value(runningKey{}).(*runningCA)
 	ca.public = "http://" + publicAddr
 	ts.Setenv("public", ca.public)
+	ts.Setenv("api", "https://"+apiAddr)
 	ca.serve(ts)
 	ts.Defer(func() { ca.stop(ts, os.Interrupt) })
 }
