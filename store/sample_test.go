@@ -311,7 +311,7 @@ func fullSample() sample {
 			Assessments: []string{digest}, SigningKey: "k1", IssuedAt: day(4), RequestedBy: "vera", Profile: "code-signing", Request: "20260305T120000.000000000Z-0000000000000005", Replaces: "7e00",
 			Revocation: &store.Revocation{At: day(60), RevocationDate: day(50), InvalidityDate: day(50), Reason: 9, Note: "withdrawn", By: "olga"},
 		}},
-		Unlisted: []store.UnlistedRevocation{{ID: "20260305T120000.000000000Z-0000000000000005", Issuer: "high-2", Serial: "7f01"}},
+		Unlisted: []store.UnlistedRevocation{{ID: "7f01/20260305T120000.000000000Z-0000000000000005", Issuer: "high-2", Serial: "7f01"}},
 		RevocationJob: []store.RevocationJob{{
 			ID: "20260305T120000.000000000Z-0000000000000006", Vendor: "acme", Assessments: []string{digest}, FrameworkURI: "https://slsa.dev/spec/v0.1",
 			Track: "slsa", SPKISHA256: digest, Tier: "high", IssuedAfter: day(1), IssuedBefore: day(9), EndsAfter: day(50),
