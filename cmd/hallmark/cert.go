@@ -18,7 +18,7 @@ const maxCSRBytes = 64 << 10
 
 func (e *env) certCommand() *cli.Command {
 	dryRun := &cli.BoolFlag{Name: "dry-run", Usage: "only show what would happen"}
-	return group("cert", "request, list, show, revoke code-signing certificates",
+	return group("cert", "request, list, show, check, revoke code-signing certificates",
 		command(cli.Command{
 			Name: "request", Usage: "vendors: request a certificate",
 			Flags: []cli.Flag{jsonFlag,
@@ -47,6 +47,7 @@ EXAMPLE: hallmark cert request --claim slsa-v0.1=3 --out acme.pem`,
 			},
 			Description: "EXAMPLE: hallmark cert revoke --reason keyCompromise --since 2026-11-20T08:00:00Z 5f0c...",
 		}, 1, 1, e.certRevoke),
+		e.certCheckCommand(), e.certLintCommand(),
 	)
 }
 
