@@ -21,7 +21,7 @@ const (
 
 // TestEverything: no panic, nothing accepted that must not be, bounded work.
 func TestEverything(t *testing.T) {
-	samples, ways := gather(t), paths(t)
+	samples, ways := Gather(t), paths(t)
 	got, pending := map[string]map[string]int{}, map[string]map[string]string{}
 	for _, p := range ways {
 		got[p.name], pending[p.name] = map[string]int{}, maps.Clone(p.expected)
@@ -30,20 +30,20 @@ func TestEverything(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		for _, p := range ways {
-			answer, accepted := p.take(s.raw)
+			answer, accepted := p.take(s.Raw)
 			got[p.name][answer]++
-			_, expected := p.expected[s.name]
-			delete(pending[p.name], s.name)
-			if accepted && !expected && (p.may == nil || !p.may(s.raw)) {
-				t.Errorf("%s: %s is accepted: %s", p.name, s.name, answer)
+			_, expected := p.expected[s.Name]
+			delete(pending[p.name], s.Name)
+			if accepted && !expected && (p.may == nil || !p.may(s.Raw)) {
+				t.Errorf("%s: %s is accepted: %s", p.name, s.Name, answer)
 			}
 			if expected && !accepted {
-				t.Errorf("%s: %s is listed as accepted and is not: %s", p.name, s.name, answer)
+				t.Errorf("%s: %s is listed as accepted and is not: %s", p.name, s.Name, answer)
 			}
 		}
 		runtime.ReadMemStats(&after)
-		if n := after.Mallocs - before.Mallocs; n > uint64(mostAllocations+mostPerByte*len(s.raw)) {
-			t.Errorf("%s: %d allocations for %d bytes", s.name, n, len(s.raw))
+		if n := after.Mallocs - before.Mallocs; n > uint64(mostAllocations+mostPerByte*len(s.Raw)) {
+			t.Errorf("%s: %d allocations for %d bytes", s.Name, n, len(s.Raw))
 		}
 	}
 	for path, left := range pending {
