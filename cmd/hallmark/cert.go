@@ -17,7 +17,7 @@ import (
 const maxCSRBytes = 64 << 10
 
 func (e *env) certCommand() *cli.Command {
-	return group("cert", "request, list, show, revoke code-signing certificates",
+	return group("cert", "request, list, show, check, revoke code-signing certificates",
 		command(cli.Command{
 			Name: "request", Usage: "vendors: request a certificate",
 			Flags: []cli.Flag{jsonFlag,
@@ -38,6 +38,7 @@ EXAMPLE: hallmark cert request --claim slsa-v0.1=3 --out acme.pem`,
 			Description: "EXAMPLE: hallmark cert show --out acme.pem 5f0c...",
 		}, 1, 1, e.certShow),
 		e.certRevokeCommand(),
+		e.certCheckCommand(), e.certLintCommand(),
 	)
 }
 

@@ -72,7 +72,7 @@ func Layers() []Row {
 		{Package: "cmd/hallmark-verify", Layer: layerCommand},
 
 		{Package: "test/assessments", Layer: layerTest},
-		{Package: "test/badinput", Layer: layerTest},
+		{Package: "test/badinput", Layer: layerTest, Beside: []string{"test/corpora"}, TestOnly: true},
 		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/cast", "test/pki"}},
 		{Package: "test/cast", Layer: layerTest, TestOnly: true},
 		{Package: "test/compat", Layer: layerTest, Beside: []string{"test/cast", "test/corpora"}},

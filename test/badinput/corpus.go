@@ -17,15 +17,15 @@ import (
 	"github.com/hallmark-pki/hallmark/test/corpora"
 )
 
-// sample is one input.
-type sample struct {
-	name string // folder and file, and which block of it
-	raw  []byte
+// Sample is one input.
+type Sample struct {
+	Name string // folder and file, and which block of it
+	Raw  []byte
 }
 
 // everything is the corpora that fit: each distinct input once.
 type everything struct {
-	samples []sample
+	samples []Sample
 	seen    map[string]bool
 }
 
@@ -34,10 +34,12 @@ func (e *everything) add(name string, raw []byte) {
 		return
 	}
 	e.seen[string(raw)] = true
-	e.samples = append(e.samples, sample{name, raw})
+	e.samples = append(e.samples, Sample{name, raw})
 }
 
-func gather(t *testing.T) []sample {
+// Gather returns everything in the corpora that fits, each distinct input once, always in
+// the same order. The test is skipped where there are no corpora.
+func Gather(t testing.TB) []Sample {
 	t.Helper()
 	e := &everything{seen: map[string]bool{}}
 	for _, folder := range []string{"codesigning-lint", "fulcio-certs", "boringssl-pki", "openssl-verify", "pkits", "cms", "rfc3161", "openpgp"} {
@@ -57,7 +59,7 @@ func gather(t *testing.T) []sample {
 }
 
 // folder adds every file as it is, and what its PEM blocks hold.
-func (e *everything) folder(t *testing.T, folder string) {
+func (e *everything) folder(t testing.TB, folder string) {
 	t.Helper()
 	root := corpora.Folder(t, folder)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -80,7 +82,7 @@ func (e *everything) folder(t *testing.T, folder string) {
 	}
 }
 
-func (e *everything) limbo(t *testing.T) {
+func (e *everything) limbo(t testing.TB) {
 	t.Helper()
 	var suite struct {
 		Testcases []struct {
@@ -103,7 +105,7 @@ func (e *everything) limbo(t *testing.T) {
 }
 
 // wycheproof adds the keys and the signatures over them.
-func (e *everything) wycheproof(t *testing.T, file string) {
+func (e *everything) wycheproof(t testing.TB, file string) {
 	t.Helper()
 	var suite struct {
 		TestGroups []struct {
@@ -126,7 +128,7 @@ func (e *everything) wycheproof(t *testing.T, file string) {
 	}
 }
 
-func (e *everything) archive(t *testing.T, file string) {
+func (e *everything) archive(t testing.TB, file string) {
 	t.Helper()
 	f, err := os.Open(corpora.Folder(t, "fuzz", file+".tar.gz"))
 	if err != nil {
@@ -153,7 +155,7 @@ func (e *everything) archive(t *testing.T, file string) {
 	}
 }
 
-func readJSON(t *testing.T, path string, into any) {
+func readJSON(t testing.TB, path string, into any) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err == nil {
