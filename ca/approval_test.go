@@ -70,11 +70,12 @@ func TestApprovedRequestIsIssuedOnce(t *testing.T) {
 	}
 	_, err = f.ca.Collect(ctx, asked.ID, "acme", "alice")
 	wantRefusal(t, err, CodeApprovalPending)
+	f.clock.Add(time.Hour)
 	approved, err := f.ca.Approve(ctx, asked.ID, "otto", "called them", "no reader at the customer's")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !approved.ExpiresAt.Equal(noon.Add(collectTime)) || approved.DecidedBy != "otto" {
+	if !approved.ExpiresAt.Equal(noon.Add(time.Hour+collectTime)) || approved.DecidedBy != "otto" {
 		t.Errorf("%+v", approved)
 	}
 	if same, err := f.ca.Approve(ctx, asked.ID, "otto", "called them", "no reader at the customer's"); err != nil || same.State != store.RequestApproved {

@@ -27,7 +27,7 @@ type Route struct {
 // routes is the whole API. Nothing is registered elsewhere, so this table is
 // what the access test walks.
 func (s *Server) routes() []Route {
-	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.publicKnowledgeRoutes())
+	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.requestRoutes(), s.publicKnowledgeRoutes())
 }
 
 // peopleRoutes are about who there is.
