@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
@@ -13,8 +14,8 @@ import (
 // requestRoutes are about certificates that an officer has to agree to, and renewals.
 func (s *Server) requestRoutes() []Route {
 	return []Route{
-		post("/v1/certificates/{serial}/renew", "renew-certificate", "Request a certificate that says the same, for the same key", vendors, s.renewCertificate),
-		post("/v1/certificates/{serial}/rekey", "rekey-certificate", "Request a certificate that says the same, for another key", vendors, s.rekeyCertificate),
+		orAccepted(post("/v1/certificates/{serial}/renew", "renew-certificate", "Request a certificate that says the same, for the same key", vendors, s.renewCertificate)),
+		orAccepted(post("/v1/certificates/{serial}/rekey", "rekey-certificate", "Request a certificate that says the same, for another key", vendors, s.rekeyCertificate)),
 
 		get("/v1/requests", "list-requests", "Requests that an officer has to agree to: a vendor's own, or all", certificateReaders, s.listRequests),
 		get("/v1/requests/{id}", "show-request", "One request", certificateReaders, s.showRequest),
@@ -22,6 +23,18 @@ func (s *Server) requestRoutes() []Route {
 		post("/v1/requests/{id}/deny", "deny-request", "Refuse a request, or take an approval back", officers, s.denyRequest),
 		post("/v1/requests/{id}/certificate", "collect-certificate", "Issue the certificate of an approved request, or show the one that was issued", vendors, s.collectCertificate),
 	}
+}
+
+// orAccepted documents the answer of a route that may put a request before the officers.
+func orAccepted(r Route) Route {
+	r.shape = func(op *huma.Operation) {
+		op.Responses = map[string]*huma.Response{"202": {
+			Description: "The tier wants an officer's approval: the body has the member request, and nothing else",
+			Content:     map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/CertificateAnswer"}}},
+		}}
+		op.Errors = []int{http.StatusForbidden, http.StatusUnprocessableEntity}
+	}
+	return r
 }
 
 // certificateAnswer is a certificate, or a request and 202.
@@ -207,13 +220,10 @@ func (s *Server) apiRequest(q store.CertificateRequest) api.CertificateRequest {
 	out := api.CertificateRequest{
 		ID: q.ID, State: ca.RequestState(q, s.Now()), Vendor: q.Vendor, Tier: q.Tier, Claims: []api.Claim{}, Profile: q.Profile,
 		KeySHA256: q.SPKISHA256, KeyHeldBy: "vendor", Replaces: q.Replaces, At: q.At, By: q.By, ExpiresAt: q.ExpiresAt,
-		Waiver: q.Waiver, DecidedBy: q.DecidedBy, Note: q.Note, Certificate: q.Certificate,
+		Waiver: q.Waiver, DecidedAt: q.DecidedAt, DecidedBy: q.DecidedBy, Note: q.Note, Certificate: q.Certificate,
 	}
 	if q.SigningKey != "" {
 		out.KeyHeldBy = "service"
-	}
-	if !q.DecidedAt.IsZero() {
-		out.DecidedAt = &q.DecidedAt
 	}
 	for _, c := range q.Claims {
 		out.Claims = append(out.Claims, api.Claim{Framework: c.Framework, Track: c.Track, Level: c.Level, LevelID: c.LevelID})

@@ -160,7 +160,7 @@ func (e *env) printRequest(c *cli.Context, q api.CertificateRequest) error {
 	lines := append([]string{fmt.Sprintf("%s %s", q.State, q.ID)}, requestLines(q)...)
 	lines = append(lines, "  asked   "+moment(q.At)+" by "+q.By)
 	if q.DecidedBy != "" {
-		lines = append(lines, "  decided "+moment(*q.DecidedAt)+" by "+q.DecidedBy)
+		lines = append(lines, "  decided "+moment(q.DecidedAt)+" by "+q.DecidedBy)
 	}
 	if q.Note != "" {
 		lines = append(lines, "  note    "+q.Note)

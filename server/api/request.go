@@ -26,24 +26,24 @@ type CertificateAnswer struct {
 
 // CertificateRequest is a request for a certificate that an officer has to agree to.
 type CertificateRequest struct {
-	ID          string     `json:"id"`
-	State       string     `json:"state" enum:"pending,approved,denied,issued,expired"`
-	Vendor      string     `json:"vendor"`
-	Tier        string     `json:"tier"`
-	Claims      []Claim    `json:"claims"`
-	Profile     string     `json:"profile"`
-	KeySHA256   string     `json:"key_sha256" doc:"of the SubjectPublicKeyInfo"`
-	KeyHeldBy   string     `json:"key_held_by" enum:"service,vendor"`
-	Replaces    string     `json:"replaces,omitempty" doc:"serial of the certificate that it renews"`
-	At          time.Time  `json:"at"`
-	By          string     `json:"by"`
-	ExpiresAt   time.Time  `json:"expires_at" doc:"until then an officer decides or, once approved, the vendor collects"`
-	Hardware    *Hardware  `json:"hardware,omitempty" doc:"attested to keep the key"`
-	Waiver      string     `json:"waiver,omitempty" doc:"why an officer did without hardware"`
-	DecidedAt   *time.Time `json:"decided_at,omitempty"`
-	DecidedBy   string     `json:"decided_by,omitempty"`
-	Note        string     `json:"note,omitempty" doc:"the officer's words"`
-	Certificate string     `json:"certificate,omitempty" doc:"serial, once issued"`
+	ID          string    `json:"id"`
+	State       string    `json:"state" enum:"pending,approved,denied,issued,expired"`
+	Vendor      string    `json:"vendor"`
+	Tier        string    `json:"tier"`
+	Claims      []Claim   `json:"claims"`
+	Profile     string    `json:"profile"`
+	KeySHA256   string    `json:"key_sha256" doc:"of the SubjectPublicKeyInfo"`
+	KeyHeldBy   string    `json:"key_held_by" enum:"service,vendor"`
+	Replaces    string    `json:"replaces,omitempty" doc:"serial of the certificate that it renews"`
+	At          time.Time `json:"at"`
+	By          string    `json:"by"`
+	ExpiresAt   time.Time `json:"expires_at" doc:"until then an officer decides or, once approved, the vendor collects"`
+	Hardware    *Hardware `json:"hardware,omitempty" doc:"attested to keep the key"`
+	Waiver      string    `json:"waiver,omitempty" doc:"why an officer did without hardware"`
+	DecidedAt   time.Time `json:"decided_at,omitzero"`
+	DecidedBy   string    `json:"decided_by,omitempty"`
+	Note        string    `json:"note,omitempty" doc:"the officer's words"`
+	Certificate string    `json:"certificate,omitempty" doc:"serial, once issued"`
 }
 
 // Hardware is what a key attestation states.
