@@ -20,7 +20,7 @@ func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertifi
 		Validity: time.Duration(in.Body.ValidityDays) * 24 * time.Hour,
 	}
 	var err error
-	if request.Attestation, err = keyAttestation(in.Body.Attestation, in.Body.CSR); err != nil {
+	if request.Attestation, err = s.keyAttestation(ctx, in.Body.Attestation, in.Body.CSR); err != nil {
 		return nil, err
 	}
 	if request.PublicKey, request.SigningKey, err = s.certificateKey(ctx, vendor, wanted, in.Body.CSR); err != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"time"
 
@@ -74,8 +75,9 @@ func (s *Server) issued(issued ca.Issued, err error) (*certificateAnswer, error)
 	return &certificateAnswer{http.StatusOK, api.CertificateAnswer{Certificate: &out}}, nil
 }
 
-// keyAttestation reads an attestation, which belongs to a request for certification.
-func keyAttestation(a *api.KeyAttestation, csr []byte) (*ca.Attestation, error) {
+// keyAttestation reads an attestation, which belongs to a request for certification. It
+// answers that, or a client certificate of the caller's.
+func (s *Server) keyAttestation(ctx context.Context, a *api.KeyAttestation, csr []byte) (*ca.Attestation, error) {
 	if a == nil {
 		return nil, nil
 	}
@@ -86,7 +88,20 @@ func keyAttestation(a *api.KeyAttestation, csr []byte) (*ca.Attestation, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &ca.Attestation{Format: a.Format, Data: a.Data, Challenge: challenge}, nil
+	var challenges []string
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		challenges = []string{challenge}
+		for c, err := range store.ClientCertificates.By(r, "person", caller(ctx).ID) {
+			if err != nil {
+				return err
+			}
+			if c.RevokedAt.IsZero() {
+				challenges = append(challenges, hexDigest(sha256.Sum256(c.DER)))
+			}
+		}
+		return nil
+	})
+	return &ca.Attestation{Format: a.Format, Data: a.Data, Challenges: challenges}, err
 }
 
 type renewalInput struct {
@@ -117,7 +132,7 @@ func (s *Server) renew(ctx context.Context, in *renewalInput, rekey bool) (*cert
 	case req.SigningKey == "":
 		return nil, invalid("csr", "is missing", "a request signed with the certificate's key proves that you hold it")
 	}
-	if req.Attestation, err = keyAttestation(in.Body.Attestation, in.Body.CSR); err != nil {
+	if req.Attestation, err = s.keyAttestation(ctx, in.Body.Attestation, in.Body.CSR); err != nil {
 		return nil, err
 	}
 	if in.Body.Profile != "" {

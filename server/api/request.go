@@ -6,7 +6,7 @@ import "time"
 // and keeps it.
 type KeyAttestation struct {
 	Format string `json:"format" enum:"yubikey,step,tpm"`
-	Data   []byte `json:"data" doc:"yubikey: PEM certificates of the slot and of F9; step and tpm: the CBOR attestation object, or its base64url. Challenge: the SHA-256 of the CSR's DER, in lower-case hex"`
+	Data   []byte `json:"data" doc:"yubikey: PEM certificates of the slot and of F9; step and tpm: the CBOR attestation object, or its base64url. It answers the SHA-256 of the CSR's DER, or of your client certificate's, in lower-case hex"`
 }
 
 // NewRenewal asks for a certificate that says what another one says.
