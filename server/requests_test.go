@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"net/http"
 	"strings"
@@ -136,5 +137,33 @@ func TestRenewalOverHTTP(t *testing.T) {
 	w.must("acme", "POST", "/v1/certificates/"+w.certificate+"/renew", api.NewRenewal{}, &service)
 	if service.Replaces != w.certificate || service.KeyHeldBy != "service" {
 		t.Errorf("%+v", service)
+	}
+}
+
+// TestAttestationOverHTTP: a statement answers the request, or a client certificate of
+// who asks; no other, and not one that is revoked.
+func TestAttestationOverHTTP(t *testing.T) {
+	w := newWorld(t)
+	w.assessHigh()
+	fingerprint := func(who string) string {
+		transport := w.clients[who].Transport.(*http.Transport)
+		return hexDigest(sha256.Sum256(transport.TLSClientConfig.Certificates[0].Certificate[0]))
+	}
+	for name, c := range map[string]struct {
+		challenge func(csr []byte) string
+		code      string
+	}{
+		"the request's":             {func(csr []byte) string { return hexDigest(sha256.Sum256(csr)) }, ""},
+		"the client certificate's":  {func([]byte) string { return fingerprint("acme") }, ""},
+		"another client's":          {func([]byte) string { return fingerprint("beta") }, "attestation-challenge"},
+		"that of no request at all": {func([]byte) string { return "" }, "attestation-challenge"},
+	} {
+		key := newTestKey(t)
+		csr := newTestCSR(t, key)
+		in := api.NewCertificate{CSR: csr, Attestation: &api.KeyAttestation{Format: "step", Data: w.maker.Step(t, key, c.challenge(csr))}}
+		got := w.do("acme", "POST", "/v1/certificates", in)
+		if got.problem.Code != c.code || c.code == "" && (got.status != http.StatusAccepted || !strings.Contains(string(got.body), `"device":"16909060"`)) {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
 	}
 }
