@@ -126,7 +126,7 @@ func (c *CA) inHardware(req Request, approved store.CertificateRequest, tier str
 	}
 	statement, key := req.Attestation, req.PublicKey
 	if a := approved.Attestation; a != nil {
-		statement = &Attestation{Format: a.Format, Data: a.Data, Challenge: a.Challenge}
+		statement = &Attestation{Format: a.Format, Data: a.Data, Challenges: []string{a.Challenge}}
 	}
 	if approved.ID != "" {
 		var err error

@@ -70,11 +70,12 @@ func TestApprovedRequestIsIssuedOnce(t *testing.T) {
 	}
 	_, err = f.ca.Collect(ctx, asked.ID, "acme", "alice")
 	wantRefusal(t, err, CodeApprovalPending)
+	f.clock.Add(time.Hour)
 	approved, err := f.ca.Approve(ctx, asked.ID, "otto", "called them", "no reader at the customer's")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !approved.ExpiresAt.Equal(noon.Add(collectTime)) || approved.DecidedBy != "otto" {
+	if !approved.ExpiresAt.Equal(noon.Add(time.Hour+collectTime)) || approved.DecidedBy != "otto" {
 		t.Errorf("%+v", approved)
 	}
 	if same, err := f.ca.Approve(ctx, asked.ID, "otto", "called them", "no reader at the customer's"); err != nil || same.State != store.RequestApproved {
@@ -436,20 +437,21 @@ func TestHardwareKey(t *testing.T) {
 	}
 	key := newKey(t)
 	const challenge = "6f3a"
-	yubikey := &Attestation{Format: "yubikey", Data: maker.YubiKey(t, key.Public()), Challenge: challenge}
+	yubikey := &Attestation{Format: "yubikey", Data: maker.YubiKey(t, key.Public()), Challenges: []string{challenge}}
 	tpm := func(k attestationtest.Key) *Attestation {
 		k.Public = key.Public()
-		return &Attestation{Format: "tpm", Data: maker.TPM(t, k), Challenge: challenge}
+		return &Attestation{Format: "tpm", Data: maker.TPM(t, k), Challenges: []string{"other", challenge}}
 	}
 	for name, c := range map[string]struct {
 		want Code
 		a    *Attestation
 	}{
 		"yubikey":         {"", yubikey},
-		"step":            {"", &Attestation{Format: "step", Data: maker.Step(t, key, challenge), Challenge: challenge}},
+		"step":            {"", &Attestation{Format: "step", Data: maker.Step(t, key, challenge), Challenges: []string{challenge}}},
 		"tpm":             {"", tpm(attestationtest.Key{Challenge: challenge})},
 		"another key":     {CodeAttestationKey, &Attestation{Format: "yubikey", Data: maker.YubiKey(t, newKey(t).Public())}},
 		"another root":    {CodeAttestationRoot, &Attestation{Format: "yubikey", Data: stranger.YubiKey(t, key.Public())}},
+		"no challenge":    {CodeAttestationChallenge, &Attestation{Format: "step", Data: maker.Step(t, key, challenge)}},
 		"another request": {CodeAttestationChallenge, tpm(attestationtest.Key{Challenge: "another"})},
 		"exportable":      {CodeAttestationExportable, tpm(attestationtest.Key{Challenge: challenge, Attributes: attestationtest.Stays &^ 2})},
 		"nonsense":        {CodeAttestation, &Attestation{Format: "step", Data: []byte("{}")}},

@@ -13,15 +13,17 @@ import (
 
 // Attestation is what a vendor hands in about its key: see package keys/attestation.
 type Attestation struct {
-	Format    string
-	Data      []byte
-	Challenge string // AttestationChallenge of the request for certification
+	Format     string
+	Data       []byte
+	Challenges []string // of these it answers one, where its format has room for that
 }
 
 // AttestationChallenge is what a key attestation has to answer where its format has
 // room for that: the SHA-256 of the request for certification, DER, in lower-case hex.
 // It ties the statement to one request; the key's own signature under the request ties
-// that to whoever holds the key. docs/decisions/0009 says why there is no nonce.
+// that to whoever holds the key. A TPM whose tools certify a key only as they make it
+// knows no request then: there the SHA-256 of the client certificate of who asks does as
+// well. docs/decisions/0009 says why there is no nonce.
 func AttestationChallenge(csr []byte) (string, error) {
 	der, err := csrDER(csr)
 	if err != nil {
@@ -36,15 +38,18 @@ func (q requirements) attested(a *Attestation, pub crypto.PublicKey, now time.Ti
 	if a == nil {
 		return nil, nil
 	}
-	got, err := q.hardware.Verify(attestation.Statement{
-		Format: attestation.Format(a.Format), Data: a.Data, Key: pub, Challenge: a.Challenge,
-	}, now)
+	statement := attestation.Statement{Format: attestation.Format(a.Format), Data: a.Data, Key: pub}
+	got, err := q.hardware.Verify(statement, now)
+	for i := 0; i < len(a.Challenges) && attestation.ReasonOf(err) == attestation.BadChallenge; i++ {
+		statement.Challenge = a.Challenges[i]
+		got, err = q.hardware.Verify(statement, now)
+	}
 	if err != nil {
 		return nil, attestationRefusal(err)
 	}
 	rec := &store.KeyAttestation{Format: a.Format, Data: a.Data, Device: got.Device, Details: got.Details, Root: got.Root}
 	if got.Bound {
-		rec.Challenge = a.Challenge
+		rec.Challenge = statement.Challenge
 	}
 	return rec, nil
 }
@@ -60,7 +65,7 @@ func attestationRefusal(err error) error {
 	case attestation.OtherKey:
 		code, hint = CodeAttestationKey, "make the request for certification with the key that is attested"
 	case attestation.BadChallenge:
-		code, hint = CodeAttestationChallenge, "the challenge is the SHA-256 of the request's DER, in lower-case hex"
+		code, hint = CodeAttestationChallenge, "the challenge is the SHA-256 of the request's DER, or of your client certificate's, in lower-case hex"
 	case attestation.Exportable:
 		code, hint = CodeAttestationExportable, "make a key inside the hardware"
 	}

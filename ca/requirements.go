@@ -38,10 +38,13 @@ var generation = regexp.MustCompile(`-[0-9]+$`)
 // of returns what an issuing CA asks for. One of a tier that is not among ours asks for
 // everything: whoever made it wanted it to stand for something, and nobody said what.
 func (q requirements) of(issuer string) templates.TierSpec {
-	for _, name := range []string{issuer, generation.ReplaceAllString(issuer, "")} {
-		if i := slices.IndexFunc(q.tiers, func(t templates.TierSpec) bool { return t.Name == name }); i >= 0 {
-			return q.tiers[i]
+	for _, t := range q.tiers {
+		if t.Name == issuer {
+			return t
 		}
+	}
+	if first := generation.ReplaceAllString(issuer, ""); first != issuer {
+		return q.of(first)
 	}
 	return templates.TierSpec{Name: issuer, Approval: templates.ApprovalOfficer, HardwareKey: templates.HardwareKeyRequired}
 }

@@ -13,31 +13,21 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertificate]) (*body[api.Certificate], error) {
+func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertificate]) (*certificateAnswer, error) {
 	vendor := caller(ctx).Vendor
 	wanted := wantedClaims(in.Body.Claims)
 	request := ca.Request{
-		Vendor: vendor, Claims: wanted, By: caller(ctx).ID, Way: "api",
+		Vendor: vendor, Claims: wanted, By: caller(ctx).ID, Way: "api", Profile: in.Body.Profile,
 		Validity: time.Duration(in.Body.ValidityDays) * 24 * time.Hour,
 	}
 	var err error
+	if request.Attestation, err = s.keyAttestation(ctx, in.Body.Attestation, in.Body.CSR); err != nil {
+		return nil, err
+	}
 	if request.PublicKey, request.SigningKey, err = s.certificateKey(ctx, vendor, wanted, in.Body.CSR); err != nil {
 		return nil, err
 	}
-	issued, err := s.CA.Issue(ctx, request)
-	if err != nil {
-		s.metrics.refused.WithLabelValues("issue").Inc()
-		return nil, err
-	}
-	s.metrics.issued.Inc()
-	out, err := s.apiCertificate(issued.Record)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range issued.Chain {
-		out.Chain = append(out.Chain, c.Raw)
-	}
-	return answer(out), nil
+	return s.issue(ctx, request)
 }
 
 // wantedClaims are claims as the gate takes them; none stays nil.
@@ -239,6 +229,7 @@ func (s *Server) apiCertificate(c store.Certificate) (api.Certificate, error) {
 	out := api.Certificate{
 		Serial: c.Serial, Vendor: c.Vendor, Tier: c.Tier, State: s.certificateState(c), Claims: []api.Claim{},
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, KeyHeldBy: "vendor", DER: c.DER,
+		Profile: c.Profile, RequestID: c.Request, Replaces: c.Replaces,
 	}
 	switch {
 	case c.SigningKey != "":

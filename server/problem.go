@@ -89,13 +89,14 @@ func auditStatus(code audit.Code) int {
 // a matter of not being entitled.
 func caStatus(code ca.Code) int {
 	switch code {
-	case ca.CodeUnknownCertificate, ca.CodeUnknownJob:
+	case ca.CodeUnknownCertificate, ca.CodeUnknownRequest, ca.CodeUnknownJob:
 		return http.StatusNotFound
-	case ca.CodeAlreadyRevoked, ca.CodeAssessmentEnded, ca.CodeRevokedMeanwhile:
+	case ca.CodeAlreadyRevoked, ca.CodeAssessmentEnded, ca.CodeRequestState, ca.CodeApprovalPending, ca.CodeApprovalUsed, ca.CodeReplacesRevoked, ca.CodeRevokedMeanwhile:
 		return http.StatusConflict
 	case ca.CodeBadRequest, ca.CodeUnknownFramework, ca.CodeUnknownTrack, ca.CodeValidity, ca.CodeLint,
 		ca.CodeCSRTooLarge, ca.CodeCSRMalformed, ca.CodeCSRSignature, ca.CodeKeyAlgorithm, ca.CodeKeyCurve,
-		ca.CodeKeySize, ca.CodeKeyExponent, ca.CodeKeyWeakROCA, ca.CodeKeySmallFactors, ca.CodeKeyClosePrimes, ca.CodeReason, ca.CodeRevocationDate, ca.CodeSelection:
+		ca.CodeKeySize, ca.CodeKeyExponent, ca.CodeKeyWeakROCA, ca.CodeKeySmallFactors, ca.CodeKeyClosePrimes, ca.CodeReason, ca.CodeRevocationDate, ca.CodeSelection,
+		ca.CodeUnknownProfile, ca.CodeRenewalKey, ca.CodeRekeyKey, ca.CodeAttestation, ca.CodeAttestationKey, ca.CodeAttestationChallenge:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusForbidden

@@ -27,7 +27,7 @@ type Route struct {
 // routes is the whole API. Nothing is registered elsewhere, so this table is
 // what the access test walks.
 func (s *Server) routes() []Route {
-	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.publicKnowledgeRoutes())
+	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.requestRoutes(), s.publicKnowledgeRoutes())
 }
 
 // peopleRoutes are about who there is.
@@ -86,7 +86,7 @@ func (s *Server) assessmentRoutes() []Route {
 // certificateRoutes are about what vendors get, and what they give for it.
 func (s *Server) certificateRoutes() []Route {
 	return []Route{
-		post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, s.requestCertificate),
+		orAccepted(post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, s.requestCertificate)),
 		get("/v1/certificates", "list-certificates", "List certificates: a vendor's own, or all", certificateReaders, s.listCertificates),
 		get("/v1/certificate-groups", "list-certificate-groups", "Certificates for single builds, summed up by vendor, day and assessments", certificateReaders, s.listBuildGroups),
 		get("/v1/certificates/{serial}", "show-certificate", "One certificate with its chain", certificateReaders, s.showCertificate),

@@ -27,6 +27,8 @@ import (
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ca/stepca"
+	"github.com/hallmark-pki/hallmark/keys/attestation"
+	"github.com/hallmark-pki/hallmark/keys/attestation/attestationtest"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -81,8 +83,9 @@ type world struct {
 	second  *ecdsa.PrivateKey            // nib's
 	builder *ecdsa.PrivateKey
 	prober  *fakeProber
-	folder  string        // of evidence
-	ways    stepca.Config // OIDC and ACME
+	folder  string                 // of evidence
+	ways    stepca.Config          // OIDC and ACME
+	maker   *attestationtest.Maker // of hardware that the CA believes
 
 	assessment  string // acme's, in force
 	certificate string // acme's serial
@@ -139,7 +142,12 @@ func (w *world) newServer() *Server {
 	check(err)
 	catalogue, err := audit.Embedded()
 	check(err)
-	authority, err := ca.Open(ctx, ca.Config{Hierarchy: hierarchy, Passphrase: passphrase, Store: w.store, Catalogue: catalogue, ServerNames: []string{"127.0.0.1"}})
+	w.maker = attestationtest.New(t, time.Now())
+	hardware, err := attestation.New(attestation.Roots{attestation.YubiKey: w.maker.Roots(), attestation.Step: w.maker.Roots()})
+	check(err)
+	authority, err := ca.Open(ctx, ca.Config{
+		Hierarchy: hierarchy, Passphrase: passphrase, Store: w.store, Catalogue: catalogue, ServerNames: []string{"127.0.0.1"}, HardwareKeys: hardware,
+	})
 	check(err)
 	signer, vkey, err := ledger.NewSigner("ca.example.com/log", authority.LedgerKey())
 	check(err)

@@ -17,20 +17,25 @@ import (
 const maxCSRBytes = 64 << 10
 
 func (e *env) certCommand() *cli.Command {
-	return group("cert", "request, list, show, check, revoke code-signing certificates",
+	return group("cert", "request, approve, renew, list, show, check, revoke code-signing certificates",
 		command(cli.Command{
 			Name: "request", Usage: "vendors: request a certificate",
 			Flags: []cli.Flag{jsonFlag,
 				&cli.StringSliceFlag{Name: "claim", Usage: "FRAMEWORK[/TRACK]=LEVEL to ask for (repeatable; default: all that assessments in force support)"},
 				&cli.StringFlag{Name: "csr", Usage: "PKCS#10 file for a key of your own (default: the signing service makes and keeps the key)"},
-				&cli.IntFlag{Name: "days", Usage: "validity (default: as long as the assessments allow, at most 460)"},
-				&cli.StringFlag{Name: "out", Usage: "write certificate and issuing CA to this PEM file"},
+				daysFlag, profileFlag, attestationFlag, attestationFormatFlag, certificateOutFlag,
 			},
 			Description: `Only claims that assessments in force support are granted. A key of your own signs
 outside the per-build gate; such signatures carry no verification summary.
 
-EXAMPLE: hallmark cert request --claim slsa-v0.1=3 --out acme.pem`,
+Where the tier wants an officer's approval, what comes back is the id of a request:
+'hallmark cert fetch ID' collects the certificate once it is approved. Where the tier
+wants the key in hardware, --attestation shows that it is.
+
+EXAMPLE: hallmark cert request --claim slsa-v0.1=3 --out acme.pem
+EXAMPLE: hallmark cert request --csr acme.csr --attestation acme.attestation.pem`,
 		}, 0, 0, e.certRequest),
+		e.certRequestsCommand(), e.certApproveCommand(), e.certDenyCommand(), e.certFetchCommand(), e.certRenewCommand(false), e.certRenewCommand(true),
 		e.certListCommand(),
 		command(cli.Command{
 			Name: "show", Usage: "one certificate", ArgsUsage: "SERIAL",
@@ -62,24 +67,12 @@ func (e *env) certRequest(c *cli.Context) error {
 		}
 		in.Claims = append(in.Claims, claim)
 	}
-	client, err := e.client(c)
-	if err != nil {
+	var err error
+	if in.CSR, in.Attestation, err = e.keyFlags(c); err != nil {
 		return err
 	}
-	if path := c.String("csr"); path != "" {
-		if in.CSR, err = e.readBounded(path, maxCSRBytes); err != nil {
-			return err
-		}
-	}
-	var cert api.Certificate
-	if err := client.Post(c.Context, "/v1/certificates", in, &cert); err != nil {
-		return err
-	}
-	if err := writeCertificate(c.String("out"), cert); err != nil {
-		return err
-	}
-	return e.printDone(c, cert, fmt.Sprintf("issued %s", cert.Serial),
-		"  claims  "+claimsText(cert.Claims), "  tier    "+cert.Tier, "  until   "+moment(cert.NotAfter), "  key     held by the "+cert.KeyHeldBy)
+	in.Profile = c.String("profile")
+	return e.postForCertificate(c, "/v1/certificates", in)
 }
 
 func writeCertificate(path string, cert api.Certificate) error {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/audit/probe"
+	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/notify"
 	"github.com/hallmark-pki/hallmark/outbound"
@@ -47,6 +48,10 @@ type config struct {
 	// Whose tokens and whose hardware are believed, beside people's client certificates.
 	OIDC []oidcConfig `yaml:"oidc,omitempty"`
 	ACME acmeConfig   `yaml:"acme,omitempty"`
+	// Whose attestations of vendors' keys count: for yubikey, step and tpm a PEM file each
+	// with makers' roots, relative to the CA's folder. Of what is not named, Yubico's roots
+	// are believed for yubikey and step, and nobody's for tpm.
+	HardwareKeyRoots map[string]string `yaml:"hardware_key_roots,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the
@@ -146,6 +151,23 @@ func (c config) prober(dir string) (*probe.Runner, error) {
 		}
 	}
 	return &probe.Runner{Outbound: policy, RootsPEM: roots}, nil
+}
+
+// hardwareKeys makes what judges attestations of vendors' keys.
+func (c config) hardwareKeys(dir string) (*attestation.Verifier, error) {
+	roots := attestation.Roots{}
+	for format, name := range c.HardwareKeyRoots {
+		raw, err := os.ReadFile(inFolder(dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("hardware_key_roots: %w", err)
+		}
+		roots[attestation.Format(format)] = raw
+	}
+	v, err := attestation.New(roots)
+	if err != nil {
+		return nil, fmt.Errorf("hardware_key_roots: %w", err)
+	}
+	return v, nil
 }
 
 // inFolder finds a file that the configuration names: relative to the CA's folder.

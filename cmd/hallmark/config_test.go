@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/keys/attestation/attestationtest"
 )
 
 func TestReadConfig(t *testing.T) {
@@ -30,5 +33,32 @@ func TestReadConfig(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestHardwareKeyRoots: a file that is not there, or no roots, keep the server from
+// starting: it would refuse what the administrator meant it to believe.
+func TestHardwareKeyRoots(t *testing.T) {
+	dir := t.TempDir()
+	root := attestationtest.New(t, time.Now()).Roots()
+	for name, raw := range map[string][]byte{"root.pem": root, "empty.pem": nil} {
+		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		roots map[string]string
+		want  string
+	}{
+		{nil, ""},
+		{map[string]string{"tpm": "root.pem", "yubikey": filepath.Join(dir, "root.pem")}, ""},
+		{map[string]string{"tpm": "none.pem"}, "none.pem"},
+		{map[string]string{"tpm": "empty.pem"}, "no certificate"},
+		{map[string]string{"packed": "root.pem"}, "not a format"},
+	} {
+		_, err := config{HardwareKeyRoots: c.roots}.hardwareKeys(dir)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v: %v, want %q", c.roots, err, c.want)
+		}
 	}
 }

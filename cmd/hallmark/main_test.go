@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "passphrase"), []byte("only for tests\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
+			"yubikey": yubiKey, "startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
 			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte,
 			"stepworld": stepWorld, "idtoken": idToken,
 		},

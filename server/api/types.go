@@ -121,6 +121,9 @@ type NewCertificate struct {
 	CSR          []byte  `json:"csr,omitempty" doc:"PKCS#10 request in DER or PEM; only its key is used. Without it the signing service makes and keeps a key"`
 	Claims       []Claim `json:"claims,omitempty" maxItems:"16" doc:"default: all that assessments in force support"`
 	ValidityDays int     `json:"validity_days,omitempty" minimum:"0" maximum:"460" doc:"default: as long as the assessments allow"`
+	Profile      string  `json:"profile,omitempty" maxLength:"32" doc:"code-signing (up to 460 days, the default) or short-lived (up to 7)"`
+	// Attestation shows that hardware keeps the key of CSR.
+	Attestation *KeyAttestation `json:"attestation,omitempty"`
 }
 
 // Certificate is an issued certificate.
@@ -134,6 +137,9 @@ type Certificate struct {
 	NotAfter   time.Time   `json:"not_after"`
 	KeyHeldBy  string      `json:"key_held_by" enum:"service,vendor,nobody" doc:"nobody: the key of one build, made for one signature and dropped"`
 	Build      string      `json:"build,omitempty" doc:"the one artifact it is for: sha256: and hex"`
+	Profile    string      `json:"profile,omitempty"`
+	RequestID  string      `json:"request_id,omitempty" doc:"the request that an officer approved"`
+	Replaces   string      `json:"replaces,omitempty" doc:"serial of the certificate that it renews"`
 	Revocation *Revocation `json:"revocation,omitempty"`
 	DER        []byte      `json:"der"`
 	Chain      [][]byte    `json:"chain,omitempty" doc:"issuing CA and up, DER; only when one certificate is asked for"`

@@ -140,12 +140,13 @@ func (m *Maker) TPMStatement(t testing.TB, k Key) map[string]any {
 	if k.Attributes == 0 {
 		k.Attributes = Stays
 	}
-	point := k.Public.(*ecdsa.PublicKey)
+	point, err := k.Public.(*ecdsa.PublicKey).Bytes() // 4, then X and Y
+	must(t, err)
 	public := tpm2.Public{
 		Type: tpm2.AlgECC, NameAlg: tpm2.AlgSHA256, Attributes: k.Attributes,
 		ECCParameters: &tpm2.ECCParams{
 			Sign: &tpm2.SigScheme{Alg: tpm2.AlgECDSA, Hash: tpm2.AlgSHA256}, CurveID: tpm2.CurveNISTP256,
-			Point: tpm2.ECPoint{XRaw: point.X.FillBytes(make([]byte, 32)), YRaw: point.Y.FillBytes(make([]byte, 32))},
+			Point: tpm2.ECPoint{XRaw: point[1:33], YRaw: point[33:]},
 		},
 	}
 	area, err := public.Encode()
