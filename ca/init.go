@@ -63,8 +63,8 @@ type builder struct {
 
 // Init makes a hierarchy in a new directory. Either all of it is there and durable
 // when Init returns, or nothing is: it is built under a temporary name beside Dir
-// and renamed. Keys that were made on tokens stay there when Init fails. With RootOffline it waits for a ceremony, see OpenHierarchy. The error
-// wraps ErrExists when Dir is there already and ErrKeyExists when a key is.
+// and renamed. Keys that were made on tokens stay there when Init fails. With
+// RootOffline it waits for a ceremony, see SignOrder and Site.Import. The error wraps ErrExists when Dir is there already and ErrKeyExists when a key is.
 func Init(ctx context.Context, cfg InitConfig) (_ Summary, err error) {
 	b, err := newBuilder(cfg)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-pki/hallmark/keys"
 )
@@ -220,3 +221,30 @@ func expandPlaces(wanted map[string]string, tiers, others []string) (map[string]
 
 // KeysOfTiers stands for all tiers in InitConfig.Keys.
 const KeysOfTiers = "tiers"
+
+// KeyInfo says where a key of the CA lives and until when its certificate holds.
+type KeyInfo struct {
+	Name     string    `json:"name"`
+	Place    string    `json:"place"`              // file:…, a key's URI without a PIN, or "offline"
+	NotAfter time.Time `json:"not_after,omitzero"` // zero: the key has no certificate
+}
+
+// Keys lists the CA's keys by name.
+func (h *Hierarchy) Keys() []KeyInfo {
+	ends := map[string]time.Time{nameTimestamping: h.timestamping.NotAfter, nameTSA: h.tsa.NotAfter, nameOperator: h.operator.NotAfter, nameVSA: {}, nameLedger: {}}
+	for _, r := range h.roots {
+		ends[r.name] = r.cert.NotAfter
+	}
+	for _, t := range h.tiers {
+		ends[t.name] = t.cert.NotAfter
+	}
+	var list []KeyInfo
+	for _, name := range slices.Sorted(maps.Keys(ends)) {
+		place := h.manifest.place(name)
+		if !strings.HasPrefix(place, placeFile) && place != placeOffline {
+			place = keys.Redact(place)
+		}
+		list = append(list, KeyInfo{name, place, ends[name]})
+	}
+	return list
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/doctor"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/urfave/cli/v2"
@@ -15,7 +16,7 @@ import (
 func (e *env) doctorCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "doctor", Usage: "hold the store, the ledger and the evidence of a stopped CA against each other",
-		Flags: []cli.Flag{dirFlag, pinFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained"},
+		Flags: []cli.Flag{dirFlag, pinFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained, and the keys of the CA"},
 			&cli.BoolFlag{Name: "revoke-leftovers", Usage: "first put every announced certificate that was never recorded on record as revoked"}},
 		Description: `It changes nothing, unless --revoke-leftovers asks for it. The server must not be
 running on the folder.
@@ -37,6 +38,7 @@ type examined struct {
 	Problems int              `json:"problems"`
 	Notes    int              `json:"notes"`
 	Findings []doctor.Finding `json:"findings"`
+	Keys     []ca.KeyInfo     `json:"keys"` // of the CA: where they live, until when their certificates hold
 }
 
 // doctorName stands on record for who revoked a leftover: whoever has the folder and its
@@ -53,7 +55,7 @@ func (e *env) doctor(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	out := examined{Findings: []doctor.Finding{}}
+	out := examined{Findings: []doctor.Finding{}, Keys: in.hierarchy.Keys()}
 	if c.Bool("revoke-leftovers") {
 		if out.Revoked, err = in.ca.RevokeLeftovers(ctx, 0, doctorName); err != nil {
 			return errors.Join(err, in.Close(context.WithoutCancel(ctx)))
@@ -75,6 +77,11 @@ func (e *env) doctor(c *cli.Context) error {
 	var lines []string
 	for _, serial := range out.Revoked {
 		lines = append(lines, "revoked "+serial)
+	}
+	for _, k := range out.Keys {
+		if c.Bool("all") {
+			lines = append(lines, fmt.Sprintf("key %s: %s, certificate until %s", k.Name, k.Place, day(k.NotAfter)))
+		}
 	}
 	for _, f := range out.Findings {
 		lines = append(lines, fmt.Sprintf("%s: %s %s", f.Severity, f.About, f.Detail))
