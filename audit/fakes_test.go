@@ -75,6 +75,7 @@ func (l *fakeLedger) types(id string) []string {
 type fakeCertificates struct {
 	mu        sync.Mutex
 	published int
+	started   int
 	fail      error
 }
 
@@ -93,6 +94,17 @@ func (c *fakeCertificates) RevokeIn(tx store.Tx, serial string, rev store.Revoca
 	}
 	cert.Revocation = &rev
 	return store.Certificates.Put(tx, cert)
+}
+
+func (c *fakeCertificates) RevokeLaterIn(tx store.Tx, job store.RevocationJob) (string, error) {
+	job.ID = "job"
+	return job.ID, store.RevocationJobs.Put(tx, job)
+}
+
+func (c *fakeCertificates) StartRevocations() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started++
 }
 
 func (c *fakeCertificates) PublishCRLs(context.Context) error {

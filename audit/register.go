@@ -35,6 +35,10 @@ type Certificates interface {
 	RevokeIn(tx store.Tx, serial string, rev store.Revocation) error
 	// PublishCRLs makes revocations visible outside.
 	PublishCRLs(context.Context) error
+	// RevokeLaterIn decides inside a store transaction to revoke many, and returns the
+	// id of the job; StartRevocations, called behind it, has them worked off.
+	RevokeLaterIn(tx store.Tx, job store.RevocationJob) (id string, err error)
+	StartRevocations()
 }
 
 // Queue logs what transactions have put into it (package ledger/queue).

@@ -20,7 +20,15 @@ type Plan struct {
 	// its own log entry.
 	Assessment   store.Assessment
 	Certificates []PlannedRevocation // in the order of their serial numbers
+	// Job is the store.RevocationJob that revokes them, where there are too many for one
+	// transaction. They count as good until it gets to them, but nothing is signed or
+	// issued on the assessment any more.
+	Job string
 }
+
+// maxRevokedAtOnce is how many certificates are revoked in the transaction that ends
+// their assessment: about what a job takes at a time.
+const maxRevokedAtOnce = 200
 
 // PlannedRevocation is one certificate of a Plan.
 type PlannedRevocation struct {
@@ -56,6 +64,10 @@ func (r *Register) revoke(tx store.Tx, plan Plan) error {
 // publish makes revocations visible. They are durable already, so that a failure
 // leaves nothing to undo; the same call made again publishes once more.
 func (r *Register) publish(ctx context.Context, plan Plan) error {
+	if plan.Job != "" {
+		r.cfg.Certificates.StartRevocations()
+		return nil
+	}
 	if len(plan.Certificates) == 0 {
 		return nil
 	}

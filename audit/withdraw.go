@@ -22,8 +22,9 @@ type WithdrawRequest struct {
 }
 
 // Withdraw ends an assessment and revokes every certificate that relies on it, in
-// one transaction, from which the log learns of it. The plan it returns is the one that
-// a dry run with the same Since returns. A call repeated after a failure finishes the
+// one transaction, from which the log learns of it; where there are too many for one, the
+// transaction decides it, and Plan.Job tells how far it is. The plan it returns is the one
+// that a dry run with the same Since returns. A call repeated after a failure finishes the
 // work; repeated after success it publishes the CRLs again and returns the same plan.
 //
 // One that has expired can be withdrawn as well: a timestamped signature outlives its
@@ -69,6 +70,9 @@ func (r *Register) withdraw(ctx context.Context, req WithdrawRequest) (Plan, err
 
 // endNow carries a withdrawal out, in one transaction.
 func (r *Register) endNow(ctx context.Context, req WithdrawRequest, look func(store.Reader) error, plan *Plan, done *bool) error {
+	if len(plan.Certificates) > maxRevokedAtOnce {
+		return r.endLater(ctx, req, plan)
+	}
 	err := r.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		if err := look(tx); err != nil || *done {
 			return err
@@ -83,6 +87,38 @@ func (r *Register) endNow(ctx context.Context, req WithdrawRequest, look func(st
 	}
 	rec := plan.Assessment
 	r.cfg.Log.InfoContext(ctx, "assessment withdrawn", "assessment", rec.ID, "vendor", rec.Vendor, "by", req.By, "revoked", len(plan.Certificates))
+	return nil
+}
+
+// endLater carries a withdrawal out whose certificates are many: one small transaction
+// ends the assessment and decides that they are to be revoked, which is done afterwards,
+// whatever happens in between.
+func (r *Register) endLater(ctx context.Context, req WithdrawRequest, plan *Plan) error {
+	planned := plan.Assessment
+	err := r.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		rec, err := get(tx, req.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := checkOfficer(tx, req.By); err != nil {
+			return err
+		}
+		if err := checkWithdrawable(rec); err != nil {
+			return err
+		}
+		rec.State, rec.EndedAt, rec.EndedBy, rec.EndedReason, rec.IneffectiveAt = planned.State, planned.EndedAt, planned.EndedBy, planned.EndedReason, planned.IneffectiveAt
+		plan.Assessment = rec
+		if err := r.transition(tx, rec, req.Reason, rec.IneffectiveAt, req.By); err != nil {
+			return err
+		}
+		plan.Job, err = r.cfg.Certificates.RevokeLaterIn(tx, withdrawalJob(rec, len(plan.Certificates)))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	rec := plan.Assessment
+	r.cfg.Log.InfoContext(ctx, "assessment withdrawn", "assessment", rec.ID, "vendor", rec.Vendor, "by", req.By, "to revoke", len(plan.Certificates), "job", plan.Job)
 	return nil
 }
 
@@ -149,6 +185,18 @@ func withdrawn(rec store.Assessment) string { return "assessment " + rec.ID + " 
 // sameWithdrawal recognises a request that has been carried out.
 func sameWithdrawal(rec store.Assessment, req WithdrawRequest) bool {
 	return rec.EndedBy == req.By && rec.EndedReason == req.Reason && (req.Since.IsZero() || rec.IneffectiveAt.Equal(req.Since))
+}
+
+// withdrawalJob revokes what endPlan lists, but finds it itself: looking through a
+// vendor's certificates in the transaction would hold up everybody else.
+func withdrawalJob(rec store.Assessment, total int) store.RevocationJob {
+	return store.RevocationJob{
+		Vendor: rec.Vendor, Assessments: []string{rec.ID}, FrameworkURI: rec.FrameworkURI, Track: rec.Track, EndsAfter: rec.IneffectiveAt, Total: total,
+		Revocation: store.Revocation{
+			At: rec.EndedAt, RevocationDate: rec.IneffectiveAt, InvalidityDate: rec.IneffectiveAt,
+			Reason: reasonPrivilegeWithdrawn, Note: withdrawn(rec), By: rec.EndedBy,
+		},
+	}
 }
 
 // carriedOut rebuilds the plan of a withdrawal from what it left: the note of a

@@ -87,7 +87,10 @@ type CA struct {
 	answers ocspCache
 
 	ocspNonce string
-	signers   sync.Map // store.SigningKey.ID → crypto.Signer, decrypted
+
+	mass     sync.Mutex    // mass revocations are worked off by one at a time
+	massWake chan struct{} // StartRevocations
+	signers  sync.Map      // store.SigningKey.ID → crypto.Signer, decrypted
 }
 
 // tier is an issuing CA ready to issue: one generation of a tier.
@@ -154,7 +157,7 @@ func newCA(cfg Config) (*CA, error) {
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
 		passphrase: h.passphrase, probes: cfg.Probes,
 		now: cfg.Now, clockTrusted: cfg.ClockTrusted, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{},
-		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce,
+		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce, massWake: make(chan struct{}, 1),
 	}
 	if err := c.complete(); err != nil {
 		return nil, err

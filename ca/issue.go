@@ -220,11 +220,13 @@ func (c *CA) stillGood(tx store.Tx, rec store.Certificate) (ended, err error) {
 		}
 		return nil, err
 	}
-	if err := keyIsFree(tx, rec.SPKISHA256, rec.Vendor); err != nil {
+	for _, err := range []error{keyIsFree(tx, rec.SPKISHA256, rec.Vendor), c.massCovered(tx, rec)} {
 		if IsRefusal(err) != nil {
 			return err, nil
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
 	}
 	inForce, err := c.opener.InForce(tx, rec.Vendor, rec.IssuedAt)
 	if err != nil {

@@ -51,6 +51,18 @@ const (
 // maxPublishBytes is how many bytes of lists go into one transaction, more or less: a tenth of a second's work.
 const maxPublishBytes = 4 << 20
 
+// Mass revocation.
+const (
+	// massBatch is how many certificates one transaction revokes: half a megabyte of records, a tenth of a second.
+	massBatch = 200
+	// massScan is how many records are read for a batch before what has been found is dealt with, so that progress is
+	// on record also where few match.
+	massScan = 5000
+	// maxTogether bounds the other certificates of a compromised key that are revoked in one transaction with it. More
+	// than a few means a key used build after build, and the rest is done batch by batch.
+	maxTogether = massBatch
+)
+
 // OCSP answers kept in memory.
 const (
 	// maxOCSPAnswers bounds the answers, and the requests that lead to them: a kilobyte each, so some 80 MB.

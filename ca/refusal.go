@@ -83,6 +83,9 @@ const (
 	CodeAlreadyRevoked     Code = "already-revoked"     // revoked already, and the new revocation adds nothing
 	CodeReason             Code = "revocation-reason"   // not a reason a code-signing certificate is revoked for
 	CodeRevocationDate     Code = "revocation-date"     // in the future
+	CodeSelection          Code = "selection"           // a mass revocation that does not say of what, or contradicts itself
+	CodeUnknownJob         Code = "unknown-job"         // no mass revocation of that id
+	CodeRevokedMeanwhile   Code = "revoked-meanwhile"   // a mass revocation decided while the certificate was being made covers it
 )
 
 // Refusal says no with a reason. It is the error for everything a client can

@@ -41,6 +41,86 @@ func (c *CA) Revoke(ctx context.Context, serial string, rev store.Revocation) er
 	return nil
 }
 
+// RevokeKey revokes a certificate for keyCompromise, and with it every other of the same
+// key: what cannot be trusted is the key. Each counts from rev's dates, or from its own
+// beginning where that is later. It returns how many others were revoked.
+func (c *CA) RevokeKey(ctx context.Context, serial string, rev store.Revocation) (others int, err error) {
+	rev.Reason = ReasonKeyCompromise
+	if err := c.completeRevocation(&rev); err != nil {
+		return 0, fmt.Errorf("revoke key of %s: %w", serial, err)
+	}
+	rest := false
+	var serials []string
+	err = c.store.Update(ctx, func(tx store.Tx) error {
+		others, rest, serials = 0, false, []string{serial}
+		cert, err := store.Certificates.Get(tx, serial)
+		if err == nil {
+			err = c.RevokeIn(tx, serial, dated(rev, cert))
+		} else {
+			err = c.RevokeIn(tx, serial, rev) // which refuses
+		}
+		if err != nil {
+			return err
+		}
+		same, more, err := sameKey(tx, cert)
+		if err != nil {
+			return err
+		}
+		for _, other := range same {
+			err := c.RevokeIn(tx, other.Serial, dated(rev, other))
+			if r := IsRefusal(err); r != nil && r.Code == CodeAlreadyRevoked {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			others++
+			serials = append(serials, other.Serial)
+		}
+		if rest = more; rest {
+			_, err = c.RevokeLaterIn(tx, store.RevocationJob{SPKISHA256: cert.SPKISHA256, Revocation: rev})
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("revoke key of %s: %w", serial, err)
+	}
+	c.forgetAnswers(serials...)
+	if rest {
+		err = c.WorkRevocations(ctx)
+	}
+	if err = errors.Join(err, c.PublishCRLs(ctx)); err != nil {
+		return others, fmt.Errorf("revoke key of %s: on record, but not all lists are out: %w", serial, err)
+	}
+	return others, nil
+}
+
+// sameKey lists the other certificates of a certificate's key, up to maxTogether.
+func sameKey(r store.Reader, cert store.Certificate) (list []store.Certificate, more bool, err error) {
+	for other, err := range store.Certificates.By(r, "key", cert.SPKISHA256) {
+		switch {
+		case err != nil:
+			return nil, false, err
+		case other.Serial == cert.Serial:
+		case len(list) == maxTogether:
+			return list, true, nil
+		default:
+			list = append(list, other)
+		}
+	}
+	return list, false, nil
+}
+
+// SameKey lists the other certificates that RevokeKey would revoke, as far as it would
+// at once; more says that there are others still.
+func (c *CA) SameKey(ctx context.Context, cert store.Certificate) (list []store.Certificate, more bool, err error) {
+	err = c.store.View(ctx, func(r store.Reader) error {
+		list, more, err = sameKey(r, cert)
+		return err
+	})
+	return list, more, err
+}
+
 // forgetAnswers stops OCSP answers made before certificates were revoked.
 func (c *CA) forgetAnswers(serials ...string) {
 	for _, t := range c.tiers {

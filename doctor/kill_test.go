@@ -131,6 +131,10 @@ type noCertificates struct{}
 
 func (noCertificates) RevokeIn(store.Tx, string, store.Revocation) error { return nil }
 func (noCertificates) PublishCRLs(context.Context) error                 { return nil }
+func (noCertificates) RevokeLaterIn(store.Tx, store.RevocationJob) (string, error) {
+	return "", nil
+}
+func (noCertificates) StartRevocations() {}
 
 type registerLog interface {
 	audit.Ledger

@@ -141,8 +141,8 @@ func (s *Server) planAcceptance(ctx context.Context, in *DigestPath) (*body[api.
 }
 
 func (s *Server) apiPlan(plan audit.Plan, dryRun bool) api.Plan {
-	out := api.Plan{Assessment: s.apiAssessment(plan.Assessment), DryRun: dryRun, Certificates: []api.PlannedRevocation{}}
-	for _, c := range plan.Certificates {
+	out := api.Plan{Assessment: s.apiAssessment(plan.Assessment), DryRun: dryRun, Certificates: []api.PlannedRevocation{}, Total: len(plan.Certificates), Job: plan.Job}
+	for _, c := range plan.Certificates[:min(len(plan.Certificates), maxPlanned)] {
 		out.Certificates = append(out.Certificates, api.PlannedRevocation{
 			Serial: c.Serial, Vendor: c.Vendor, Tier: c.Tier, Reason: reasonName(c.Revocation.Reason),
 			RevocationDate: c.Revocation.RevocationDate, InvalidityDate: c.Revocation.InvalidityDate,

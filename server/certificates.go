@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ca"
@@ -168,14 +169,27 @@ func (s *Server) revokeCertificate(ctx context.Context, in *revokeInput) (*body[
 	if err != nil {
 		return nil, err
 	}
-	plan := api.Plan{DryRun: in.Body.DryRun, Certificates: []api.PlannedRevocation{{
-		Serial: rec.Serial, Vendor: rec.Vendor, Tier: rec.Tier, Reason: reasonName(revocation.Reason),
-		RevocationDate: revocation.RevocationDate, InvalidityDate: revocation.InvalidityDate,
-	}}}
-	if !in.Body.DryRun {
-		if err := s.CA.Revoke(ctx, rec.Serial, revocation); err != nil {
+	covered := []store.Certificate{rec}
+	if revocation.Reason == ca.ReasonKeyCompromise { // what cannot be trusted is the key
+		same, _, err := s.CA.SameKey(ctx, rec)
+		if err != nil {
 			return nil, err
 		}
+		covered = append(covered, slices.DeleteFunc(same, func(c store.Certificate) bool { return c.Revocation != nil })...)
+	}
+	plan := api.Plan{DryRun: in.Body.DryRun, Certificates: []api.PlannedRevocation{}, Total: len(covered)}
+	for _, c := range covered {
+		plan.Certificates = append(plan.Certificates, plannedFor(c, revocation))
+	}
+	switch {
+	case in.Body.DryRun:
+	case revocation.Reason == ca.ReasonKeyCompromise:
+		_, err = s.CA.RevokeKey(ctx, rec.Serial, revocation)
+	default:
+		err = s.CA.Revoke(ctx, rec.Serial, revocation)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return answer(plan), nil
 }

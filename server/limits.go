@@ -51,4 +51,6 @@ const (
 	clientValidity = 365 * 24 * time.Hour
 	// maxListed bounds the lists in a status: more is for the commands that list.
 	maxListed = 100
+	// maxPlanned bounds the certificates that a plan names one by one; its total says how many there are.
+	maxPlanned = 1000
 )

@@ -89,13 +89,13 @@ func auditStatus(code audit.Code) int {
 // a matter of not being entitled.
 func caStatus(code ca.Code) int {
 	switch code {
-	case ca.CodeUnknownCertificate:
+	case ca.CodeUnknownCertificate, ca.CodeUnknownJob:
 		return http.StatusNotFound
-	case ca.CodeAlreadyRevoked, ca.CodeAssessmentEnded:
+	case ca.CodeAlreadyRevoked, ca.CodeAssessmentEnded, ca.CodeRevokedMeanwhile:
 		return http.StatusConflict
 	case ca.CodeBadRequest, ca.CodeUnknownFramework, ca.CodeUnknownTrack, ca.CodeValidity, ca.CodeLint,
 		ca.CodeCSRTooLarge, ca.CodeCSRMalformed, ca.CodeCSRSignature, ca.CodeKeyAlgorithm, ca.CodeKeyCurve,
-		ca.CodeKeySize, ca.CodeKeyExponent, ca.CodeKeyWeakROCA, ca.CodeKeySmallFactors, ca.CodeKeyClosePrimes, ca.CodeReason, ca.CodeRevocationDate:
+		ca.CodeKeySize, ca.CodeKeyExponent, ca.CodeKeyWeakROCA, ca.CodeKeySmallFactors, ca.CodeKeyClosePrimes, ca.CodeReason, ca.CodeRevocationDate, ca.CodeSelection:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusForbidden

@@ -20,8 +20,8 @@ import (
 	"time"
 
 	"github.com/digitorus/timestamp"
-	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/verify"
 	"golang.org/x/mod/sumdb/note"

@@ -91,6 +91,8 @@ func (s *Server) certificateRoutes() []Route {
 		get("/v1/certificate-groups", "list-certificate-groups", "Certificates for single builds, summed up by vendor, day and assessments", certificateReaders, s.listBuildGroups),
 		get("/v1/certificates/{serial}", "show-certificate", "One certificate with its chain", certificateReaders, s.showCertificate),
 		post("/v1/certificates/{serial}/revoke", "revoke-certificate", "Revoke a certificate: an officer any, a vendor its own", []string{api.RoleOfficer, api.RoleVendor}, s.revokeCertificate),
+		post("/v1/revocations", "mass-revoke", "Revoke the certificates of a vendor, an assessment, a key or a tier, or count them", officers, s.massRevoke),
+		get("/v1/revocations/{id}", "show-mass-revocation", "How far a mass revocation is", readers, s.showMassRevocation),
 
 		envelopes("/v1/attestations", "push-attestations", "File evidence in the vendor's repository", vendors, s.pushAttestations),
 		get("/v1/attestations/{sha256}", "show-attestations", "Evidence about one artifact", vendors, s.showAttestations),

@@ -50,7 +50,10 @@ func (s *Server) fillStatus(r store.Reader, out *api.Status) error {
 	if out.FailingProbes, err = failingProbes(r, f.probes); err != nil {
 		return err
 	}
-	out.CRLs, err = crlStates(r)
+	if out.CRLs, err = crlStates(r); err != nil {
+		return err
+	}
+	out.Revoking, err = openRevocations(r)
 	return err
 }
 

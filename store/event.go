@@ -10,8 +10,12 @@ import (
 func NewID(t time.Time) string {
 	var tail [8]byte
 	rand.Read(tail[:]) // never fails (crypto/rand.Read documents it)
-	return t.UTC().Format("20060102T150405.000000000Z") + "-" + hex.EncodeToString(tail[:])
+	return BeforeID(t) + "-" + hex.EncodeToString(tail[:])
 }
+
+// BeforeID returns a key that sorts before what NewID returns for t or later, and after
+// all earlier ones.
+func BeforeID(t time.Time) string { return t.UTC().Format("20060102T150405.000000000Z") }
 
 // NewEvent returns a line for the audit trail. Made inside the function that Update
 // runs it has another id in each run; the one that is committed stays.

@@ -314,5 +314,10 @@ func (e *env) auditWithdraw(c *cli.Context) error {
 	if err := client.Post(c.Context, "/v1/assessments/"+url.PathEscape(c.Args().First())+"/withdraw", in, &plan); err != nil {
 		return err
 	}
+	if plan.Job != "" {
+		if _, err := e.awaitRevocation(c.Context, client, plan.Job); err != nil {
+			return err
+		}
+	}
 	return e.printPlan(c, plan)
 }

@@ -17,7 +17,6 @@ import (
 const maxCSRBytes = 64 << 10
 
 func (e *env) certCommand() *cli.Command {
-	dryRun := &cli.BoolFlag{Name: "dry-run", Usage: "only show what would happen"}
 	return group("cert", "request, list, show, revoke code-signing certificates",
 		command(cli.Command{
 			Name: "request", Usage: "vendors: request a certificate",
@@ -38,15 +37,7 @@ EXAMPLE: hallmark cert request --claim slsa-v0.1=3 --out acme.pem`,
 			Flags:       []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "out", Usage: "write it and its issuing CA to this PEM file"}},
 			Description: "EXAMPLE: hallmark cert show --out acme.pem 5f0c...",
 		}, 1, 1, e.certShow),
-		command(cli.Command{
-			Name: "revoke", Usage: "revoke a certificate", ArgsUsage: "SERIAL",
-			Flags: []cli.Flag{jsonFlag, dryRun,
-				&cli.StringFlag{Name: "reason", Usage: "unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn"},
-				&cli.StringFlag{Name: "since", Usage: "RFC 3339 time when trust ended; signatures made before stay valid (default: now)"},
-				&cli.StringFlag{Name: "note", Usage: "for the record"},
-			},
-			Description: "EXAMPLE: hallmark cert revoke --reason keyCompromise --since 2026-11-20T08:00:00Z 5f0c...",
-		}, 1, 1, e.certRevoke),
+		e.certRevokeCommand(),
 	)
 }
 
@@ -147,26 +138,6 @@ func certificateTable(certs []api.Certificate) table {
 	return t
 }
 
-func (e *env) certRevoke(c *cli.Context) error {
-	if err := need(c, "reason"); err != nil {
-		return err
-	}
-	in := api.NewRevocation{Reason: c.String("reason"), Note: c.String("note"), DryRun: c.Bool("dry-run")}
-	var err error
-	if in.InvalidityDate, err = timeFlag(c, "since"); err != nil {
-		return err
-	}
-	client, err := e.client(c)
-	if err != nil {
-		return err
-	}
-	var plan api.Plan
-	if err := client.Post(c.Context, "/v1/certificates/"+url.PathEscape(c.Args().First())+"/revoke", in, &plan); err != nil {
-		return err
-	}
-	return e.printPlan(c, plan)
-}
-
 func timeFlag(c *cli.Context, name string) (time.Time, error) {
 	text := c.String(name)
 	if text == "" {
@@ -184,9 +155,12 @@ func (e *env) printPlan(c *cli.Context, plan api.Plan) error {
 	if plan.DryRun {
 		verb = "would revoke"
 	}
-	lines := []string{fmt.Sprintf("%s %d certificate(s)", verb, len(plan.Certificates))}
+	lines := []string{fmt.Sprintf("%s %d certificate(s)", verb, plan.Total)}
 	for _, cert := range plan.Certificates {
 		lines = append(lines, fmt.Sprintf("  %s  %s  %s  revocationDate %s  invalidityDate %s", cert.Serial, cert.Vendor, cert.Reason, moment(cert.RevocationDate), moment(cert.InvalidityDate)))
+	}
+	if more := plan.Total - len(plan.Certificates); more > 0 {
+		lines = append(lines, fmt.Sprintf("  and %d more", more))
 	}
 	return e.printDone(c, plan, lines...)
 }

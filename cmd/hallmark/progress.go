@@ -72,3 +72,10 @@ func size(n int64) string {
 	}
 	return fmt.Sprintf("%.1f GB", float64(n)/unit/unit/unit)
 }
+
+// certificates shows how many of them are done.
+func (p *progress) certificates(done, whole int) {
+	if p.out != nil {
+		fmt.Fprintf(p.out, "\r\x1b[K%s  %d of %d certificates (%d %%)", p.what, done, whole, done*100/max(whole, 1))
+	}
+}

@@ -26,6 +26,8 @@ const (
 	// unless $GOGC says otherwise. What is alive are some ten megabytes; at Go's own 100
 	// a server that issues spends a third of its time collecting (docs/performance.md).
 	gcPercent = 400
+	// revokeInterval is how soon a mass revocation that failed is tried again.
+	revokeInterval = time.Minute
 )
 
 func (e *env) serveCommand() *cli.Command {
@@ -86,7 +88,7 @@ func (in *instance) run(ctx context.Context) error {
 
 	background, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling} {
+	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling, in.keepRevoking} {
 		running.Go(func() { work(background) })
 	}
 	err = in.server.Serve(ctx, apiListener, publicListener)
@@ -128,6 +130,9 @@ func (in *instance) upkeep(ctx context.Context) {
 func (in *instance) keepLogging(ctx context.Context) {
 	in.queue.Run(ctx, queueInterval, func(err error) { in.log.Error("log what waits", "error", err) })
 }
+
+// keepRevoking works off mass revocations, first of all what a crash interrupted.
+func (in *instance) keepRevoking(ctx context.Context) { in.ca.KeepRevoking(ctx, revokeInterval) }
 
 // keepTelling delivers notices.
 func (in *instance) keepTelling(ctx context.Context) {

@@ -90,6 +90,9 @@ func statusLines(s api.Status, who string) []string {
 	for _, a := range s.Expiring {
 		lines = append(lines, fmt.Sprintf("expiring     %s %s %s of %s, %d day(s) left, until %s", short(a.ID), a.Framework, a.LevelID, a.Vendor, a.DaysLeft, day(a.ValidUntil)))
 	}
+	for _, job := range s.Revoking {
+		lines = append(lines, fmt.Sprintf("revoking     %d of %d certificates done, by %s since %s", job.Seen, job.Total, job.By, moment(job.CreatedAt)))
+	}
 	for _, crl := range s.CRLs {
 		line := fmt.Sprintf("crl          %s %d shards, number %d, next by %s", crl.Tier, crl.Shards, crl.Number, moment(crl.NextUpdate))
 		if crl.Unlisted > 0 {

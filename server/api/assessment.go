@@ -62,7 +62,9 @@ type Upholding struct {
 type Plan struct {
 	Assessment   Assessment          `json:"assessment"`
 	DryRun       bool                `json:"dry_run"`
-	Certificates []PlannedRevocation `json:"certificates"`
+	Certificates []PlannedRevocation `json:"certificates" doc:"the first 1000"`
+	Total        int                 `json:"total" doc:"how many there are"`
+	Job          string              `json:"job,omitempty" doc:"the mass revocation that revokes them, where there are many: ask /v1/revocations/{id}"`
 }
 
 // PlannedRevocation is one certificate of a Plan.

@@ -39,6 +39,8 @@ type Status struct {
 	NoticePending int            `json:"notices_pending" doc:"webhooks that have not been delivered"`
 	Certs         map[string]int `json:"certificates" doc:"by state"`
 	CRLs          []CRLState     `json:"crls"`
+	// Revoking is empty but for the minutes that a mass revocation takes.
+	Revoking []MassRevocation `json:"revoking" doc:"mass revocations under way"`
 }
 
 // Expiring is an assessment that ends soon.

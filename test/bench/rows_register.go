@@ -175,6 +175,10 @@ func (nowhere) Append(context.Context, receipt.Entry) ([]byte, uint64, error) {
 func (nowhere) Flush(context.Context) (int, error)                { return 0, nil }
 func (nowhere) RevokeIn(store.Tx, string, store.Revocation) error { return nil }
 func (nowhere) PublishCRLs(context.Context) error                 { return nil }
+func (nowhere) RevokeLaterIn(store.Tx, store.RevocationJob) (string, error) {
+	return "", nil
+}
+func (nowhere) StartRevocations() {}
 
 // residentKB is how much of the process is in memory, after a collection.
 func residentKB() int {
