@@ -521,8 +521,9 @@ func TestMassRevocationOfMany(t *testing.T) {
 		}
 		largest, sum = max(largest, len(der)), sum+len(der)
 	}
+	serial := f.certificates()[0].Serial
 	begun = time.Now()
-	if err := f.ca.Revoke(t.Context(), f.certificates()[0].Serial, store.Revocation{Reason: ReasonKeyCompromise}); err != nil {
+	if err := f.ca.Revoke(t.Context(), serial, store.Revocation{Reason: ReasonKeyCompromise}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d certificates in %s (%.0f/s); lists %d bytes, the largest %d; one more revocation after it %s",

@@ -255,6 +255,6 @@ func (c *CA) storeLists(ctx context.Context, lists []*shardList) error {
 // revokes it.
 func noteUnlisted(tx store.Tx, cert store.Certificate) error {
 	return store.UnlistedRevocations.Insert(tx, store.UnlistedRevocation{
-		ID: store.NewID(cert.Revocation.At), Issuer: cert.IssuingCA(), Serial: cert.Serial,
+		ID: cert.Serial + "/" + store.NewID(cert.Revocation.At), Issuer: cert.IssuingCA(), Serial: cert.Serial,
 	})
 }

@@ -178,10 +178,13 @@ func (c *CA) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error {
 		return err
 	}
 	// Made here, since the caller owns the transaction: when it runs again, the event
-	// of the run that is committed is the one that stays.
-	return store.Events.Insert(tx, store.NewEvent(rev.At, rev.By, "revoke.certificate", serial, map[string]string{
+	// of the run that is committed is the one that stays. Its place in the trail is when
+	// it was written, so that those of a mass revocation follow each other.
+	event := store.NewEvent(c.now(), rev.By, "revoke.certificate", serial, map[string]string{
 		"vendor": cert.Vendor, "reason": strconv.Itoa(rev.Reason), "since": rev.RevocationDate.Format(time.RFC3339),
-	}))
+	})
+	event.At = rev.At
+	return store.Events.Insert(tx, event)
 }
 
 func (c *CA) completeRevocation(rev *store.Revocation) error {

@@ -278,7 +278,7 @@ type CRL struct {
 // revocation and deleted with the list that is the first to have it, so that nothing
 // has to be searched to know which lists are out of date. Index: by issuing CA.
 type UnlistedRevocation struct {
-	ID     string `json:"id"` // time-ordered
+	ID     string `json:"id"` // "<serial>/<time-ordered>": a mass revocation writes them side by side
 	Issuer string `json:"issuer"`
 	Serial string `json:"serial"`
 }

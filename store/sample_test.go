@@ -314,7 +314,7 @@ func fullSample() sample {
 		}, {
 			Serial: "7f02", Tier: "high", Vendor: "acme", DER: []byte{0x30, 1, 0}, SPKISHA256: digest, NotAfter: day(200), IssuedAt: day(4), // not for one build
 		}},
-		Unlisted: []store.UnlistedRevocation{{ID: "20260305T120000.000000000Z-0000000000000005", Issuer: "high-2", Serial: "7f01"}},
+		Unlisted: []store.UnlistedRevocation{{ID: "7f01/20260305T120000.000000000Z-0000000000000005", Issuer: "high-2", Serial: "7f01"}},
 		RevocationJob: []store.RevocationJob{{
 			ID: "20260305T120000.000000000Z-0000000000000006", Vendor: "acme", Assessments: []string{digest}, FrameworkURI: "https://slsa.dev/spec/v0.1",
 			Track: "slsa", SPKISHA256: digest, Tier: "high", IssuedAfter: day(1), IssuedBefore: day(9), EndsAfter: day(50),
