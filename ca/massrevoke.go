@@ -109,7 +109,7 @@ func (c *CA) completeJob(job *store.RevocationJob) error {
 		return refuse(CodeSelection, "", "no certificate is issued after %s and before %s", job.IssuedAfter.Format(time.RFC3339), job.IssuedBefore.Format(time.RFC3339))
 	}
 	if job.Tier != "" {
-		if _, ok := c.tier(job.Tier); !ok {
+		if !slices.Contains(c.Tiers(), job.Tier) {
 			return refuse(CodeSelection, "", "no tier %q", job.Tier)
 		}
 	}
