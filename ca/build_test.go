@@ -190,3 +190,16 @@ func BenchmarkIssueForBuild(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "certificates/s")
 }
+
+// A tier that wants an officer's agreement to each key gives none to single builds.
+func TestBuildInTierWithApproval(t *testing.T) {
+	f := newFixture(t)
+	f.assess("acme", "slsa-v0.1", "slsa", 4, year)
+	_, err := f.ca.Issue(t.Context(), forBuild(t, "one"))
+	wantRefusal(t, err, CodeApprovalRequired)
+	lower := forBuild(t, "two")
+	lower.Claims = []Wanted{{Framework: "slsa-v0.1", Level: 3}}
+	if issued, err := f.ca.Issue(t.Context(), lower); err != nil || issued.Record.Tier == "high" {
+		t.Errorf("for a lower level: %+v, %v", issued.Record, err)
+	}
+}

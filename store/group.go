@@ -32,7 +32,7 @@ func (c Certificate) BuildGroup() string {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:])
 	}
-	return c.Vendor + "/" + c.IssuedAt.UTC().Format(groupDay) + "/" + name[:groupAssessments]
+	return c.Vendor + "/" + c.IssuedAt.UTC().Format(groupDay) + "/" + c.Tier + "-" + name[:groupAssessments]
 }
 
 // GroupTally is a value of the tally "group" of certificates, taken apart.

@@ -134,6 +134,7 @@ func TestGroups(t *testing.T) {
 	base := built(1, 0, false)
 	for name, change := range map[string]func(*store.Certificate){
 		"vendor":           func(c *store.Certificate) { c.Vendor = "beta" },
+		"tier":             func(c *store.Certificate) { c.Tier = "other" },
 		"day":              func(c *store.Certificate) { c.IssuedAt = c.IssuedAt.AddDate(0, 0, 1) },
 		"assessment":       func(c *store.Certificate) { c.Assessments = []string{"f" + assessmentID[1:]} },
 		"further":          func(c *store.Certificate) { c.Assessments = append(c.Assessments, "x") },

@@ -22,8 +22,8 @@ func (e *env) certListCommand() *cli.Command {
 			&cli.StringFlag{Name: "build", Usage: "those for one artifact, by its SHA-256"},
 		},
 		Description: `Certificates for single builds (hallmark sign --per-build) are summed up: one line for
-those of one vendor and day that rest on the same assessments. Their line begins with the
-group's name, VENDOR/DAY/ASSESSMENTS, and its state is how many are valid, expired and
+those of one vendor, day and tier that rest on the same assessments. Their line begins with
+the group's name, VENDOR/DAY/TIER-ASSESSMENTS, and its state is how many are valid, expired and
 revoked.
 
 --json prints one array. A certificate has "serial", "vendor", "tier", "claims", "state",

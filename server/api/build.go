@@ -3,9 +3,9 @@ package api
 import "time"
 
 // BuildGroup sums up the certificates for single builds of one vendor that were issued
-// on one day (UTC) and rest on the same assessments.
+// on one day (UTC) in one tier and rest on the same assessments.
 type BuildGroup struct {
-	Group       string    `json:"group" doc:"its name: vendor, day and assessments"`
+	Group       string    `json:"group" doc:"its name: vendor, day, tier and assessments"`
 	Vendor      string    `json:"vendor"`
 	Day         string    `json:"day" doc:"yyyy-mm-dd"`
 	Tier        string    `json:"tier"`
