@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ca"
@@ -45,13 +44,3 @@ func yubiKey(ts *testscript.TestScript, _ bool, args []string) {
 	write("slot.pem", maker.YubiKey(t, key.Public()))
 	write("step.txt", maker.Step(t, key, challenge))
 }
-
-// scriptTB lets a script use helpers for tests.
-type scriptTB struct {
-	testing.TB
-	ts *testscript.TestScript
-}
-
-func (scriptTB) Helper() {}
-
-func (t scriptTB) Fatal(args ...any) { t.ts.Fatalf("%v", args) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -292,3 +293,14 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.Bytes())
 	}
 }
+
+// scriptTB lets a script use helpers that are written for tests.
+type scriptTB struct {
+	testing.TB
+	ts *testscript.TestScript
+}
+
+func (s scriptTB) Helper()                   {}
+func (s scriptTB) Fatal(args ...any)         { s.ts.Fatalf("%s", fmt.Sprint(args...)) }
+func (s scriptTB) Cleanup(end func())        { s.ts.Defer(end) }
+func (s scriptTB) Fatalf(f string, a ...any) { s.ts.Fatalf(f, a...) }

@@ -16,17 +16,6 @@ var stockStep, _ = filepath.Abs(filepath.Join("..", "..", ".tools", "bin", "step
 
 type issuerKey struct{}
 
-// scriptTB lets a script use helpers that are written for tests.
-type scriptTB struct {
-	testing.TB
-	ts *testscript.TestScript
-}
-
-func (s scriptTB) Helper()                   {}
-func (s scriptTB) Fatal(args ...any)         { s.ts.Fatalf("%s", fmt.Sprint(args...)) }
-func (s scriptTB) Cleanup(end func())        { s.ts.Defer(end) }
-func (s scriptTB) Fatalf(f string, a ...any) { s.ts.Fatalf(f, a...) }
-
 // stepWorld puts the stock step client on the PATH, starts an OpenID Connect issuer and
 // makes a maker of hardware, and has the CA's configuration believe both.
 func stepWorld(ts *testscript.TestScript, neg bool, args []string) {
