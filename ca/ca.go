@@ -48,6 +48,8 @@ type Config struct {
 
 	// HardwareKeys judges attestations of vendors' keys; nil believes YubiKeys alone.
 	HardwareKeys *attestation.Verifier
+	// Blocked names keys that get no certificate; nil names none.
+	Blocked *Blocklist
 	// ClockTrusted returns an error while the clock is known to be wrong: nothing is
 	// timestamped then. It is called for each timestamp, so it must be quick. nil trusts
 	// the clock.
@@ -78,6 +80,7 @@ type CA struct {
 	tsa       *timestamper
 	server    *serverCertificate
 	requires  requirements
+	blocked   *Blocklist
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
 	opener  audit.Opener
@@ -155,7 +158,7 @@ func newCA(cfg Config) (*CA, error) {
 	}
 	c := &CA{
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
-		passphrase: h.passphrase, probes: cfg.Probes,
+		passphrase: h.passphrase, probes: cfg.Probes, blocked: cfg.Blocked,
 		now: cfg.Now, clockTrusted: cfg.ClockTrusted, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{},
 		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce, massWake: make(chan struct{}, 1),
 	}

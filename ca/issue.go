@@ -274,6 +274,9 @@ func (c *CA) requestKey(ctx context.Context, req Request) (crypto.PublicKey, str
 	if err := CheckKey(pub); err != nil {
 		return nil, "", err
 	}
+	if err := c.blocked.check(pub); err != nil {
+		return nil, "", err
+	}
 	spki, err := spkiSHA256(pub)
 	if err != nil {
 		return nil, "", err

@@ -22,8 +22,8 @@ const keyHint = "use ECDSA P-256 or P-384, or RSA with 3072 bits or more"
 // method find them.
 //
 // It does not know the keys that Debian's OpenSSL made from 2006 to 2008
-// (CVE-2008-0166): RSA or ECDSA, they look like any other key and are told by a list
-// only, and no list comes along. Nor does it see a prime shared with somebody else's
+// (CVE-2008-0166): they look like any other key and are told by a list only. None comes
+// along; Issue asks the administrator's (Blocklist). Nor does it see a prime shared with somebody else's
 // key. The error is a *Refusal.
 func CheckKey(pub crypto.PublicKey) error {
 	switch k := pub.(type) {

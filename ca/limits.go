@@ -30,6 +30,8 @@ const (
 	maxOrdered = 128
 	// maxGenerations bounds the issuing CAs of one tier. A guess: one a year for a life.
 	maxGenerations = 99
+	// maxBlocked bounds the keys of all lists together: Debian's of 3072 and 4096 bits have 100,000 each; a guess with room.
+	maxBlocked = 4 << 20
 	// maxClaims and maxRepositories are the extension's own bounds (ext/hallmark.asn1).
 	maxClaims       = 16
 	maxRepositories = 8

@@ -40,6 +40,7 @@ const (
 	CodeKeyWeakROCA     Code = "key-weak-roca"       // the RSA modulus has the mark of CVE-2017-15361
 	CodeKeySmallFactors Code = "key-small-factors"   // a prime under 752 divides the RSA modulus
 	CodeKeyClosePrimes  Code = "key-close-primes"    // Fermat's method factors the RSA modulus within 100 rounds
+	CodeKeyBlocked      Code = "key-blocked"         // a list of known RSA keys names it, such as Debian's of 2008
 	CodeKeyInUse        Code = "key-in-use"          // another vendor's certificate has this key
 	CodeKeyCompromised  Code = "key-compromised"     // a certificate with this key was revoked for keyCompromise
 	CodeSigningKey      Code = "signing-key-unknown" // no such key held by the service for this vendor

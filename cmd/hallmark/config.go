@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/audit/probe"
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/notify"
@@ -52,6 +54,9 @@ type config struct {
 	// with makers' roots, relative to the CA's folder. Of what is not named, Yubico's roots
 	// are believed for yubikey and step, and nobody's for tpm.
 	HardwareKeyRoots map[string]string `yaml:"hardware_key_roots,omitempty"`
+	// Lists of RSA keys that get no certificate, in the format of Debian's package
+	// openssl-blacklist; relative to the CA's folder.
+	BlockedKeys []string `yaml:"blocked_keys,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the
@@ -151,6 +156,25 @@ func (c config) prober(dir string) (*probe.Runner, error) {
 		}
 	}
 	return &probe.Runner{Outbound: policy, RootsPEM: roots}, nil
+}
+
+// blocklist reads the lists of blocked keys; nil: there are none.
+func (c config) blocklist(dir string) (*ca.Blocklist, error) {
+	if len(c.BlockedKeys) == 0 {
+		return nil, nil
+	}
+	list := new(ca.Blocklist)
+	for _, name := range c.BlockedKeys {
+		f, err := os.Open(inFolder(dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("blocked_keys: %w", err)
+		}
+		err = list.Read(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("blocked_keys: %s: %w", name, err)
+		}
+	}
+	return list, nil
 }
 
 // hardwareKeys makes what judges attestations of vendors' keys.

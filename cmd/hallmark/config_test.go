@@ -62,3 +62,27 @@ func TestHardwareKeyRoots(t *testing.T) {
 		}
 	}
 }
+
+// TestBlockedKeys: a list that is not there, or is none, keeps the server from starting.
+func TestBlockedKeys(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"debian.db": "# 3072\n8df20e6961a16398b85a\n", "none.db": "no list\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		files []string
+		want  string
+	}{
+		{nil, ""},
+		{[]string{"debian.db", filepath.Join(dir, "debian.db")}, ""},
+		{[]string{"debian.db", "absent.db"}, "absent.db"},
+		{[]string{"none.db"}, "line 1"},
+	} {
+		list, err := config{BlockedKeys: c.files}.blocklist(dir)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) || (list == nil) != (c.files == nil || err != nil) {
+			t.Errorf("%v: %v, want %q", c.files, err, c.want)
+		}
+	}
+}

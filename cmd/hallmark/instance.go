@@ -112,9 +112,13 @@ func (in *instance) wire(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	blocked, err := in.config.blocklist(dir)
+	if err != nil {
+		return err
+	}
 	in.ca, err = ca.Open(ctx, ca.Config{
 		Hierarchy: in.hierarchy, Store: in.store, Catalogue: catalogue,
-		ServerNames: in.config.hosts(), HardwareKeys: hardware, OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
+		ServerNames: in.config.hosts(), HardwareKeys: hardware, Blocked: blocked, OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
 		// The register is made of the CA, so the CA asks for it when it is there.
 		Probes: func(ctx context.Context, vendor string) error { return in.reg.Refresh(ctx, vendor) },
 	})
