@@ -52,6 +52,9 @@ type config struct {
 	// with makers' roots, relative to the CA's folder. Of what is not named, Yubico's roots
 	// are believed for yubikey and step, and nobody's for tpm.
 	HardwareKeyRoots map[string]string `yaml:"hardware_key_roots,omitempty"`
+	// Who is asked whether the clock is right, e.g. ntp://time.example.com; while most of
+	// them say that it is not, nothing is timestamped. None: the clock is believed.
+	TimeSources []string `yaml:"time_sources,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the

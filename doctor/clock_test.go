@@ -1,0 +1,42 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-pki/hallmark/timesource"
+)
+
+type fakeClock timesource.Verdict
+
+func (c fakeClock) Check(context.Context) timesource.Verdict { return timesource.Verdict(c) }
+
+func TestClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		clock Clock
+		want  Severity // "" for nothing
+	}{
+		"no sources": {nil, ""},
+		"right":      {fakeClock{State: timesource.Right, Quorum: true}, ""},
+		"silent":     {fakeClock{State: timesource.Unknown}, Note},
+		"wrong":      {fakeClock{State: timesource.Wrong, Quorum: true, Sources: make([]timesource.Asked, 3)}, Problem},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var found []Finding
+			e := &examination{Patient: Patient{Clock: c.clock}, report: func(f Finding) { found = append(found, f) }}
+			if err := e.clock(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" {
+				if len(found) != 0 {
+					t.Errorf("%+v", found)
+				}
+				return
+			}
+			if len(found) != 1 || found[0].Severity != c.want || found[0].About != "clock" || found[0].Hint == "" || !strings.Contains(found[0].Detail, "time sources agree") {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
