@@ -4,7 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/hallmark-pki/hallmark/timesource"
 )
 
@@ -24,7 +27,7 @@ func TestClock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found []Finding
-			e := &examination{Patient: Patient{Clock: c.clock}, report: func(f Finding) { found = append(found, f) }}
+			e := &examination{Patient: Patient{Clock: c.clock, Store: storetest.NewMemory()}, report: func(f Finding) { found = append(found, f) }}
 			if err := e.clock(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -38,5 +41,24 @@ func TestClock(t *testing.T) {
 				t.Errorf("%+v", found)
 			}
 		})
+	}
+}
+
+// TestClockMark: a mark far ahead of the clock is why nothing is stamped.
+func TestClockMark(t *testing.T) {
+	for ahead, want := range map[time.Duration]int{-time.Hour: 0, 2 * time.Second: 0, markAhead: 0, markAhead + time.Second: 1, 24 * time.Hour: 1} {
+		d := storetest.NewMemory()
+		err := d.Update(t.Context(), func(tx store.Tx) error { return store.ClockMarks.Put(tx, store.ClockMark{Until: noon.Add(ahead)}) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []Finding
+		e := &examination{Patient: Patient{Store: d, Now: func() time.Time { return noon }}, report: func(f Finding) { found = append(found, f) }}
+		if err := e.clock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(found) != want || want == 1 && (found[0].Severity != Problem || found[0].About != "clock") {
+			t.Errorf("%s ahead: %+v", ahead, found)
+		}
 	}
 }

@@ -65,7 +65,8 @@ type Patient struct {
 	LogKey   note.Verifier
 	CA       Issuer
 	Evidence Files
-	Clock    Clock // nil: no time sources
+	Clock    Clock            // nil: no time sources
+	Now      func() time.Time // nil takes time.Now
 }
 
 // Examine looks at everything and reports each finding, in no promised order. An error
