@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/digitorus/timestamp"
 	"golang.org/x/crypto/cryptobyte"
@@ -149,6 +150,9 @@ func (t *timestamper) grant(ctx context.Context, req *timestamp.Request) ([]byte
 	now, err := t.clock.stampTime(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if now.Before(t.cert.NotBefore) || now.After(t.cert.NotAfter) {
+		return nil, fmt.Errorf("the authority's certificate is good from %s to %s", t.cert.NotBefore.Format(time.RFC3339), t.cert.NotAfter.Format(time.RFC3339))
 	}
 	stamp := timestamp.Timestamp{
 		HashAlgorithm: req.HashAlgorithm, HashedMessage: req.HashedMessage,

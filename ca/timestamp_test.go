@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
 	"testing"
@@ -94,6 +95,12 @@ func TestTimestampRejects(t *testing.T) {
 		{"short imprint", stampRequest(t, func(r *timestamp.Request) { r.HashedMessage = make([]byte, 31) }), failBadDataFormat},
 		{"no imprint", stampRequest(t, func(r *timestamp.Request) { r.HashedMessage = nil }), failBadDataFormat},
 		{"another policy", stampRequest(t, func(r *timestamp.Request) { r.TSAPolicyOID = asn1.ObjectIdentifier{1, 2, 3} }), failUnacceptedPolicy},
+		{"an extension", stampRequest(t, func(r *timestamp.Request) {
+			r.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: []byte{5, 0}}}
+		}), failUnacceptedExtension},
+		{"a critical extension", stampRequest(t, func(r *timestamp.Request) {
+			r.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+		}), failUnacceptedExtension},
 		{"huge nonce", stampRequest(t, func(r *timestamp.Request) { r.Nonce = new(big.Int).Lsh(big.NewInt(1), 1000) }), failBadRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) {

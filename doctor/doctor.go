@@ -65,6 +65,8 @@ type Patient struct {
 	LogKey   note.Verifier
 	CA       Issuer
 	Evidence Files
+	Clock    Clock            // nil: no time sources
+	Now      func() time.Time // nil takes time.Now
 }
 
 // Examine looks at everything and reports each finding, in no promised order. An error
@@ -81,6 +83,7 @@ func Examine(ctx context.Context, p Patient, report func(Finding)) error {
 		{"certificates", e.certificates},
 		{"intents", e.intents},
 		{"evidence", e.evidence},
+		{"clock", e.clock},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("examine %s: %w", step.what, err)

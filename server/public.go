@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/hex"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 )
@@ -58,7 +59,7 @@ func (s *Server) issuer(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) timestamp(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Content-Type") != "application/timestamp-query" { // RFC 3161 §3.4
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/timestamp-query" { // RFC 3161 §3.4
 		http.Error(w, "want Content-Type: application/timestamp-query", http.StatusUnsupportedMediaType)
 		return
 	}
@@ -67,6 +68,10 @@ func (s *Server) timestamp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	der, err := s.CA.Timestamp(r.Context(), request)
+	if err != nil && len(der) > 0 { // a client of RFC 3161 understands the refusal in der, and no HTTP status
+		s.Log.ErrorContext(r.Context(), "timestamp failed", "error", err)
+		err = nil
+	}
 	s.serveDER(w, r, "application/timestamp-reply", der, err)
 }
 

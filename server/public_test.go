@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/hallmark-pki/hallmark/verify"
 	"golang.org/x/mod/sumdb/note"
 )
@@ -162,8 +164,64 @@ func TestTimestampEndpoint(t *testing.T) {
 	if err != nil || !bytes.Equal(ts.HashedMessage, digest[:]) || resp.Header.Get("Content-Type") != "application/timestamp-reply" {
 		t.Errorf("%v, %+v", err, ts)
 	}
-	if resp, err := http.Post(w.public.URL+"/tsa", "text/plain", bytes.NewReader(request)); err != nil || resp.StatusCode != http.StatusUnsupportedMediaType {
-		t.Errorf("wrong media type: %v %v", resp, err)
+	large := bytes.Repeat([]byte{0x30}, maxTimestampBytes+1)
+	for _, c := range []struct {
+		method, mediaType string
+		body              []byte
+		status            int
+	}{
+		{"POST", "application/timestamp-query", request, http.StatusOK},
+		{"POST", "Application/Timestamp-Query; charset=binary", request, http.StatusOK},
+		{"POST", "application/timestamp-query", nil, http.StatusOK}, // with a rejection inside
+		{"POST", "application/timestamp-query", large[1:], http.StatusOK},
+		{"POST", "application/timestamp-query", large, http.StatusRequestEntityTooLarge},
+		{"POST", "text/plain", request, http.StatusUnsupportedMediaType},
+		{"POST", "", request, http.StatusUnsupportedMediaType},
+		{"GET", "application/timestamp-query", nil, http.StatusMethodNotAllowed},
+	} {
+		req, err := http.NewRequest(c.method, w.public.URL+"/tsa", bytes.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", c.mediaType)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		isReply := resp.Header.Get("Content-Type") == "application/timestamp-reply"
+		if resp.StatusCode != c.status || isReply != (c.status == http.StatusOK) {
+			t.Errorf("%s %q, %d bytes: %d %s", c.method, c.mediaType, len(c.body), resp.StatusCode, resp.Header.Get("Content-Type"))
+		}
+	}
+}
+
+// TestTimestampWithoutStore: a failure of ours is an answer that the client's protocol has.
+func TestTimestampWithoutStore(t *testing.T) {
+	w := newWorld(t)
+	hierarchy, err := openShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := w.server.Config
+	if config.CA, err = ca.Open(t.Context(), ca.Config{Hierarchy: hierarchy, Store: storetest.FailAt(w.store, 1).Dead()}); err != nil {
+		t.Fatal(err)
+	}
+	broken, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("content"))
+	request, err := (&timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: digest[:]}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest("POST", "/tsa", bytes.NewReader(request))
+	req.Header.Set("Content-Type", "application/timestamp-query")
+	rec := httptest.NewRecorder()
+	broken.Public().ServeHTTP(rec, req)
+	if _, err := timestamp.ParseResponse(rec.Body.Bytes()); rec.Code != http.StatusOK || err == nil || !strings.Contains(err.Error(), "system") {
+		t.Errorf("%d, %v: %q", rec.Code, err, rec.Body)
 	}
 }
 

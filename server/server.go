@@ -38,6 +38,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/timesource"
 )
 
 // Store is the part of a store driver that the server uses.
@@ -56,7 +57,7 @@ type Operator interface {
 	OperatorRoot() *x509.Certificate
 }
 
-// Config is what a Server is made of. All fields are required but Version, Step and ACMEDirectory.
+// Config is what a Server is made of. All fields are required but Version, Step, ACMEDirectory and Clock.
 type Config struct {
 	Name       string // of the CA, for people
 	Version    string
@@ -77,6 +78,9 @@ type Config struct {
 	Now        func() time.Time
 
 	ACMEDirectory string // URL of Step's ACME directory; "" without
+
+	// Clock says what time sources think of the clock; nil: there are none.
+	Clock *timesource.Monitor
 }
 
 // Server answers requests. It is safe for concurrent use.
@@ -103,6 +107,7 @@ func New(c Config) (*Server, error) {
 		}
 	}
 	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux(), probeTimeout: probeTimeout}
+	s.metrics.watch(c.Clock)
 	s.api = newAPI(s.apiMux, c.Name, c.Version)
 	for _, r := range s.routes() {
 		r.register(s, r)

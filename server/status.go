@@ -24,6 +24,7 @@ func (s *Server) status(ctx context.Context, _ *struct{}) (*body[api.Status], er
 	err = s.Store.View(ctx, func(r store.Reader) error {
 		out = api.Status{
 			Name: s.Name, Version: s.Version, Arc: s.CA.Arc().String(), Ledger: ledgerState.Body,
+			Clock:      s.clockState(),
 			ExpiringIn: map[string]int{}, Expiring: []api.Expiring{}, FailingProbes: []api.FailingProbe{}, CRLs: []api.CRLState{},
 		}
 		return s.fillStatus(r, &out)

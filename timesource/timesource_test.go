@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/test/timeserver"
 )
 
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -25,73 +25,26 @@ func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.t }
 
 func (c *clock) step(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.t = c.t.Add(d) }
 
-// fakeNTP is a server on loopback whose clock stands at noon.
-type fakeNTP struct {
-	off    atomic.Int64 // its error, a time.Duration
-	mute   atomic.Bool  // asks to be left alone, at once
-	dead   atomic.Bool  // says nothing
-	change func(packet []byte) []byte
-	asked  atomic.Int64
-	uri    string
-}
-
-func serveNTP(t *testing.T, off time.Duration, change ...func([]byte) []byte) *fakeNTP {
+// serveNTP starts a server whose clock stands at noon, and off.
+func serveNTP(t *testing.T, off time.Duration, change ...func([]byte) []byte) *timeserver.Server {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	damage := func(p []byte) []byte { return p }
+	if len(change) > 0 {
+		damage = change[0]
+	}
+	s, err := timeserver.Start(func() time.Time { return noon }, off, damage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	f := &fakeNTP{uri: "ntp://" + conn.LocalAddr().String()}
-	f.off.Store(int64(off))
-	if len(change) > 0 {
-		f.change = change[0]
-	}
-	go func() {
-		buf := make([]byte, 1024)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			f.asked.Add(1)
-			if n >= 48 && !f.dead.Load() {
-				conn.WriteTo(f.answer(buf[:n]), from)
-			}
-		}
-	}()
-	return f
+	t.Cleanup(func() { s.Close() })
+	return s
 }
 
-// answer is a packet of RFC 5905 §7.3.
-func (f *fakeNTP) answer(query []byte) []byte {
-	p := make([]byte, 48)
-	p[0], p[1], p[2], p[3] = 4<<3|4, 2, 6, 0xec // version 4, server; stratum 2
-	binary.BigEndian.PutUint32(p[4:], 65536/100)
-	binary.BigEndian.PutUint32(p[8:], 65536/100)
-	at := noon.Add(time.Duration(f.off.Load()))
-	stamp := func(off int) {
-		binary.BigEndian.PutUint32(p[off:], uint32(at.Unix()+2208988800))
-		binary.BigEndian.PutUint32(p[off+4:], uint32(int64(at.Nanosecond())<<32/1e9))
-	}
-	stamp(16)
-	copy(p[24:32], query[40:48])
-	stamp(32)
-	stamp(40)
-	if f.mute.Load() {
-		p[1] = 0
-	}
-	if f.change != nil {
-		p = f.change(p)
-	}
-	return p
-}
-
-func monitor(t *testing.T, c *clock, sources ...*fakeNTP) *Monitor {
+func monitor(t *testing.T, c *clock, sources ...*timeserver.Server) *Monitor {
 	t.Helper()
 	var uris []string
 	for _, s := range sources {
-		uris = append(uris, s.uri)
+		uris = append(uris, s.URI)
 	}
 	m, err := New(c.now, slog.New(slog.DiscardHandler), uris...)
 	if err != nil {
@@ -124,10 +77,10 @@ func TestQuorum(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var sources []*fakeNTP
+			var sources []*timeserver.Server
 			for _, off := range c.offsets {
 				s := serveNTP(t, off)
-				s.mute.Store(off == silent)
+				s.Busy.Store(off == silent)
 				sources = append(sources, s)
 			}
 			m := monitor(t, &clock{t: noon}, sources...)
@@ -156,19 +109,19 @@ func TestWrongStaysWrong(t *testing.T) {
 		t.Errorf("before anybody was asked: %+v", m.Verdict())
 	}
 	want(Right, true)
-	s.mute.Store(true)
+	s.Busy.Store(true)
 	want(Right, false)
-	s.mute.Store(false)
+	s.Busy.Store(false)
 	c.step(-time.Minute)
 	want(Wrong, true)
-	s.mute.Store(true)
+	s.Busy.Store(true)
 	want(Wrong, false)
 	if err := m.Trusted(); err == nil || !strings.Contains(err.Error(), "0 of 1 time sources agree") {
 		t.Errorf("trusted: %v", err)
 	}
 	c.step(time.Minute)
 	want(Wrong, false)
-	s.mute.Store(false)
+	s.Busy.Store(false)
 	want(Right, true)
 	if err := m.Trusted(); err != nil {
 		t.Error(err)
@@ -259,14 +212,14 @@ func TestNewRefuses(t *testing.T) {
 
 func TestSilentError(t *testing.T) {
 	s := serveNTP(t, 0)
-	s.dead.Store(true)
-	source, err := Parse(s.uri)
+	s.Dead.Store(true)
+	source, err := Parse(s.URI)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := source.Ask(ctx, time.Now); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), s.uri) {
+	if _, err := source.Ask(ctx, time.Now); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), s.URI) {
 		t.Errorf("%v", err)
 	}
 }

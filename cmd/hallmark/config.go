@@ -57,6 +57,9 @@ type config struct {
 	// Lists of RSA keys that get no certificate, in the format of Debian's package
 	// openssl-blacklist; relative to the CA's folder.
 	BlockedKeys []string `yaml:"blocked_keys,omitempty"`
+	// Who is asked whether the clock is right, e.g. ntp://time.example.com; while most of
+	// them say that it is not, nothing is timestamped. None: the clock is believed.
+	TimeSources []string `yaml:"time_sources,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the

@@ -108,5 +108,9 @@ func (in *instance) examine(ctx context.Context, report func(doctor.Finding)) er
 	if err != nil {
 		return err
 	}
-	return doctor.Examine(ctx, doctor.Patient{Store: in.store, Log: in.ledger, LogKey: key, CA: in.ca, Evidence: in.files}, report)
+	patient := doctor.Patient{Store: in.store, Log: in.ledger, LogKey: key, CA: in.ca, Evidence: in.files}
+	if in.clock != nil {
+		patient.Clock = in.clock
+	}
+	return doctor.Examine(ctx, patient, report)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/bolt"
+	"github.com/hallmark-pki/hallmark/timesource"
 )
 
 // What lies in the folder of a CA.
@@ -47,6 +48,7 @@ type instance struct {
 	files  *evidence.Store
 	step   *stepca.Authority
 	server *server.Server
+	clock  *timesource.Monitor // nil: no time sources
 	log    *slog.Logger
 
 	hierarchy *ca.Hierarchy
@@ -108,6 +110,10 @@ func (in *instance) wire(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	trusted, err := in.watchClock()
+	if err != nil {
+		return err
+	}
 	hardware, err := in.config.hardwareKeys(dir)
 	if err != nil {
 		return err
@@ -118,7 +124,7 @@ func (in *instance) wire(ctx context.Context, dir string) error {
 	}
 	in.ca, err = ca.Open(ctx, ca.Config{
 		Hierarchy: in.hierarchy, Store: in.store, Catalogue: catalogue,
-		ServerNames: in.config.hosts(), HardwareKeys: hardware, Blocked: blocked, OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
+		ServerNames: in.config.hosts(), ClockTrusted: trusted, HardwareKeys: hardware, Blocked: blocked, OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
 		// The register is made of the CA, so the CA asks for it when it is there.
 		Probes: func(ctx context.Context, vendor string) error { return in.reg.Refresh(ctx, vendor) },
 	})
@@ -174,7 +180,8 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		return err
 	}
 	in.server, err = server.New(server.Config{
-		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
+		Clock: in.clock,
+		Name:  in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
 		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
 	})

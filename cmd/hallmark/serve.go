@@ -76,6 +76,7 @@ func (in *instance) run(ctx context.Context) error {
 	if err := in.ca.PublishCRLs(ctx); err != nil {
 		return fmt.Errorf("publish revocation lists: %w", err)
 	}
+	in.askTime(ctx)
 	apiListener, err := net.Listen("tcp", in.config.APIListen)
 	if err != nil {
 		return withHint(err, "api_listen in "+instanceConfig+" names the address")
@@ -88,7 +89,7 @@ func (in *instance) run(ctx context.Context) error {
 
 	background, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling, in.keepRevoking} {
+	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling, in.keepRevoking, in.keepTime} {
 		running.Go(func() { work(background) })
 	}
 	err = in.server.Serve(ctx, apiListener, publicListener)

@@ -93,6 +93,9 @@ func statusLines(s api.Status, who string) []string {
 	for _, job := range s.Revoking {
 		lines = append(lines, fmt.Sprintf("revoking     %d of %d certificates done, by %s since %s", job.Seen, job.Total, job.By, moment(job.CreatedAt)))
 	}
+	if s.Clock != nil {
+		lines = append(lines, clockLine(*s.Clock))
+	}
 	for _, crl := range s.CRLs {
 		line := fmt.Sprintf("crl          %s %d shards, number %d, next by %s", crl.Tier, crl.Shards, crl.Number, moment(crl.NextUpdate))
 		if crl.Unlisted > 0 {

@@ -41,6 +41,23 @@ type Status struct {
 	CRLs          []CRLState     `json:"crls"`
 	// Revoking is empty but for the minutes that a mass revocation takes.
 	Revoking []MassRevocation `json:"revoking" doc:"mass revocations under way"`
+	Clock    *ClockState      `json:"clock,omitempty" doc:"absent without time sources"`
+}
+
+// ClockState is what time sources think of the CA's clock.
+type ClockState struct {
+	State   string       `json:"state" doc:"right; wrong: nothing is timestamped; unknown: no quorum has ever answered"`
+	Quorum  bool         `json:"quorum" doc:"whether more than half of the sources said so when they were asked last"`
+	AskedAt time.Time    `json:"asked_at,omitzero"`
+	Sources []TimeSource `json:"sources"`
+}
+
+// TimeSource is one that was asked for the time.
+type TimeSource struct {
+	Source   string `json:"source"`
+	Verdict  string `json:"verdict" doc:"agrees, disagrees, unsure or silent"`
+	OffsetMS int64  `json:"offset_ms" doc:"milliseconds to be added to the clock to have the source's time"`
+	Error    string `json:"error,omitempty" doc:"why it is silent"`
 }
 
 // Expiring is an assessment that ends soon.

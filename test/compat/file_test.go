@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,13 +71,21 @@ type said struct {
 func (w *world) run(args ...string) said {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "LANGUAGE=en", "HOME="+w.dir, "GNUPGHOME="+w.path("gnupg"), "SOFTHSM2_CONF="+w.path("softhsm2.conf"))
+	cmd.Env = append(withoutProxies(os.Environ()), "LC_ALL=C.UTF-8", "LANGUAGE=en", "HOME="+w.dir, "GNUPGHOME="+w.path("gnupg"), "SOFTHSM2_CONF="+w.path("softhsm2.conf"))
 	out, err := cmd.CombinedOutput()
 	text := strings.ToValidUTF8(string(out), "?")
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		w.t.Errorf("%s: %v (test/setup test installs what is missing)", args[0], err)
 	}
 	return said{text, err == nil}
+}
+
+// withoutProxies: some tools send even what is for loopback to a proxy.
+func withoutProxies(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(strings.ToLower(v), "=")
+		return strings.HasSuffix(name, "_proxy")
+	})
 }
 
 // must runs a tool that is to succeed, while things are prepared.

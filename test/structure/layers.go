@@ -83,6 +83,7 @@ func Layers() []Row {
 		{Package: "test/report", Layer: layerTest},
 		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
+		{Package: "test/timeserver", Layer: layerTest, TestOnly: true},
 	}
 }
 
