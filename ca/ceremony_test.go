@@ -49,7 +49,7 @@ func (c *ceremony) readOrder() {
 // sign is what happens on the offline machine.
 func (c *ceremony) sign(now time.Time) ([]byte, error) {
 	return SignOrder(context.Background(), VaultConfig{
-		Dir: c.vault, Secrets: Secrets{Passphrase: []byte("of the vault")}, Now: func() time.Time { return now },
+		Dir: c.vault, Secrets: Secrets{Passphrase: []byte("of the vault"), encrypt: cheapEncrypt}, Now: func() time.Time { return now },
 		Confirm: func(info OrderInfo) error {
 			if info.SHA256 != digestHex(c.order) {
 				return errors.New("another digest")

@@ -79,7 +79,7 @@ func TestCRLs(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := numbers(t, f.ca)
-	if len(before) != 3*DefaultShards+2 {
+	if len(before) != 3*shardsInTests+2 {
 		t.Errorf("%d lists", len(before))
 	}
 	if err := f.ca.PublishCRLs(t.Context()); err != nil {

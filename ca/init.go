@@ -46,6 +46,8 @@ type InitConfig struct {
 	// RootOffline leaves the keys of the root and of the timestamping CA to a ceremony.
 	RootOffline bool
 	Now         func() time.Time // nil takes time.Now
+
+	encrypt encrypter
 }
 
 // builder holds what Init makes before any of it is on disk.
@@ -373,7 +375,7 @@ func (b *builder) writeKeys(ctx context.Context, dir string) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			text, err := encryptKey(key, b.cfg.Passphrase, rand.Reader)
+			text, err := b.cfg.encrypt.key(key, b.cfg.Passphrase)
 			if err != nil {
 				return fmt.Errorf("key %s: %w", name, err)
 			}

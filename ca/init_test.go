@@ -261,3 +261,13 @@ func TestDecryptKeyRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyFilesAreExpensive: a passphrase is guessed at the price of 600,000 rounds each
+// (pemutil's; OWASP's advice for PBKDF2-HMAC-SHA256), also where the tests pay less.
+func TestKeyFilesAreExpensive(t *testing.T) {
+	text, err := encrypter(nil).key(newKey(t), passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOpenSSL(t, []string{"PBKDF2", "hmacWithSHA256", "INTEGER           :0927C0"}, "asn1parse", "-in", writeTemp(t, text))
+}

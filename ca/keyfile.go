@@ -3,6 +3,7 @@ package ca
 import (
 	"bytes"
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -21,6 +22,18 @@ var (
 )
 
 const encryptedKeyType = "ENCRYPTED PRIVATE KEY"
+
+// encrypter is encryptKey, or what tests put in its place: the cost of guessing a
+// passphrase is not what most of them are about.
+type encrypter func(key crypto.Signer, passphrase []byte, random io.Reader) ([]byte, error)
+
+// key returns the key as PEM.
+func (e encrypter) key(key crypto.Signer, passphrase []byte) ([]byte, error) {
+	if e == nil {
+		e = encryptKey
+	}
+	return e(key, passphrase, rand.Reader)
+}
 
 // encryptKey returns the key as PEM: PKCS #8 (RFC 5958 §3), AES-256-CBC under
 // PBKDF2-HMAC-SHA256 with the iterations pemutil sets (600 000: 0.2 s on one core).

@@ -63,6 +63,8 @@ type Secrets struct {
 	// PIN is asked, once for each token, where a key's URI names no pin-source; nil:
 	// such a key does not open.
 	PIN func(token string) ([]byte, error)
+
+	encrypt encrypter
 }
 
 // keyring opens keys where they live, and closes what it opened.

@@ -3,7 +3,6 @@ package ca
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -267,7 +266,7 @@ func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest)
 	if !strings.HasPrefix(next.place(name), placeFile) {
 		return key, nil
 	}
-	text, err := encryptKey(key, s.cfg.Secrets.Passphrase, rand.Reader)
+	text, err := s.cfg.Secrets.encrypt.key(key, s.cfg.Secrets.Passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", name, err)
 	}

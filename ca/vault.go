@@ -3,7 +3,6 @@ package ca
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -228,7 +227,7 @@ func (v *vault) makeKeys(ctx context.Context, o order, certs map[string]*x509.Ce
 		if !strings.HasPrefix(places[name], placeFile) {
 			continue
 		}
-		text, err := encryptKey(key, v.cfg.Secrets.Passphrase, rand.Reader)
+		text, err := v.cfg.Secrets.encrypt.key(key, v.cfg.Secrets.Passphrase)
 		if err != nil {
 			return fmt.Errorf("key %s: %w", name, err)
 		}
