@@ -71,7 +71,9 @@ func TestKills(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills in %v: clients hold %d certificates, %d of them revoked", n, time.Since(began).Round(time.Second), len(held.issued), len(held.revoked))
-	if len(held.issued) < n || len(held.revoked) == 0 {
+	// Two children in three live until they have issued, one in three until it has revoked;
+	// a slow machine adds little to that.
+	if len(held.issued) < n/3 || len(held.revoked) < n/8 {
 		t.Error("too little load to prove anything")
 	}
 	settle(t, dir, held)
@@ -120,9 +122,10 @@ func settle(t *testing.T, dir string, held *clients) {
 type whence int
 
 const (
-	fromOpen   whence = iota // when the CA is open, and nothing has been asked of it
-	fromIssued               // when it is in full swing: its first certificate was handed out
-	fromStart                // when the process begins
+	fromOpen    whence = iota // when the CA is open, and nothing has been asked of it
+	fromIssued                // when it is in full swing: its first certificate was handed out
+	fromRevoked               // when somebody was told that a certificate is revoked
+	fromStart                 // when the process begins
 )
 
 // killed starts a child, kills it at a random moment, and returns what it had
@@ -141,7 +144,7 @@ func killed(t *testing.T, dir string, held *clients) (heard []ack) {
 		t.Fatal(err)
 	}
 	kill := func() { _ = cmd.Process.Kill() } // fails if it has ended, which Wait tells
-	from := whence(rand.N(2))
+	from := whence(rand.N(3))
 	if rand.N(earlyOneIn) == 0 {
 		from = fromStart
 		time.AfterFunc(rand.N(maxStart), kill)
@@ -156,7 +159,7 @@ func killed(t *testing.T, dir string, held *clients) (heard []ack) {
 		if err := json.Unmarshal(line, &a); err != nil {
 			t.Fatalf("child wrote %q: %v", line, err)
 		}
-		if from == fromOpen && a.Done || from == fromIssued && a.Issued != "" {
+		if from == fromOpen && a.Done || from == fromIssued && a.Issued != "" || from == fromRevoked && a.Revoked != "" {
 			time.AfterFunc(time.Millisecond+rand.N(maxLife), kill)
 			from = fromStart // it is set to be killed: no second time
 		}
