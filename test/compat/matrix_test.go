@@ -36,6 +36,9 @@ type kase struct {
 	// wrong says why the verdict is not the one we would give; it is expected all the same.
 	wrong string
 	note  string
+	// older says which release that people still have judges the other way, and
+	// olderSays is what that prints then. The page has the verdict of the newer one.
+	older, olderSays string
 }
 
 // TestMatrix plays every case and holds the page against the outcome.
@@ -81,6 +84,9 @@ func countCases(groups []group) (n int) {
 func (w *world) judge(t *testing.T, k kase) bool {
 	s := w.run(k.args...)
 	accepted := s.ok && strings.Contains(s.text, k.shows)
+	if accepted != k.want && k.older != "" && strings.Contains(s.text, k.olderSays) {
+		return k.want
+	}
 	if accepted != k.want {
 		t.Errorf("accepted: %v, want %v\n%s\n%s", accepted, k.want, strings.Join(k.args, " "), s.text)
 	}

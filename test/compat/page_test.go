@@ -38,6 +38,9 @@ func page(groups []group, got []*bool) string {
 			if k.note != "" {
 				name += " (" + k.note + ")"
 			}
+			if k.older != "" {
+				fmt.Fprintf(&wrong, "- %s, %s: %s.\n", g.tool, k.name, k.older)
+			}
 			if k.wrong != "" {
 				verdict = "**" + verdict + "**"
 				fmt.Fprintf(&wrong, "- %s, %s: %s.\n", g.tool, k.name, k.wrong)
