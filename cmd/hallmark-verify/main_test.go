@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"exitcode": exitCode, "spoof": spoof,
 	}, Setup: func(e *testscript.Env) error {
+		e.Setenv("GORACE", os.Getenv("GORACE")) // or every command sleeps for a second
 		fixtures(t, e.WorkDir)
 		return nil
 	}})

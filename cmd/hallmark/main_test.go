@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			e.Setenv("GORACE", os.Getenv("GORACE")) // or every command sleeps for a second
 			e.Values[runningKey{}], e.Values[toldKey{}], e.Values[issuerKey{}] = &runningCA{}, &told{}, &issuers{}
 			if err := os.CopyFS(filepath.Join(e.WorkDir, "assessment"), os.DirFS(filepath.Join(demoAssets, "assessment"))); err != nil {
 				return err
