@@ -98,7 +98,9 @@ type fields struct {
 
 func readFields(reason Reason, path string, raw []byte, err *error) fields {
 	f := fields{reason: reason, err: err, path: path}
-	f.decode(path, raw, &f.m)
+	if f.m = splitObject(raw); f.m == nil {
+		f.decode(path, raw, &f.m) // says what it is instead
+	}
 	if f.m == nil {
 		f.fail(path, "not an object")
 	}
@@ -119,6 +121,12 @@ func (f fields) at(name string) string {
 }
 
 func (f fields) decode(path string, raw []byte, v any) {
+	if s, ok := v.(*string); ok {
+		if plain, ok := plainString(raw); ok {
+			*s = plain
+			return
+		}
+	}
 	if err := json.Unmarshal(raw, v); err != nil && *f.err == nil {
 		*f.err = &Error{Reason: f.reason, Field: path, Detail: "wrong type", Err: err}
 	}
@@ -204,8 +212,10 @@ func (f fields) list(name string, limit int) []json.RawMessage {
 	if v == nil {
 		return nil
 	}
-	var l []json.RawMessage
-	f.decode(f.at(name), v, &l)
+	l, ok := splitArray(v)
+	if !ok {
+		f.decode(f.at(name), v, &l)
+	}
 	if len(l) > limit {
 		f.fail(f.at(name), "%d items, at most %d", len(l), limit)
 		return nil
@@ -218,8 +228,16 @@ func (f fields) texts(name string, limit int) map[string]string {
 	if v == nil {
 		return nil
 	}
-	var m map[string]string
-	f.decode(f.at(name), v, &m)
+	members := splitObject(v)
+	if members == nil {
+		f.decode(f.at(name), v, &members)
+	}
+	m := make(map[string]string, len(members))
+	for k, raw := range members {
+		var s string
+		f.decode(f.at(name), raw, &s)
+		m[k] = s
+	}
 	if len(m) > limit {
 		f.fail(f.at(name), "%d items, at most %d", len(m), limit)
 		return nil

@@ -3,7 +3,6 @@ package audit
 import (
 	"crypto"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -74,7 +73,11 @@ func signatureKeys(envelope []byte) ([]string, error) {
 
 // auditorKey finds a registered key by its id.
 func auditorKey(r store.Reader, id, field string) (signingKey, error) {
-	key, err := store.AuditorKeys.Get(r, id)
+	return new(keyMemory).auditorKey(r, id, field)
+}
+
+func (m *keyMemory) auditorKey(r store.Reader, id, field string) (signingKey, error) {
+	key, err := m.auditors.Get(r, store.AuditorKeys, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return signingKey{}, refuse(CodeUnknownKey, field, "no auditor has registered key %s", id).
 			withHint("register the key when enrolling, or sign with the registered one")
@@ -82,30 +85,34 @@ func auditorKey(r store.Reader, id, field string) (signingKey, error) {
 	if err != nil {
 		return signingKey{}, err
 	}
-	public, err := x509.ParsePKIXPublicKey(key.PublicKey)
+	known, err := m.parse(key.PublicKey, parseKey)
 	if err != nil {
 		return signingKey{}, fmt.Errorf("auditor key %s on record: %w", id, err)
 	}
-	return signingKey{id: id, owner: key.Auditor, public: public}, nil
+	return signingKey{id: id, owner: key.Auditor, public: known.public}, nil
 }
 
 // officerKey finds the key of one of an officer's client certificates that was good at
 // a time. Zero asks about the key only: a signature made in time outlives the
 // certificate.
 func officerKey(r store.Reader, officer, id string, at time.Time) (signingKey, error) {
-	for c, err := range store.ClientCertificates.By(r, "person", officer) {
+	return new(keyMemory).officerKey(r, officer, id, at)
+}
+
+func (m *keyMemory) officerKey(r store.Reader, officer, id string, at time.Time) (signingKey, error) {
+	for c, err := range m.certificates.By(r, store.ClientCertificates, "person", officer) {
 		if err != nil {
 			return signingKey{}, err
 		}
-		cert, err := x509.ParseCertificate(c.DER)
+		known, err := m.parse(c.DER, parseCertificateKey)
 		if err != nil {
 			return signingKey{}, fmt.Errorf("client certificate %s on record: %w", c.Serial, err)
 		}
-		if sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo); hex.EncodeToString(sum[:]) != id {
+		if known.spki != id {
 			continue
 		}
 		if at.IsZero() || c.RevokedAt.IsZero() && at.Before(c.NotAfter) {
-			return signingKey{id: id, owner: officer, public: cert.PublicKey}, nil
+			return signingKey{id: id, owner: officer, public: known.public}, nil
 		}
 	}
 	return signingKey{}, refuse(CodeUnknownKey, "envelope.signatures", "key %s is not that of a client certificate of officer %s", id, clip(officer)).
@@ -215,20 +222,20 @@ func countersignature(rec store.Assessment, countersigned []byte) (string, error
 }
 
 // recordKeys finds the keys that stand under an assessment on record.
-func recordKeys(r store.Reader, rec store.Assessment) ([]signingKey, error) {
+func (m *keyMemory) recordKeys(r store.Reader, rec store.Assessment) ([]signingKey, error) {
 	var keys []signingKey
 	for _, id := range []string{rec.AuditorSPKI, rec.SecondSPKI} {
 		if id == "" {
 			continue
 		}
-		key, err := auditorKey(r, id, "envelope.signatures")
+		key, err := m.auditorKey(r, id, "envelope.signatures")
 		if err != nil {
 			return nil, err
 		}
 		keys = append(keys, key)
 	}
 	if rec.AcceptedSPKI != "" {
-		key, err := officerKey(r, rec.AcceptedBy, rec.AcceptedSPKI, time.Time{})
+		key, err := m.officerKey(r, rec.AcceptedBy, rec.AcceptedSPKI, time.Time{})
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func (o *Opener) InForce(r store.Reader, vendor string, at time.Time) ([]store.A
 	}
 	var failed error
 	list = slices.DeleteFunc(list, func(rec store.Assessment) bool {
-		ok, err := auditorsStand(r, rec, at)
+		ok, err := o.keys.auditorsStand(r, rec, at)
 		failed = errors.Join(failed, err)
 		return !ok
 	})
@@ -45,25 +45,25 @@ func (o *Opener) InForce(r store.Reader, vendor string, at time.Time) ([]store.A
 }
 
 // auditorsStand reports whether the word of everybody who signed still counts at a time.
-func auditorsStand(r store.Reader, rec store.Assessment, at time.Time) (bool, error) {
-	ok, err := auditorStands(r, rec, rec.Auditor, rec.AuditorSPKI, at)
+func (m *keyMemory) auditorsStand(r store.Reader, rec store.Assessment, at time.Time) (bool, error) {
+	ok, err := m.auditorStands(r, rec, rec.Auditor, rec.AuditorSPKI, at)
 	if err != nil || !ok || rec.SecondSPKI == "" {
 		return ok, err
 	}
-	return auditorStands(r, rec, rec.SecondAuditor, rec.SecondSPKI, at)
+	return m.auditorStands(r, rec, rec.SecondAuditor, rec.SecondSPKI, at)
 }
 
 // auditorStands reports whether an auditor's word still counts at a time. What an
 // officer has upheld since the auditor was revoked stands on the officer's word.
-func auditorStands(r store.Reader, rec store.Assessment, auditor, spki string, at time.Time) (bool, error) {
-	key, err := store.AuditorKeys.Get(r, spki)
+func (m *keyMemory) auditorStands(r store.Reader, rec store.Assessment, auditor, spki string, at time.Time) (bool, error) {
+	key, err := m.auditors.Get(r, store.AuditorKeys, spki)
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}
 	if !key.RevokedAt.IsZero() && !at.Before(key.RevokedAt) && rec.UpheldAt.Before(key.RevokedAt) {
 		return false, nil
 	}
-	acc, err := store.Accreditations.Get(r, auditor+"/"+rec.Framework)
+	acc, err := m.accreditations.Get(r, store.Accreditations, auditor+"/"+rec.Framework)
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}

@@ -21,6 +21,7 @@ const openerGeneration = 256
 // safe for concurrent use. What it returns is shared: read it only.
 type Opener struct {
 	records store.Memo[store.Assessment]
+	keys    keyMemory
 
 	mu         sync.Mutex
 	young, old map[[sha256.Size]byte]remembered
@@ -44,7 +45,7 @@ func (o *Opener) open(r store.Reader, rec store.Assessment) (Assessment, error) 
 	if rec.AcceptedBy != "" && rec.AcceptedSPKI == "" {
 		return Assessment{}, errors.New("accepted without an officer's signature")
 	}
-	keys, err := recordKeys(r, rec)
+	keys, err := o.keys.recordKeys(r, rec)
 	if err != nil {
 		return Assessment{}, err
 	}

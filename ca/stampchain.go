@@ -9,7 +9,8 @@ import (
 
 // addCertificates puts further certificates into a TimeStampResp (RFC 3161 §2.4.2).
 // They stand outside of what is signed (RFC 5652 §5.1). The library that makes the
-// response takes one chain only, and after a rollover of the root there are two.
+// response takes one chain only, and after a rollover of the root there are two; and it
+// verifies what it takes.
 func addCertificates(response []byte, certs []*x509.Certificate) ([]byte, error) {
 	var r struct {
 		Status asn1.RawValue

@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/digitorus/timestamp"
@@ -159,14 +160,13 @@ func (t *timestamper) grant(ctx context.Context, req *timestamp.Request) ([]byte
 		Time: now, Accuracy: timestampAccuracy,
 		Policy: t.policy, Nonce: req.Nonce, AddTSACertificate: req.Certificates,
 	}
-	if req.Certificates {
-		stamp.Certificates = t.chain
-	}
+	// Given the chain, the library would verify it again for each token. It was verified
+	// when the hierarchy was opened.
 	response, err := stamp.CreateResponseWithOpts(t.cert, t.signer, crypto.SHA256)
-	if err != nil || !req.Certificates || len(t.cross) == 0 {
+	if err != nil || !req.Certificates {
 		return response, err
 	}
-	return addCertificates(response, t.cross)
+	return addCertificates(response, slices.Concat(t.chain, t.cross))
 }
 
 func (r *rejection) marshal() ([]byte, error) {

@@ -43,7 +43,7 @@ func (s *Server) identify(ctx context.Context, state *tls.ConnectionState) (stor
 	presented := state.VerifiedChains[0][0]
 	var person store.Person
 	err := s.Store.View(ctx, func(r store.Reader) error {
-		cert, err := store.ClientCertificates.Get(r, ca.SerialKey(presented.SerialNumber))
+		cert, err := s.clients.Get(r, store.ClientCertificates, ca.SerialKey(presented.SerialNumber))
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *Server) identify(ctx context.Context, state *tls.ConnectionState) (stor
 		if !cert.RevokedAt.IsZero() {
 			return problem(http.StatusForbidden, "certificate-revoked", "this client certificate is revoked", "ask an officer for a new invitation")
 		}
-		person, err = store.People.Get(r, cert.Person)
+		person, err = s.people.Get(r, store.People, cert.Person)
 		return err
 	})
 	switch {

@@ -90,6 +90,8 @@ type Server struct {
 	api     huma.API
 	apiMux  *http.ServeMux
 	probing sync.Map // ids of assessments whose probes somebody has asked to run
+	clients store.Memo[store.ClientCertificate]
+	people  store.Memo[store.Person]
 
 	probeTimeout time.Duration
 }

@@ -38,13 +38,13 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 	err := s.c.Store.View(ctx, func(rd store.Reader) error {
 		g = ground{}
 		var err error
-		if g.vendor, err = activeVendor(rd, r.Vendor); err != nil {
+		if g.vendor, err = s.records.activeVendor(rd, r.Vendor); err != nil {
 			return err
 		}
 		// There is no certificate for the build yet: what is judged is what it will rest on.
 		g.record = store.Certificate{Vendor: r.Vendor, Assessments: promised}
 		if !r.PerBuild {
-			if g.record, err = choose(rd, r, now); err != nil {
+			if g.record, err = s.records.choose(rd, r, now); err != nil {
 				return err
 			}
 		}
@@ -73,14 +73,14 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 	if r.PerBuild {
 		return g, nil
 	}
-	if err := g.readMark(s.c.Arc); err != nil {
+	if err := s.readMark(&g); err != nil {
 		return ground{}, fmt.Errorf("examine request: certificate %s: %w", g.record.Serial, err)
 	}
 	return g, nil
 }
 
-func activeVendor(r store.Reader, id string) (store.Vendor, error) {
-	v, err := store.Vendors.Get(r, id)
+func (m *records) activeVendor(r store.Reader, id string) (store.Vendor, error) {
+	v, err := m.vendors.Get(r, store.Vendors, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Vendor{}, refuse(CodeVendor, "", "no vendor %s", quote(id))
 	}
@@ -91,9 +91,9 @@ func activeVendor(r store.Reader, id string) (store.Vendor, error) {
 }
 
 // choose returns the certificate named, or the newest one that can be used.
-func choose(r store.Reader, req Request, now time.Time) (store.Certificate, error) {
+func (m *records) choose(r store.Reader, req Request, now time.Time) (store.Certificate, error) {
 	if req.Certificate != "" {
-		c, err := store.Certificates.Get(r, req.Certificate)
+		c, err := m.certificates.Get(r, store.Certificates, req.Certificate)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return store.Certificate{}, err
 		}
@@ -106,18 +106,18 @@ func choose(r store.Reader, req Request, now time.Time) (store.Certificate, erro
 		}
 		return c, nil
 	}
-	return newest(r, req.Vendor, now)
+	return m.newest(r, req.Vendor, now)
 }
 
 // newest goes by the vendor's keys and not by its certificates: there are few keys
 // held here, and there may be a certificate for every build there ever was.
-func newest(r store.Reader, vendor string, now time.Time) (store.Certificate, error) {
+func (m *records) newest(r store.Reader, vendor string, now time.Time) (store.Certificate, error) {
 	var best store.Certificate
-	for key, err := range store.SigningKeys.By(r, "vendor", vendor) {
+	for key, err := range m.keys.By(r, store.SigningKeys, "vendor", vendor) {
 		if err != nil {
 			return store.Certificate{}, err
 		}
-		for c, err := range store.Certificates.By(r, "key", key.SPKISHA256) {
+		for c, err := range m.certificates.By(r, store.Certificates, "key", key.SPKISHA256) {
 			if err != nil {
 				return store.Certificate{}, err
 			}
@@ -184,17 +184,13 @@ func (s *Service) inForce(r store.Reader, c store.Certificate, now time.Time) ([
 
 // readMark parses the certificate and compares its mark with its record: what is
 // judged must be what installers will read.
-func (g *ground) readMark(arc ext.Arc) error {
-	cert, err := x509.ParseCertificate(g.record.DER)
-	if err != nil {
-		return err
-	}
-	mark, err := arc.ReadMark(cert)
+func (s *Service) readMark(g *ground) error {
+	read, err := s.records.read(s.c.Arc, g.record.DER)
 	if err != nil {
 		return err
 	}
 	var marked []string
-	for _, c := range mark.Assurance.Claims {
+	for _, c := range read.mark.Assurance.Claims {
 		marked = append(marked, hex.EncodeToString(c.Assessment.Payload[:]))
 	}
 	recorded := slices.Clone(g.record.Assessments)
@@ -203,6 +199,6 @@ func (g *ground) readMark(arc ext.Arc) error {
 	if !slices.Equal(slices.Compact(marked), slices.Compact(recorded)) {
 		return errors.New("the assessments in its mark are not those on record")
 	}
-	g.certificate, g.mark = cert, mark
+	g.certificate, g.mark = read.certificate, read.mark
 	return nil
 }

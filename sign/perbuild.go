@@ -43,7 +43,7 @@ func (s *Service) certify(ctx context.Context, r Request, g ground) (ground, err
 		return ground{}, refuse(CodeAssessment, "ask again", "the assessments in force changed while the build was judged")
 	}
 	g.record, g.signer = issued.Record, key
-	if err := g.readMark(s.c.Arc); err != nil {
+	if err := s.readMark(&g); err != nil {
 		return ground{}, fmt.Errorf("certificate %s for one build: %w", g.record.Serial, err)
 	}
 	return g, nil

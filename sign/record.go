@@ -28,10 +28,10 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "serial": res.Serial, "signature": res.ID}}
 	now := s.now()
 	err := s.c.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := activeVendor(tx, r.Vendor); err != nil {
+		if _, err := s.records.activeVendor(tx, r.Vendor); err != nil {
 			return err
 		}
-		c, err := store.Certificates.Get(tx, g.record.Serial)
+		c, err := s.records.certificates.Get(tx, store.Certificates, g.record.Serial)
 		if err != nil {
 			return err
 		}

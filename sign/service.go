@@ -79,10 +79,12 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Service signs builds. It keeps no state of its own and is safe for concurrent use.
+// Service signs builds. It keeps no state of its own but memories, and is safe for
+// concurrent use.
 type Service struct {
-	c      Config
-	opener audit.Opener
+	c       Config
+	opener  audit.Opener
+	records records
 }
 
 // New checks the configuration.

@@ -68,7 +68,7 @@ func (m *Memo[T]) recall(key string) (memory[T], bool) {
 // what was old is forgotten.
 func (m *Memo[T]) keep(key string, known memory[T]) {
 	if m.young == nil || len(m.young) >= memoGeneration {
-		m.old, m.young = m.young, make(map[string]memory[T], memoGeneration)
+		m.old, m.young = m.young, map[string]memory[T]{}
 	}
 	m.young[key] = known
 }

@@ -13,5 +13,9 @@ const (
 	// MaxSubjects is how many files one Put may touch.
 	MaxSubjects = attest.MaxSubjects
 
+	// maxRemembered is the size of a file that is kept in memory, in bytes; with what
+	// package recent keeps, 64 MB at most. A guess: four envelopes of typical size.
+	maxRemembered = 64 << 10
+
 	maxVendor = 63 // a DNS label, so that a vendor can be a host name one day
 )

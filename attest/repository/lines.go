@@ -17,6 +17,10 @@ func ReadFile(path string) ([][]byte, error) {
 		return nil, fmt.Errorf("read attestations: %w", err)
 	}
 	defer f.Close()
+	return readFrom(f)
+}
+
+func readFrom(f *os.File) ([][]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read attestations: %w", err)

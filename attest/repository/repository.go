@@ -60,6 +60,7 @@ type Repository struct {
 	dir   string
 	mu    sync.Mutex // one writer at a time in this process; the lock file is for others
 	files files
+	seen  memory
 }
 
 // Open opens the repository in dir, which is created if absent, and removes what a
@@ -171,7 +172,8 @@ func (r *Repository) add(vendor, digest string, line []byte) error {
 }
 
 // Get returns the envelopes about an artifact, oldest first, as single lines of
-// JSON; none is not an error. Errors: ErrVendor, ErrDigest, ErrCorrupt.
+// JSON; none is not an error. They are shared with other callers: read them only.
+// Errors: ErrVendor, ErrDigest, ErrCorrupt.
 func (r *Repository) Get(ctx context.Context, vendor, digest string) ([][]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -180,7 +182,7 @@ func (r *Repository) Get(ctx context.Context, vendor, digest string) ([][]byte, 
 	if err != nil {
 		return nil, err
 	}
-	lines, err := ReadFile(path)
+	lines, err := r.seen.read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

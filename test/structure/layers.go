@@ -30,6 +30,7 @@ func Layers() []Row {
 		{Package: "keys/attestation", Layer: layerLeaf},
 		{Package: "keys/attestation/attestationtest", Layer: layerLeaf, TestOnly: true},
 		{Package: "outbound", Layer: layerLeaf},
+		{Package: "recent", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
 		{Package: "format", Layer: layerLeaf, Beside: []string{"durable"}},
 		{Package: "templates", Layer: layerLeaf},
