@@ -18,6 +18,7 @@ type figures struct {
 	probes       []store.ProbeState
 	ledger       int // entries that wait
 	notices      int // that wait
+	requests     int // for certificates, that wait for an officer
 }
 
 // expiringDays are the thresholds at which the end of an assessment is told of,
@@ -36,7 +37,7 @@ func (s *Server) count(r store.Reader) (figures, error) {
 	f := figures{assessments: map[string]int{}, expiring: map[int]int{}, certificates: map[string]int{}}
 	now := s.Now()
 	for _, step := range []func(store.Reader, time.Time) error{
-		f.countVendors, f.countAssessments, f.countExpiring, f.countCertificates, f.findProbes,
+		f.countVendors, f.countAssessments, f.countExpiring, f.countCertificates, f.countRequests, f.findProbes,
 	} {
 		if err := step(r, now); err != nil {
 			return figures{}, err
@@ -98,6 +99,19 @@ func (f *figures) countExpiring(r store.Reader, now time.Time) error {
 			if e.Value > from && e.Value <= last[days] {
 				f.expiring[days]++
 			}
+		}
+	}
+	return nil
+}
+
+// countRequests counts those that an officer can still decide on.
+func (f *figures) countRequests(r store.Reader, now time.Time) error {
+	for q, err := range store.CertificateRequests.By(r, "state", store.RequestPending) {
+		if err != nil {
+			return err
+		}
+		if now.Before(q.ExpiresAt) {
+			f.requests++
 		}
 	}
 	return nil

@@ -28,6 +28,7 @@ type metrics struct {
 	probes      prometheus.Gauge
 	ledger      prometheus.Gauge
 	notices     prometheus.Gauge
+	pending     prometheus.Gauge // requests for certificates
 }
 
 func newMetrics() *metrics {
@@ -44,7 +45,8 @@ func newMetrics() *metrics {
 	m.probes = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_probes_failing", Help: "Probes that fail, of assessments in force."})
 	m.ledger = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_ledger_pending", Help: "Entries on record that wait for the transparency log."})
 	m.notices = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_notices_pending", Help: "Webhooks that have not been delivered."})
-	m.registry.MustRegister(m.assessments, m.expiring, m.probes, m.ledger, m.notices, m.requests, m.seconds, m.issued, m.refused, m.signed,
+	m.pending = prometheus.NewGauge(prometheus.GaugeOpts{Name: "hallmark_certificate_requests_pending", Help: "Requests for certificates that wait for an officer."})
+	m.registry.MustRegister(m.assessments, m.expiring, m.probes, m.ledger, m.notices, m.pending, m.requests, m.seconds, m.issued, m.refused, m.signed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -70,6 +72,7 @@ func (s *Server) Gauge(ctx context.Context) error {
 	s.metrics.probes.Set(float64(len(f.probes)))
 	s.metrics.ledger.Set(float64(f.ledger))
 	s.metrics.notices.Set(float64(f.notices))
+	s.metrics.pending.Set(float64(f.requests))
 	return nil
 }
 

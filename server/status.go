@@ -41,7 +41,7 @@ func (s *Server) fillStatus(r store.Reader, out *api.Status) error {
 		return err
 	}
 	out.Vendors, out.Assessments, out.Certs = f.vendors, f.assessments, f.certificates
-	out.LedgerPending, out.NoticePending, out.ProbesFailing = f.ledger, f.notices, len(f.probes)
+	out.LedgerPending, out.NoticePending, out.ProbesFailing, out.Requests = f.ledger, f.notices, len(f.probes), f.requests
 	for _, days := range expiringDays {
 		out.ExpiringIn[strconv.Itoa(days)] = f.expiring[days]
 	}

@@ -75,6 +75,9 @@ func statusLines(s api.Status, who string) []string {
 	if n := s.Assessments["in-review"]; n > 0 {
 		lines = append(lines, fmt.Sprintf("in review    %d: 'hallmark audit review'", n))
 	}
+	if s.Requests > 0 {
+		lines = append(lines, fmt.Sprintf("requests     %d for certificates: 'hallmark cert requests'", s.Requests))
+	}
 	if s.LedgerPending+s.NoticePending > 0 {
 		lines = append(lines, fmt.Sprintf("waiting      %d for the log, %d webhook notice(s)", s.LedgerPending, s.NoticePending))
 	}

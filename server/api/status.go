@@ -38,6 +38,7 @@ type Status struct {
 	LedgerPending int            `json:"ledger_pending" doc:"entries on record that wait for the log"`
 	NoticePending int            `json:"notices_pending" doc:"webhooks that have not been delivered"`
 	Certs         map[string]int `json:"certificates" doc:"by state"`
+	Requests      int            `json:"requests_pending" doc:"requests for certificates that wait for an officer"`
 	CRLs          []CRLState     `json:"crls"`
 	// Revoking is empty but for the minutes that a mass revocation takes.
 	Revoking []MassRevocation `json:"revoking" doc:"mass revocations under way"`
