@@ -49,8 +49,9 @@
 // in the field still is. Unknown fields inside a statement or predicate are
 // ignored, as in-toto demands of readers. Predicates read: SLSA provenance v0.1, v0.2
 // and v1, SLSA verification summary v1, in-toto test-result v0.1, vulns v0.1 and v0.2,
-// link v0.3, SPDX 2 and CycloneDX 1 documents, gittuf's approvals and source-tool's
-// source provenance. Written: provenance v1, summary v1.
+// link v0.3, SPDX 2 and CycloneDX 1 documents, gittuf's approvals, source-tool's source
+// provenance, rebuild failure v1 (ours; RebuildFailure has the format). Written:
+// provenance v1, summary v1, rebuild failure v1.
 //
 // Functions are safe for concurrent use. The package links no network client or
 // server code and no protobuf, because the install-time verifier links it.

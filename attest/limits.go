@@ -26,6 +26,9 @@ const (
 	MaxDescriptors = 16384
 	// MaxDigests is how many algorithms one digest set may name.
 	MaxDigests = 16
+	// MaxRebuildDiff is the size in bytes of the diff in a rebuild failure: what a person
+	// reads. Whoever needs all of it has the source, the recipe and the artifact.
+	MaxRebuildDiff = 64 << 10
 
 	maxSignature    = 1024     // bytes; an RSA signature under the largest key taken
 	maxRSABits      = 8192     // verification time grows with the square
@@ -40,6 +43,7 @@ const (
 	maxTimestamps   = 4        // tokens of one signature
 	maxApprovers    = 256      // of one change
 	maxPublicKey    = 16 << 10
+	maxRebuildGot   = 256 // files of one rebuild; two runs with the packages of a large source package
 
 	// maxSignatureObject is the largest signature object that we write: maxSignature
 	// bytes in base64, a key id of 64 digits, and the JSON around them.
