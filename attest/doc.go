@@ -17,8 +17,10 @@
 // in one object (two parsers would read two documents), field names that differ
 // only in case, unknown fields of the envelope, text after the object, invalid
 // UTF-8, base64 with line breaks or stray bits, and whatever exceeds the bounds in
-// limits.go. A signature object may carry the fields "cert", "publicKey" and
-// "extension" that build systems add in practice; they are ignored. Both base64
+// limits.go. A signature object may carry the fields "publicKey" and "extension" that
+// build systems add in practice; they are ignored. Open ignores certificates as well
+// ("cert", or "certificate" with "intermediates" and "timestamps"): who trusts a CA
+// reads them with UnverifiedDocument.Certified. Both base64
 // alphabets are read; the standard one is written.
 //
 // The keyid is an unauthenticated hint (so says DSSE) and plays no part here:
@@ -45,8 +47,11 @@
 //
 // The payload is an in-toto Statement v1; v0.1 is read too, since most provenance
 // in the field still is. Unknown fields inside a statement or predicate are
-// ignored, as in-toto demands of readers. Predicates read: SLSA provenance v0.2
-// and v1, SLSA verification summary v1. Written: provenance v1, summary v1.
+// ignored, as in-toto demands of readers. Predicates read: SLSA provenance v0.1, v0.2
+// and v1, SLSA verification summary v1, in-toto test-result v0.1, vulns v0.1 and v0.2,
+// link v0.3, SPDX 2 and CycloneDX 1 documents, gittuf's approvals, source-tool's source
+// provenance, rebuild failure v1 (ours; RebuildFailure has the format). Written:
+// provenance v1, summary v1, rebuild failure v1.
 //
 // Functions are safe for concurrent use. The package links no network client or
 // server code and no protobuf, because the install-time verifier links it.

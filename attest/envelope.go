@@ -30,14 +30,18 @@ type Opened struct {
 	Signers     []string // KeyID of each distinct key that verified, in the order of the signatures
 }
 
-// signature fields that are read or, from "cert" on, known and ignored.
+// signature fields that are read or, like "publicKey", known and ignored. What stands
+// in a certificate counts only for who asks for it: see UnverifiedDocument.Certified.
 var signatureFields = map[string]bool{
 	"keyid": true, "sig": true, "cert": true, "publicKey": true, "extension": true,
+	"certificate": true, "intermediates": true, "timestamps": true,
 }
 
 type signature struct {
-	keyID string
-	sig   []byte
+	keyID      string
+	sig        []byte
+	chain      []byte
+	timestamps [][]byte
 }
 
 // ParseEnvelope reads an envelope of at most MaxEnvelope bytes with 1 to
@@ -84,6 +88,7 @@ func parseSignatures(list []json.RawMessage) ([]signature, error) {
 	for _, raw := range list {
 		f := readFields(Malformed, "signatures", raw, &err)
 		s := signature{keyID: f.text("keyid"), sig: f.base64("sig")}
+		f.readCertificate(&s)
 		for name := range f.m {
 			if !signatureFields[name] && err == nil {
 				err = refuse(UnknownField, "signatures."+name, "unknown field of a signature")

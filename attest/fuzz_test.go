@@ -137,7 +137,7 @@ func FuzzParseProvenance(f *testing.F) {
 		}
 		p, err := ParseProvenance(s)
 		if err == nil {
-			if p.BuilderID == "" || p.BuildType == "" || (p.Version != "0.2" && p.Version != "1") {
+			if p.BuilderID == "" || p.BuildType == "" || (p.Version != "0.1" && p.Version != "0.2" && p.Version != "1") {
 				t.Fatalf("a required field is empty: %+v", p)
 			}
 			for _, src := range p.Sources {

@@ -8,15 +8,18 @@ import (
 )
 
 const (
-	// ProvenanceV02 and ProvenanceV1 are the predicate types of SLSA provenance.
+	// ProvenanceV01, ProvenanceV02 and ProvenanceV1 are the predicate types of SLSA
+	// provenance.
+	ProvenanceV01 = "https://slsa.dev/provenance/v0.1"
 	ProvenanceV02 = "https://slsa.dev/provenance/v0.2"
 	ProvenanceV1  = "https://slsa.dev/provenance/v1"
 )
 
-// Provenance is one view over SLSA provenance v0.2 and v1. Where the two differ,
-// the field says what stands for what.
+// Provenance is one view over SLSA provenance v0.2 and v1, and over v0.1, which is
+// read where it is still written: its recipe stands for v0.2's invocation. Where they
+// differ, the field says what stands for what.
 type Provenance struct {
-	Version   string // "0.2" or "1"
+	Version   string // "0.1", "0.2" or "1"
 	BuilderID string // never empty
 	BuildType string // never empty
 	Subjects  []Subject
@@ -47,6 +50,15 @@ type Provenance struct {
 	// false does. v1 has no such flags and leaves them false.
 	Completeness Completeness
 	Reproducible bool
+	// ReproducibleStated is true where metadata.reproducible is there, with either value.
+	ReproducibleStated bool
+	// BuilderVersions is v1 runDetails.builder.version: component to version.
+	BuilderVersions map[string]string
+}
+
+// IsProvenance reports whether ParseProvenance knows a predicate type.
+func IsProvenance(predicateType string) bool {
+	return predicateType == ProvenanceV01 || predicateType == ProvenanceV02 || predicateType == ProvenanceV1
 }
 
 // Completeness is what the builder claims to have recorded in full.
@@ -56,8 +68,8 @@ type Completeness struct{ Parameters, Environment, Materials bool }
 // WrongType for another predicate, BadPredicate for a field that is missing or of
 // the wrong form.
 func ParseProvenance(s Statement) (Provenance, error) {
-	if s.PredicateType != ProvenanceV02 && s.PredicateType != ProvenanceV1 {
-		return Provenance{}, refuse(WrongType, "predicateType", "%.64q is not SLSA provenance v0.2 or v1", s.PredicateType)
+	if !IsProvenance(s.PredicateType) {
+		return Provenance{}, refuse(WrongType, "predicateType", "%.64q is not SLSA provenance v0.1, v0.2 or v1", s.PredicateType)
 	}
 	if err := CheckJSON(s.Predicate, MaxEnvelope, MaxDepth); err != nil {
 		return Provenance{}, err
@@ -65,9 +77,12 @@ func ParseProvenance(s Statement) (Provenance, error) {
 	var err error
 	f := readFields(BadPredicate, "predicate", s.Predicate, &err)
 	p := Provenance{Subjects: s.Subject}
-	if s.PredicateType == ProvenanceV02 {
+	switch s.PredicateType {
+	case ProvenanceV01:
+		p.readV01(f)
+	case ProvenanceV02:
 		p.readV02(f)
-	} else {
+	default:
 		p.readV1(f)
 	}
 	if err == nil && len(p.Sources) == 0 {
@@ -93,21 +108,56 @@ func (p *Provenance) readV02(f fields) {
 	if uri := src.text("uri"); uri != "" {
 		p.Sources = []ResourceDescriptor{{URI: uri, Digest: src.digest("digest")}}
 	}
-	meta := f.sub("metadata")
+	p.readMetadata(f.sub("metadata"), "parameters")
+}
+
+// readMetadata reads the metadata of v0.1 and v0.2, which differ in what they call the
+// parameters.
+func (p *Provenance) readMetadata(meta fields, parameters string) {
 	p.InvocationID = meta.text("buildInvocationID")
 	if p.InvocationID == "" {
 		p.InvocationID = meta.text("buildInvocationId") // the schema's spelling; the prose has ID
 	}
 	p.StartedOn, p.FinishedOn = meta.time("buildStartedOn"), meta.time("buildFinishedOn")
-	p.Reproducible = meta.flag("reproducible")
+	p.Reproducible, p.ReproducibleStated = meta.flag("reproducible"), meta.raw("reproducible") != nil
 	c := meta.sub("completeness")
-	p.Completeness = Completeness{c.flag("parameters"), c.flag("environment"), c.flag("materials")}
+	p.Completeness = Completeness{c.flag(parameters), c.flag("environment"), c.flag("materials")}
+}
+
+// readV01 reads the oldest form. Its recipe names the material that holds the build
+// definition by its index; an index that points nowhere is refused.
+func (p *Provenance) readV01(f fields) {
+	p.Version = "0.1"
+	p.BuilderID = f.sub("builder").required("id")
+	recipe := f.sub("recipe")
+	p.BuildType, p.EntryPoint = recipe.required("type"), recipe.text("entryPoint")
+	if raw := recipe.raw("arguments"); len(raw) > 0 && raw[0] == '{' {
+		p.ExternalParameters = recipe.object("arguments")
+	} else if len(raw) > 0 { // any JSON is allowed there
+		p.ExternalParameters = json.RawMessage(`{"arguments":` + string(raw) + `}`)
+	}
+	if raw := recipe.raw("environment"); len(raw) > 0 && raw[0] == '{' {
+		p.InternalParameters = recipe.object("environment")
+	}
+	p.Dependencies = f.descriptors("materials")
+	if raw := recipe.raw("definedInMaterial"); raw != nil {
+		var i int
+		recipe.decode(recipe.at("definedInMaterial"), raw, &i)
+		if i < 0 || i >= len(p.Dependencies) {
+			recipe.fail(recipe.at("definedInMaterial"), "points nowhere")
+		} else if p.Dependencies[i].URI != "" {
+			p.Sources = []ResourceDescriptor{p.Dependencies[i]}
+		}
+	}
+	p.readMetadata(f.sub("metadata"), "arguments")
 }
 
 func (p *Provenance) readV1(f fields) {
 	p.Version = "1"
 	def, run := f.sub("buildDefinition"), f.sub("runDetails")
-	p.BuilderID = run.sub("builder").required("id")
+	builder := run.sub("builder")
+	p.BuilderID = builder.required("id")
+	p.BuilderVersions = builder.texts("version", maxLevels)
 	p.BuildType = def.required("buildType")
 	p.ExternalParameters = def.object("externalParameters")
 	p.InternalParameters = def.object("internalParameters")

@@ -45,7 +45,7 @@ func TestProvenanceV02(t *testing.T) {
 		Dependencies:       []ResourceDescriptor{src, {URI: "pkg:deb/gcc@12"}},
 		ExternalParameters: json.RawMessage(`{"a":"b"}`), InternalParameters: json.RawMessage(`{"PATH":"1","Path":"2"}`),
 		BuildConfig: json.RawMessage(`{"steps":[]}`), InvocationID: "17", StartedOn: noon, FinishedOn: noon,
-		Completeness: Completeness{Parameters: true, Materials: true}, Reproducible: true,
+		Completeness: Completeness{Parameters: true, Materials: true}, Reproducible: true, ReproducibleStated: true,
 	}
 	if d := cmp.Diff(want, p); d != "" {
 		t.Error(d)
@@ -123,7 +123,7 @@ func TestProvenanceRefused(t *testing.T) {
 		typ, in, old, new string
 		want              Reason
 	}{
-		"other type":           {"https://slsa.dev/provenance/v0.1", v02, "", "", WrongType},
+		"other type":           {"https://slsa.dev/provenance/v0.3", v02, "", "", WrongType},
 		"draft":                {"https://slsa.dev/provenance/v1.0?draft", v1, "", "", WrongType},
 		"v02 no builder":       {ProvenanceV02, v02, `"id":"https://builder.example.com/1"`, ``, BadPredicate},
 		"v02 builder a string": {ProvenanceV02, v02, `{"id":"https://builder.example.com/1"}`, `"b"`, BadPredicate},

@@ -59,12 +59,17 @@ type Party struct {
 
 // Scope is what was looked at. The signing gate holds every build against it.
 type Scope struct {
-	Products     []Product   `json:"products" yaml:"products"`
-	Sources      []Source    `json:"sources" yaml:"sources"`
-	Builders     []Builder   `json:"builders" yaml:"builders"`
-	Rebuilders   []Rebuilder `json:"rebuilders,omitempty" yaml:"rebuilders"`
-	Repositories []string    `json:"repositories" yaml:"repositories"` // https URLs of attestation repositories
-	Exclusions   []string    `json:"exclusions,omitempty" yaml:"exclusions"`
+	Products   []Product   `json:"products" yaml:"products"`
+	Sources    []Source    `json:"sources" yaml:"sources"`
+	Builders   []Builder   `json:"builders" yaml:"builders"`
+	Rebuilders []Rebuilder `json:"rebuilders,omitempty" yaml:"rebuilders"`
+	// Attestors are others whose statements count: reviewers, scanners, test services.
+	Attestors []Attestor `json:"attestors,omitempty" yaml:"attestors"`
+	// Origins are where dependencies may come from: https URLs, each for itself and what
+	// is below it.
+	Origins      []string `json:"origins,omitempty" yaml:"origins"`
+	Repositories []string `json:"repositories" yaml:"repositories"` // https URLs of attestation repositories
+	Exclusions   []string `json:"exclusions,omitempty" yaml:"exclusions"`
 }
 
 // Product is something the vendor ships.
@@ -86,8 +91,15 @@ type Builder struct {
 	// certificates; or both.
 	Keys       []string   `json:"keys,omitempty" yaml:"keys"`    // PEM "PUBLIC KEY" (SubjectPublicKeyInfo)
 	Identities []Identity `json:"identities,omitempty" yaml:"-"` // a draft has DraftIdentity
-	// Properties the auditor verified on the platform, e.g. hermetic, isolated.
+	// Properties the auditor verified on the platform, in builds of these types; the
+	// constants Property… are words for them.
 	Properties []string `json:"properties,omitempty" yaml:"properties"`
+	// EntryPoints are the build definitions that were looked at, as provenance names
+	// them; none: any.
+	EntryPoints []string `json:"entryPoints,omitempty" yaml:"entry_points"`
+	// Parameters are the names of the external parameters that a build may have, beside
+	// those that name source and entry point.
+	Parameters []string `json:"parameters,omitempty" yaml:"parameters"`
 }
 
 // Identity is what a builder's signing certificates say, exactly.

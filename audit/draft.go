@@ -61,6 +61,8 @@ type DraftScope struct {
 	Sources      []Source         `yaml:"sources"`
 	Builders     []DraftBuilder   `yaml:"builders"`
 	Rebuilders   []DraftRebuilder `yaml:"rebuilders"`
+	Attestors    []DraftAttestor  `yaml:"attestors"`
+	Origins      []string         `yaml:"origins"`
 	Repositories []string         `yaml:"repositories"`
 	Exclusions   []string         `yaml:"exclusions"`
 }
@@ -283,7 +285,7 @@ func (d Draft) convert(f Framework, track Track, from, until time.Time) Assessme
 }
 
 func (s DraftScope) scope() Scope {
-	out := Scope{Products: s.Products, Sources: s.Sources, Repositories: s.Repositories, Exclusions: s.Exclusions}
+	out := Scope{Products: s.Products, Sources: s.Sources, Origins: s.Origins, Repositories: s.Repositories, Exclusions: s.Exclusions}
 	for _, b := range s.Builders {
 		b.Builder.Identities = nil
 		for _, identity := range b.Identities {
@@ -293,6 +295,9 @@ func (s DraftScope) scope() Scope {
 	}
 	for _, r := range s.Rebuilders {
 		out.Rebuilders = append(out.Rebuilders, r.Rebuilder)
+	}
+	for _, a := range s.Attestors {
+		out.Attestors = append(out.Attestors, a.Attestor)
 	}
 	return out
 }

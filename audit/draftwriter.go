@@ -110,6 +110,11 @@ func (w *draftWriter) scope(last *Assessment) {
 		w.line("    operator: %s", quote(r.Operator))
 		w.keys(r.Keys)
 	}
+	w.attestors(s.Attestors)
+	w.section("https URLs that dependencies may come from; none: not looked at.", "origins", len(s.Origins), "- https://mirror.example.com/packages")
+	for _, u := range s.Origins {
+		w.line("  - %s", quote(u))
+	}
 	w.section("https URLs under which attestations are published.", "repositories", len(s.Repositories), "- https://attestations.example.com/acme")
 	for _, u := range s.Repositories {
 		w.line("  - %s", quote(u))
@@ -144,7 +149,7 @@ func (w *draftWriter) optional(lead string, values []string) {
 }
 
 func (w *draftWriter) builders(builders []Builder) {
-	w.section(`Build services whose provenance counts. id is builder.id in the provenance; build_types restricts its buildType (none: any); each key file holds one PEM public key, keys may also stand here under "keys". A builder that signs with short-lived certificates has identities instead: the issuer and the subject exactly as they stand in the certificate, and the CA that certifies them. properties are what you verified on the platform: `+strings.Join(platformProperties, ", ")+", or a word of your own.",
+	w.section(`Build services whose provenance counts. id is builder.id in the provenance; build_types restricts its buildType (none: any); each key file holds one PEM public key, keys may also stand here under "keys". A builder that signs with short-lived certificates has identities instead: the issuer and the subject exactly as they stand in the certificate, and the CA that certifies them. properties are what you verified on the platform: `+strings.Join(platformProperties, ", ")+", or a word of your own; they hold for the build_types listed. entry_points are the build definitions you looked at (none: any), parameters the names of the external parameters that a build may have besides source and entry point.",
 		"builders", len(builders), `- id: https://builder.example.com/ci
   build_types: ["https://builder.example.com/types/make/v1"]
   key_files: [builder.pub]
@@ -166,6 +171,25 @@ func (w *draftWriter) builders(builders []Builder) {
 			w.block("      ", "root: ", identity.Root)
 		}
 		w.optional("    properties: ", b.Properties)
+		w.optional("    entry_points: ", b.EntryPoints)
+		w.optional("    parameters: ", b.Parameters)
+	}
+}
+
+func (w *draftWriter) attestors(attestors []Attestor) {
+	w.section("Others whose statements about builds and sources count: reviewers, scanners, test services. predicates are the predicate types that each may state.",
+		"attestors", len(attestors), `- id: https://scanner.example.com/
+  operator: Example Scanning
+  predicates: ["https://in-toto.io/attestation/vulns/v0.2"]
+  key_files: [scanner.pub]`)
+	for _, a := range attestors {
+		w.line("  - id: %s", quote(a.ID))
+		if a.Operator != "" {
+			w.line("    operator: %s", quote(a.Operator))
+		}
+		w.optional("    predicates: ", a.Predicates)
+		w.optional("    steps: ", a.Steps)
+		w.keys(a.Keys)
 	}
 }
 
@@ -177,10 +201,6 @@ func (w *draftWriter) keys(keys []string) {
 		w.block("    ", "- ", key)
 	}
 }
-
-// platformProperties are words for what a build platform guarantees, so that two
-// auditors use the same ones. Others are taken too.
-var platformProperties = []string{"ephemeral", "isolated", "hermetic", "parameterless", "reproducible"}
 
 // evidenceText names a piece of evidence in a line: what it is called, where it is, and
 // the beginning of its digest.

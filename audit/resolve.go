@@ -76,6 +76,11 @@ func (d *Draft) resolveScope(files fs.FS) {
 		r := &d.Scope.Rebuilders[i]
 		r.Keys, r.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.rebuilders[%d]", i), r.Keys, r.KeyFiles), nil
 	}
+	d.Scope.Attestors = slices.Clone(d.Scope.Attestors)
+	for i := range d.Scope.Attestors {
+		a := &d.Scope.Attestors[i]
+		a.Keys, a.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.attestors[%d]", i), a.Keys, a.KeyFiles), nil
+	}
 }
 
 // resolveFindings digests the evidence of the findings, and puts in place what they
@@ -211,6 +216,7 @@ func (d Draft) namesOthers() bool {
 		}
 	}
 	if slices.ContainsFunc(d.Scope.Rebuilders, func(r DraftRebuilder) bool { return len(r.KeyFiles) > 0 }) ||
+		slices.ContainsFunc(d.Scope.Attestors, func(a DraftAttestor) bool { return len(a.KeyFiles) > 0 }) ||
 		slices.ContainsFunc(d.Probes, func(p DraftProbe) bool { return len(p.WithFiles) > 0 }) {
 		return true
 	}

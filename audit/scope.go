@@ -23,6 +23,8 @@ func (s Scope) validate(p *problems, at, vendorOrganization string) {
 	keys := keyOwners{}
 	s.validateBuilders(p, at, keys)
 	s.validateRebuilders(p, at, keys, vendorOrganization)
+	s.validateAttestors(p, at, keys)
+	s.validateOrigins(p, at+".origins")
 	s.validateRepositories(p, at)
 	p.scopeCount(at+".exclusions", len(s.Exclusions), 0)
 	exclusions := unique{}
@@ -52,6 +54,17 @@ func (s Scope) validateRepositories(p *problems, at string) {
 	}
 }
 
+// validateOrigins checks the places that dependencies may come from.
+func (s Scope) validateOrigins(p *problems, at string) {
+	p.scopeCount(at, len(s.Origins), 0)
+	seen := unique{}
+	for i, u := range s.Origins {
+		field := fmt.Sprintf("%s[%d]", at, i)
+		p.httpsURL(field, u)
+		seen.add(p, CodeScope, field, strings.TrimSuffix(u, "/"))
+	}
+}
+
 func (s Scope) validateSources(p *problems, at string) {
 	p.scopeCount(at+".sources", len(s.Sources), 1)
 	seen := unique{}
@@ -78,6 +91,8 @@ func (s Scope) validateBuilders(p *problems, at string, keys keyOwners) {
 		seen.add(p, CodeScope, at+".id", b.ID)
 		p.names(at+".build_types", b.BuildTypes)
 		p.properties(at+".properties", b.Properties)
+		p.names(at+".entry_points", b.EntryPoints)
+		p.names(at+".parameters", b.Parameters)
 		least := 1
 		if len(b.Identities) > 0 {
 			least = 0

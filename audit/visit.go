@@ -166,5 +166,10 @@ func (s DraftScope) below(folder string) DraftScope {
 			s.Rebuilders[i].KeyFiles[j] = below(folder, s.Rebuilders[i].KeyFiles[j])
 		}
 	}
+	for i := range s.Attestors {
+		for j := range s.Attestors[i].KeyFiles {
+			s.Attestors[i].KeyFiles[j] = below(folder, s.Attestors[i].KeyFiles[j])
+		}
+	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) explain(ctx context.Context, request sign.Request) (*body[api.S
 	return answer(api.Signature{Allowed: decision.Granted(), SHA256: decision.Digest, Rules: apiRules(decision)}), nil
 }
 
-func apiRules(d sign.Decision) []api.Rule {
+func apiRules(d gate.Decision) []api.Rule {
 	rules := []api.Rule{}
 	for _, v := range d.Verdicts {
 		rules = append(rules, api.Rule{

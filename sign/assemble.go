@@ -12,12 +12,13 @@ import (
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 )
 
 // summary signs a SLSA verification summary: this service saw the evidence, and the
 // artifact meets the levels that the certificate claims. The policy is the first
 // assessment of the certificate; further ones are among the inputs.
-func (s *Service) summary(ctx context.Context, r Request, g ground, d Decision, now time.Time) ([]byte, error) {
+func (s *Service) summary(ctx context.Context, r Request, g ground, d gate.Decision, now time.Time) ([]byte, error) {
 	digest := hex.EncodeToString(r.Digest[:])
 	first := g.assessed[0]
 	v := attest.VSA{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -20,9 +21,9 @@ type ground struct {
 	record      store.Certificate
 	certificate *x509.Certificate
 	mark        ext.Mark
-	assessed    []Assessed    // one for each of record.Assessments, in that order
-	receipts    [][]byte      // likewise
-	signer      crypto.Signer // the key of one build, once it is made
+	assessed    []gate.Assessed // one for each of record.Assessments, in that order
+	receipts    [][]byte        // likewise
+	signer      crypto.Signer   // the key of one build, once it is made
 }
 
 func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
@@ -62,7 +63,7 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 			if a.Vendor.ID != g.vendor.ID || a.Vendor.URI != g.vendor.URI {
 				return fmt.Errorf("assessment %s is about %s, not about %s", rec.ID, quote(a.Vendor.URI), g.vendor.URI)
 			}
-			g.assessed = append(g.assessed, Assessed{rec.ID, a})
+			g.assessed = append(g.assessed, gate.Assessed{ID: rec.ID, Assessment: a})
 			g.receipts = append(g.receipts, slices.Clone(rec.Receipt))
 		}
 		return nil

@@ -11,7 +11,7 @@ const (
 	maxProductLength = 256
 	// maxNameLength bounds ids and serial numbers in a request, in bytes.
 	maxNameLength = 256
-	// maxDetailLength bounds what a verdict quotes from evidence, in bytes.
+	// maxDetailLength bounds what a refusal quotes from a request, in bytes.
 	maxDetailLength = 200
 	// signTimeout bounds one signature from request to record; the slowest step is a
 	// key device, and those that take longer are broken.

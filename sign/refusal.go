@@ -3,6 +3,9 @@ package sign
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/hallmark-pki/hallmark/sign/gate"
 )
 
 // Code says why a signature was refused, for programs to switch on.
@@ -25,11 +28,11 @@ const (
 // Refusal is the error for a signature that was not made. It is final for this
 // request: nothing is wrong with the service.
 type Refusal struct {
-	Code     Code      `json:"code"`
-	Field    string    `json:"field,omitempty"` // of the request, CodeRequest only
-	Detail   string    `json:"detail"`
-	Hint     string    `json:"hint,omitempty"`
-	Decision *Decision `json:"decision,omitempty"` // CodeGate only
+	Code     Code           `json:"code"`
+	Field    string         `json:"field,omitempty"` // of the request, CodeRequest only
+	Detail   string         `json:"detail"`
+	Hint     string         `json:"hint,omitempty"`
+	Decision *gate.Decision `json:"decision,omitempty"` // CodeGate only
 }
 
 func (r *Refusal) Error() string {
@@ -45,11 +48,11 @@ func refuse(code Code, hint, format string, args ...any) *Refusal {
 }
 
 // gateRefusal names each rule that failed and gives the first one's remedy as the hint.
-func gateRefusal(d Decision) *Refusal {
+func gateRefusal(d gate.Decision) *Refusal {
 	r := &Refusal{Code: CodeGate, Decision: &d}
 	var lines []string
 	for _, v := range d.Verdicts {
-		if v.Outcome == Fail {
+		if v.Outcome == gate.Fail {
 			lines = append(lines, v.Rule+": "+v.Detail)
 			if r.Hint == "" {
 				r.Hint = v.Satisfy
@@ -58,4 +61,18 @@ func gateRefusal(d Decision) *Refusal {
 	}
 	r.Detail = strings.Join(lines, "; ")
 	return r
+}
+
+// quote bounds and cleans text from a request for a refusal.
+func quote(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(s) > maxDetailLength {
+		s = strings.ToValidUTF8(s[:maxDetailLength], "") + "…"
+	}
+	return `"` + s + `"`
 }

@@ -1,11 +1,14 @@
 package sign
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 )
@@ -194,4 +197,21 @@ func TestEndedMeanwhile(t *testing.T) {
 			t.Errorf("%s: on record: %+v", name, sigs)
 		}
 	}
+}
+
+// tampered changes the payload and keeps the signature.
+func tampered(t testing.TB, raw []byte, from, to string) []byte {
+	t.Helper()
+	var e map[string]any
+	must(t, json.Unmarshal(raw, &e))
+	u, err := attest.ParseEnvelope(raw)
+	must(t, err)
+	changed := bytes.ReplaceAll(u.Payload, []byte(from), []byte(to))
+	if bytes.Equal(changed, u.Payload) {
+		t.Fatalf("payload has no %q", from)
+	}
+	e["payload"] = changed
+	out, err := json.Marshal(e)
+	must(t, err)
+	return out
 }

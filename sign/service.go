@@ -14,6 +14,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -125,7 +126,7 @@ type Result struct {
 	At       time.Time
 	CMS      []byte // DER ContentInfo, at most format.MaxSignatureBytes
 	VSA      []byte // the verification summary, a DSSE envelope
-	Decision Decision
+	Decision gate.Decision
 }
 
 // Sign judges a build and signs it. The error is a *Refusal when the answer is no;
@@ -169,28 +170,28 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 
 // Explain judges a build and signs nothing. The Decision holds every rule's verdict;
 // errors are those of Sign, except that a denial by the gate is none.
-func (s *Service) Explain(ctx context.Context, r Request) (Decision, error) {
+func (s *Service) Explain(ctx context.Context, r Request) (gate.Decision, error) {
 	if refusal := r.check(); refusal != nil {
-		return Decision{}, refusal
+		return gate.Decision{}, refusal
 	}
 	_, d, err := s.examine(ctx, r)
 	return d, err
 }
 
-func (s *Service) examine(ctx context.Context, r Request) (ground, Decision, error) {
+func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision, error) {
 	g, err := s.ground(ctx, r)
 	if err != nil {
-		return ground{}, Decision{}, err
+		return ground{}, gate.Decision{}, err
 	}
 	digest := hex.EncodeToString(r.Digest[:])
 	evidence, err := s.c.Evidence.Get(ctx, r.Vendor, digest)
 	if err != nil {
-		return ground{}, Decision{}, fmt.Errorf("evidence about %s: %w", digest, err)
+		return ground{}, gate.Decision{}, fmt.Errorf("evidence about %s: %w", digest, err)
 	}
 	if len(evidence) > maxEvidence {
-		return ground{}, Decision{}, fmt.Errorf("evidence about %s: %d envelopes, at most %d", digest, len(evidence), maxEvidence)
+		return ground{}, gate.Decision{}, fmt.Errorf("evidence about %s: %d envelopes, at most %d", digest, len(evidence), maxEvidence)
 	}
-	return g, Decide(Build{Digest: digest, Product: r.Product}, evidence, g.assessed), nil
+	return g, gate.Decide(gate.Build{Digest: digest, Product: r.Product}, evidence, g.assessed), nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }

@@ -17,6 +17,7 @@ import (
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/sassoftware/relic/v7/lib/pkcs7"
@@ -191,7 +192,7 @@ func TestTwoAssessments(t *testing.T) {
 	both := w.certify(t, w.rec, second)
 	res, err := w.service(t).Sign(t.Context(), w.request())
 	must(t, err)
-	if res.Serial != both.Serial || len(res.Decision.Verdicts) != 2*len(rules()) {
+	if res.Serial != both.Serial || len(res.Decision.Verdicts) != 2*len(gate.Rules()) {
 		t.Fatalf("%+v", res)
 	}
 	opened, err := attest.Open(res.VSA, w.vsa.Public())

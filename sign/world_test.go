@@ -21,6 +21,7 @@ import (
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 )
@@ -113,6 +114,10 @@ func newWorldOn(t testing.TB, d storetest.Driver) *world {
 	})
 	w.serial = w.certify(t, w.rec).Serial
 	return w
+}
+
+func (w *world) build() gate.Build {
+	return gate.Build{Digest: hex.EncodeToString(w.digest[:]), Product: productName}
 }
 
 func (w *world) update(t testing.TB, fn func(store.Tx) error) {

@@ -109,6 +109,9 @@ func summary(r audit.Report) []string {
 	for _, b := range r.Scope.Rebuilders {
 		lines = append(lines, fmt.Sprintf("  rebuilder  %s, run by %s", oneLine(b.ID), oneLine(b.Operator)))
 	}
+	for _, a := range r.Scope.Attestors {
+		lines = append(lines, fmt.Sprintf("  attestor   %s states %s", oneLine(a.ID), oneLine(strings.Join(a.Predicates, ", "))))
+	}
 	for _, text := range r.Scope.Exclusions {
 		lines = append(lines, "  excluded   "+oneLine(text))
 	}

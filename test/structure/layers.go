@@ -59,7 +59,8 @@ func Layers() []Row {
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
 		{Package: "ca/stepca", Layer: layerIssue, Beside: []string{"ca"}},
-		{Package: "sign", Layer: layerIssue, Beside: []string{"ca"}},
+		{Package: "sign", Layer: layerIssue, Beside: []string{"ca", "sign/gate"}},
+		{Package: "sign/gate", Layer: layerIssue},
 		{Package: "rebuild", Layer: layerIssue},
 
 		// server/api is the wire: types and a client. It stands low because whoever

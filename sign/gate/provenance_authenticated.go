@@ -1,4 +1,4 @@
-package sign
+package gate
 
 // provenanceAuthenticated: SLSA v0.1, provenance.authenticated: "DSSE signature over PAE
 // verifies under a key trusted" (https://slsa.dev/spec/v0.1/requirements#authenticated).

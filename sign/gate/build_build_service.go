@@ -1,4 +1,4 @@
-package sign
+package gate
 
 import "slices"
 

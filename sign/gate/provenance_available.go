@@ -1,4 +1,4 @@
-package sign
+package gate
 
 // provenanceAvailable: SLSA v0.1, provenance.available: "an attestation whose subject
 // digest equals the artefact's was found" (https://slsa.dev/spec/v0.1/requirements#available).

@@ -1,4 +1,4 @@
-package sign
+package gate
 
 // provenanceIdentifiesArtifact: SLSA v0.1, provenance.identifies-artifact: "subject[].digest
 // equals the signed artefact's digest" (https://slsa.dev/spec/v0.1/requirements#identifies-artifact).
