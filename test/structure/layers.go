@@ -60,6 +60,10 @@ func Layers() []Row {
 		{Package: "ca/stepca", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "rebuild", Layer: layerIssue},
+		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
+		{Package: "rebuild/recipe", Layer: layerEvidence},
+		{Package: "rebuild/sandbox", Layer: layerLeaf},
+		{Package: "rebuild/worker", Layer: layerIssue},
 
 		// server/api is the wire: types and a client. It stands low because whoever
 		// calls the API should not link the server.
