@@ -65,6 +65,7 @@ type Scope struct {
 	Rebuilders   []Rebuilder `json:"rebuilders,omitempty" yaml:"rebuilders"`
 	Repositories []string    `json:"repositories" yaml:"repositories"` // https URLs of attestation repositories
 	Exclusions   []string    `json:"exclusions,omitempty" yaml:"exclusions"`
+	Recipes      []Recipe    `json:"recipes,omitempty" yaml:"recipes"`
 }
 
 // Product is something the vendor ships.

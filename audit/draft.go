@@ -63,6 +63,7 @@ type DraftScope struct {
 	Rebuilders   []DraftRebuilder `yaml:"rebuilders"`
 	Repositories []string         `yaml:"repositories"`
 	Exclusions   []string         `yaml:"exclusions"`
+	Recipes      []DraftRecipe    `yaml:"recipes"`
 }
 
 // DraftBuilder is a Builder whose keys and roots may lie in files.
@@ -293,6 +294,9 @@ func (s DraftScope) scope() Scope {
 	}
 	for _, r := range s.Rebuilders {
 		out.Rebuilders = append(out.Rebuilders, r.Rebuilder)
+	}
+	for _, r := range s.Recipes {
+		out.Recipes = append(out.Recipes, r.Recipe)
 	}
 	return out
 }

@@ -110,6 +110,7 @@ func (w *draftWriter) scope(last *Assessment) {
 		w.line("    operator: %s", quote(r.Operator))
 		w.keys(r.Keys)
 	}
+	w.recipes(s.Recipes)
 	w.section("https URLs under which attestations are published.", "repositories", len(s.Repositories), "- https://attestations.example.com/acme")
 	for _, u := range s.Repositories {
 		w.line("  - %s", quote(u))

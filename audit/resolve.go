@@ -76,6 +76,7 @@ func (d *Draft) resolveScope(files fs.FS) {
 		r := &d.Scope.Rebuilders[i]
 		r.Keys, r.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.rebuilders[%d]", i), r.Keys, r.KeyFiles), nil
 	}
+	d.resolveRecipes(files)
 }
 
 // resolveFindings digests the evidence of the findings, and puts in place what they
@@ -211,6 +212,7 @@ func (d Draft) namesOthers() bool {
 		}
 	}
 	if slices.ContainsFunc(d.Scope.Rebuilders, func(r DraftRebuilder) bool { return len(r.KeyFiles) > 0 }) ||
+		slices.ContainsFunc(d.Scope.Recipes, func(r DraftRecipe) bool { return r.RecipeFile != "" }) ||
 		slices.ContainsFunc(d.Probes, func(p DraftProbe) bool { return len(p.WithFiles) > 0 }) {
 		return true
 	}

@@ -23,6 +23,7 @@ func (s Scope) validate(p *problems, at, vendorOrganization string) {
 	keys := keyOwners{}
 	s.validateBuilders(p, at, keys)
 	s.validateRebuilders(p, at, keys, vendorOrganization)
+	s.validateRecipes(p, at)
 	s.validateRepositories(p, at)
 	p.scopeCount(at+".exclusions", len(s.Exclusions), 0)
 	exclusions := unique{}

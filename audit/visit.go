@@ -166,5 +166,8 @@ func (s DraftScope) below(folder string) DraftScope {
 			s.Rebuilders[i].KeyFiles[j] = below(folder, s.Rebuilders[i].KeyFiles[j])
 		}
 	}
+	for i := range s.Recipes {
+		s.Recipes[i].RecipeFile = below(folder, s.Recipes[i].RecipeFile)
+	}
 	return s
 }

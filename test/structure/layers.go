@@ -41,7 +41,7 @@ func Layers() []Row {
 
 		{Package: "attest", Layer: layerEvidence},
 		{Package: "attest/repository", Layer: layerEvidence, Beside: []string{"attest"}},
-		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify"}},
+		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify", "rebuild/recipe"}},
 		{Package: "audit/evidence", Layer: layerEvidence},
 		{Package: "audit/interchange", Layer: layerEvidence, Beside: []string{"attest", "audit"}},
 		{Package: "audit/probe", Layer: layerEvidence, Beside: []string{"attest"}},
