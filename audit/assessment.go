@@ -70,6 +70,7 @@ type Scope struct {
 	Origins      []string `json:"origins,omitempty" yaml:"origins"`
 	Repositories []string `json:"repositories" yaml:"repositories"` // https URLs of attestation repositories
 	Exclusions   []string `json:"exclusions,omitempty" yaml:"exclusions"`
+	Recipes      []Recipe `json:"recipes,omitempty" yaml:"recipes"`
 }
 
 // Product is something the vendor ships.

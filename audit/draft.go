@@ -65,6 +65,7 @@ type DraftScope struct {
 	Origins      []string         `yaml:"origins"`
 	Repositories []string         `yaml:"repositories"`
 	Exclusions   []string         `yaml:"exclusions"`
+	Recipes      []DraftRecipe    `yaml:"recipes"`
 }
 
 // DraftBuilder is a Builder whose keys and roots may lie in files.
@@ -298,6 +299,9 @@ func (s DraftScope) scope() Scope {
 	}
 	for _, a := range s.Attestors {
 		out.Attestors = append(out.Attestors, a.Attestor)
+	}
+	for _, r := range s.Recipes {
+		out.Recipes = append(out.Recipes, r.Recipe)
 	}
 	return out
 }

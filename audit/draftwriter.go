@@ -115,6 +115,7 @@ func (w *draftWriter) scope(last *Assessment) {
 	for _, u := range s.Origins {
 		w.line("  - %s", quote(u))
 	}
+	w.recipes(s.Recipes)
 	w.section("https URLs under which attestations are published.", "repositories", len(s.Repositories), "- https://attestations.example.com/acme")
 	for _, u := range s.Repositories {
 		w.line("  - %s", quote(u))

@@ -113,6 +113,7 @@ func TestNewDraftWithAHostileLast(t *testing.T) {
 		Products: []Product{{text}}, Sources: []Source{{text, []string{text}}}, Repositories: []string{text}, Exclusions: []string{text},
 		Builders:   []Builder{{ID: text, BuildTypes: []string{text}, Properties: []string{text}, Keys: []string{text, "-----BEGIN\n a\n"}, Identities: []Identity{{text, text, text}}}},
 		Rebuilders: []Rebuilder{{text, text, []string{text}}},
+		Recipes:    []Recipe{{text, text, text}},
 	}
 	last.Probes = []Probe{{ID: text, Kind: text, Requirements: []string{text}, With: map[string]string{text: text}}}
 	for i := range last.Findings {

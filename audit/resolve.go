@@ -81,6 +81,7 @@ func (d *Draft) resolveScope(files fs.FS) {
 		a := &d.Scope.Attestors[i]
 		a.Keys, a.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.attestors[%d]", i), a.Keys, a.KeyFiles), nil
 	}
+	d.resolveRecipes(files)
 }
 
 // resolveFindings digests the evidence of the findings, and puts in place what they
@@ -217,6 +218,7 @@ func (d Draft) namesOthers() bool {
 	}
 	if slices.ContainsFunc(d.Scope.Rebuilders, func(r DraftRebuilder) bool { return len(r.KeyFiles) > 0 }) ||
 		slices.ContainsFunc(d.Scope.Attestors, func(a DraftAttestor) bool { return len(a.KeyFiles) > 0 }) ||
+		slices.ContainsFunc(d.Scope.Recipes, func(r DraftRecipe) bool { return r.RecipeFile != "" }) ||
 		slices.ContainsFunc(d.Probes, func(p DraftProbe) bool { return len(p.WithFiles) > 0 }) {
 		return true
 	}

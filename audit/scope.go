@@ -25,6 +25,7 @@ func (s Scope) validate(p *problems, at, vendorOrganization string) {
 	s.validateRebuilders(p, at, keys, vendorOrganization)
 	s.validateAttestors(p, at, keys)
 	s.validateOrigins(p, at+".origins")
+	s.validateRecipes(p, at)
 	s.validateRepositories(p, at)
 	p.scopeCount(at+".exclusions", len(s.Exclusions), 0)
 	exclusions := unique{}

@@ -171,5 +171,8 @@ func (s DraftScope) below(folder string) DraftScope {
 			s.Attestors[i].KeyFiles[j] = below(folder, s.Attestors[i].KeyFiles[j])
 		}
 	}
+	for i := range s.Recipes {
+		s.Recipes[i].RecipeFile = below(folder, s.Recipes[i].RecipeFile)
+	}
 	return s
 }

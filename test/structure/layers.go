@@ -42,7 +42,7 @@ func Layers() []Row {
 
 		{Package: "attest", Layer: layerEvidence},
 		{Package: "attest/repository", Layer: layerEvidence, Beside: []string{"attest"}},
-		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify"}},
+		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify", "rebuild/recipe"}},
 		{Package: "audit/evidence", Layer: layerEvidence},
 		{Package: "audit/interchange", Layer: layerEvidence, Beside: []string{"attest", "audit"}},
 		{Package: "audit/probe", Layer: layerEvidence, Beside: []string{"attest"}},
@@ -62,6 +62,10 @@ func Layers() []Row {
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca", "sign/gate"}},
 		{Package: "sign/gate", Layer: layerIssue},
 		{Package: "rebuild", Layer: layerIssue},
+		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
+		{Package: "rebuild/recipe", Layer: layerEvidence},
+		{Package: "rebuild/sandbox", Layer: layerLeaf},
+		{Package: "rebuild/worker", Layer: layerIssue},
 
 		// server/api is the wire: types and a client. It stands low because whoever
 		// calls the API should not link the server.
