@@ -46,7 +46,8 @@
 // The payload is an in-toto Statement v1; v0.1 is read too, since most provenance
 // in the field still is. Unknown fields inside a statement or predicate are
 // ignored, as in-toto demands of readers. Predicates read: SLSA provenance v0.2
-// and v1, SLSA verification summary v1. Written: provenance v1, summary v1.
+// and v1, SLSA verification summary v1, rebuild failure v1 (ours; RebuildFailure has
+// the format). Written: provenance v1, summary v1, rebuild failure v1.
 //
 // Functions are safe for concurrent use. The package links no network client or
 // server code and no protobuf, because the install-time verifier links it.

@@ -155,15 +155,17 @@ func (f fields) object(name string) json.RawMessage {
 	return bytes.Clone(v)
 }
 
-func (f fields) text(name string) string {
+func (f fields) text(name string) string { return f.textUpTo(name, maxString) }
+
+func (f fields) textUpTo(name string, limit int) string {
 	v := f.raw(name)
 	if v == nil {
 		return ""
 	}
 	var s string
 	f.decode(f.at(name), v, &s)
-	if len(s) > maxString {
-		f.fail(f.at(name), "%d bytes, at most %d", len(s), maxString)
+	if len(s) > limit {
+		f.fail(f.at(name), "%d bytes, at most %d", len(s), limit)
 	}
 	return s
 }

@@ -23,7 +23,11 @@ const (
 	MaxDescriptors = 16384
 	// MaxDigests is how many algorithms one digest set may name.
 	MaxDigests = 16
+	// MaxRebuildDiff is the size in bytes of the diff in a rebuild failure: what a person
+	// reads. Whoever needs all of it has the source, the recipe and the artifact.
+	MaxRebuildDiff = 64 << 10
 
+	maxRebuildGot  = 256      // files of one rebuild; two runs with the packages of a large source package
 	maxSignature   = 1024     // bytes; an RSA signature under the largest key taken
 	maxRSABits     = 8192     // verification time grows with the square
 	minRSABits     = 3072     // CA/Browser Forum code signing requirements §6.1.5.2
