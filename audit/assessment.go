@@ -65,6 +65,15 @@ type Scope struct {
 	Rebuilders   []Rebuilder `json:"rebuilders,omitempty" yaml:"rebuilders"`
 	Repositories []string    `json:"repositories" yaml:"repositories"` // https URLs of attestation repositories
 	Exclusions   []string    `json:"exclusions,omitempty" yaml:"exclusions"`
+	// Recipes say how rebuilders repeat builds.
+	Recipes []ScopeRecipe `json:"recipes,omitempty" yaml:"recipes"`
+}
+
+// ScopeRecipe is how a product is rebuilt from a source, as the auditor saw it.
+type ScopeRecipe struct {
+	Product string `json:"product" yaml:"product"` // one of the scope's products
+	Source  string `json:"source" yaml:"source"`   // one of the scope's sources
+	Recipe  string `json:"recipe" yaml:"recipe"`   // the document of package rebuild/recipe, as text
 }
 
 // Product is something the vendor ships.
