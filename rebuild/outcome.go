@@ -143,7 +143,7 @@ func putNotice(tx store.Tx, job store.RebuildJob, now time.Time) error {
 	}
 	body, err := json.Marshal(map[string]string{
 		"job": job.ID, "vendor": job.Vendor, "product": job.Product, "artifact": job.SHA256,
-		"rebuilder": job.Rebuilder, "operator": job.Operator, "outcome": outcome, "evidence": evidence, "note": job.Note,
+		"rebuilder": job.Rebuilder, "operator": job.Operator, "outcome": outcome, "envelope": evidence, "why": job.Note,
 	})
 	if err != nil {
 		return err
