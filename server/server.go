@@ -112,6 +112,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux(), probeTimeout: probeTimeout}
 	s.metrics.watch(c.Clock)
+	s.metrics.registry.MustRegister(s.rebuildGauges())
 	s.api = newAPI(s.apiMux, c.Name, c.Version)
 	for _, r := range s.routes() {
 		r.register(s, r)

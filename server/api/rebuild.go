@@ -81,6 +81,16 @@ type RebuildOutcome struct {
 	Envelopes [][]byte `json:"envelopes" minItems:"1" maxItems:"16" doc:"DSSE envelopes (JSON), all signed with the rebuilder's key of the audited scope and about the artifact alone: first SLSA provenance v1 or a rebuild failure, then what else was run"`
 }
 
+// RebuildFigures are how the rebuild jobs of all vendors stand.
+type RebuildFigures struct {
+	Queued  int       `json:"queued"`
+	Claimed int       `json:"claimed" doc:"given to a rebuilder"`
+	Done    int       `json:"done" doc:"answered, whatever the answer"`
+	Failed  int       `json:"failed" doc:"given up"`
+	Stuck   int       `json:"stuck" doc:"queued or claimed, and waiting for more than a day"`
+	Oldest  time.Time `json:"oldest,omitzero" doc:"since when the oldest that is queued or claimed waits"`
+}
+
 // NewRebuilder adds a person who runs a rebuilder, and invites them.
 type NewRebuilder struct {
 	ID           string `json:"id" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" doc:"of the person or machine"`
