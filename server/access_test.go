@@ -34,7 +34,7 @@ func (w *world) fill(path string) string {
 // a role that is not named is turned away before the body is looked at.
 func TestEveryRouteEveryRole(t *testing.T) {
 	w := newWorld(t)
-	people := map[string]string{"": "", "olga": api.RoleOfficer, "quill": api.RoleAuditor, "acme": api.RoleVendor, "rita": api.RoleReader}
+	people := map[string]string{"": "", "olga": api.RoleOfficer, "quill": api.RoleAuditor, "acme": api.RoleVendor, "rita": api.RoleReader, "nora": api.RoleRebuilder}
 	routes := w.server.routes()
 	if len(routes) < 45 {
 		t.Fatalf("only %d routes", len(routes))

@@ -159,6 +159,7 @@ func (w *world) newAssessment(vendor string) audit.Assessment {
 			Products: []audit.Product{{Name: "hello"}}, Sources: []audit.Source{{URI: testSource}},
 			Builders:     []audit.Builder{{ID: testBuilder, BuildTypes: []string{testBuildType}, Keys: []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}}},
 			Repositories: []string{"https://attestations.acme.example/v1"},
+			Rebuilders:   w.auditedRebuilders(), Recipes: []audit.Recipe{{Product: "hello", Source: testSource, Recipe: testRecipe}},
 		},
 	}
 	for _, r := range track.Requirements {

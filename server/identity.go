@@ -16,13 +16,17 @@ import (
 
 // Role sets that routes name. A set is checked exactly: no role contains another.
 var (
-	officers  = []string{api.RoleOfficer}
-	auditors  = []string{api.RoleAuditor}
-	vendors   = []string{api.RoleVendor}
-	readers   = []string{api.RoleOfficer, api.RoleReader}
-	everybody = []string{api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader}
+	officers = []string{api.RoleOfficer}
+	auditors = []string{api.RoleAuditor}
+	vendors  = []string{api.RoleVendor}
+	readers  = []string{api.RoleOfficer, api.RoleReader}
+	// everybody are the people of the CA, its vendors and auditors. A rebuilder is none of
+	// them: it learns of nothing but its own work.
+	everybody  = []string{api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader}
+	rebuilders = []string{api.RoleRebuilder}
+	enrolled   = []string{api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader, api.RoleRebuilder}
 	// anonymous stands for a caller without a client certificate.
-	anonymous = []string{"", api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader}
+	anonymous = []string{"", api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader, api.RoleRebuilder}
 )
 
 type personKey struct{}

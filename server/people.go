@@ -148,7 +148,7 @@ func (s *Server) whoami(ctx context.Context, _ *struct{}) (*body[api.Person], er
 }
 
 func apiPerson(p store.Person) api.Person {
-	return api.Person{ID: p.ID, Role: p.Role, Vendor: p.Vendor, Organization: p.Organization, CreatedAt: p.CreatedAt, DisabledAt: p.DisabledAt}
+	return api.Person{ID: p.ID, Role: p.Role, Vendor: p.Vendor, Rebuilder: p.Rebuilder, Organization: p.Organization, CreatedAt: p.CreatedAt, DisabledAt: p.DisabledAt}
 }
 
 // missing turns ErrNotFound into an answer that names what is missing.

@@ -10,6 +10,7 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/interchange"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
@@ -40,6 +41,7 @@ func (s *Server) asProblem(ctx context.Context, err error) *api.Problem {
 		caNo    *ca.Refusal
 		signNo  *sign.Refusal
 		noWay   *interchange.Refusal
+		noWork  *rebuild.Refusal
 	)
 	switch {
 	case errors.As(err, &known):
@@ -54,6 +56,8 @@ func (s *Server) asProblem(ctx context.Context, err error) *api.Problem {
 		return signProblem(signNo)
 	case errors.As(err, &noWay):
 		return exportProblem(noWay)
+	case errors.As(err, &noWork):
+		return rebuildProblem(noWork)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, ca.ErrUnknownIssuer):
 		return problem(http.StatusNotFound, "not-found", "no such record", "")
 	case errors.Is(err, store.ErrExists):

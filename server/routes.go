@@ -27,14 +27,14 @@ type Route struct {
 // routes is the whole API. Nothing is registered elsewhere, so this table is
 // what the access test walks.
 func (s *Server) routes() []Route {
-	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.requestRoutes(), s.publicKnowledgeRoutes())
+	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.requestRoutes(), s.rebuildRoutes(), s.publicKnowledgeRoutes())
 }
 
 // peopleRoutes are about who there is.
 func (s *Server) peopleRoutes() []Route {
 	return []Route{
 		post("/v1/enroll", "enroll", "Trade an enrolment token for a client certificate", anonymous, s.enroll),
-		get("/v1/whoami", "whoami", "Who the client certificate names", everybody, s.whoami),
+		get("/v1/whoami", "whoami", "Who the client certificate names", enrolled, s.whoami),
 		get("/v1/status", "status", "The CA at a glance", readers, s.status),
 
 		post("/v1/people", "add-person", "Add an officer, reader or further person of a vendor, and invite them", officers, s.addPerson),

@@ -36,6 +36,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca/stepca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/timesource"
@@ -73,7 +74,8 @@ type Config struct {
 	Queue      *queue.Queue    // logs what transactions have put into it
 	Evidence   *evidence.Store // files that assessments name
 	Signing    *sign.Service
-	Step       http.Handler // smallstep-compatible API under /1.0, and ACME under /acme; nil leaves them out
+	Rebuilds   *rebuild.Queue // jobs of rebuilders
+	Step       http.Handler   // smallstep-compatible API under /1.0, and ACME under /acme; nil leaves them out
 	Log        *slog.Logger
 	Now        func() time.Time
 
@@ -101,7 +103,7 @@ func New(c Config) (*Server, error) {
 	for name, missing := range map[string]bool{
 		"Store": c.Store == nil, "CA": c.CA == nil, "Operator": c.Operator == nil, "Register": c.Register == nil,
 		"Catalogue": c.Catalogue == nil, "Repository": c.Repository == nil, "Ledger": c.Ledger == nil,
-		"Queue": c.Queue == nil, "Evidence": c.Evidence == nil, "Signing": c.Signing == nil, "Log": c.Log == nil, "Now": c.Now == nil,
+		"Queue": c.Queue == nil, "Evidence": c.Evidence == nil, "Signing": c.Signing == nil, "Rebuilds": c.Rebuilds == nil, "Log": c.Log == nil, "Now": c.Now == nil,
 		"APIURL": c.APIURL == "", "Name": c.Name == "",
 	} {
 		if missing {
@@ -110,6 +112,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux(), probeTimeout: probeTimeout}
 	s.metrics.watch(c.Clock)
+	s.metrics.registry.MustRegister(s.rebuildGauges())
 	s.api = newAPI(s.apiMux, c.Name, c.Version)
 	for _, r := range s.routes() {
 		r.register(s, r)
@@ -151,6 +154,7 @@ func (s *Server) TLS() *tls.Config {
 func (s *Server) Serve(ctx context.Context, apiListener, publicListener net.Listener) error {
 	apiServer := s.httpServer(s.API())
 	apiServer.TLSConfig = s.TLS()
+	apiServer.RegisterOnShutdown(s.Rebuilds.EndWaits)
 	publicServer := s.httpServer(s.Public())
 
 	failed := make(chan error, 2)

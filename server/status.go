@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -54,7 +55,11 @@ func (s *Server) fillStatus(r store.Reader, out *api.Status) error {
 	if out.CRLs, err = crlStates(r); err != nil {
 		return err
 	}
-	out.Revoking, err = openRevocations(r)
+	if out.Revoking, err = openRevocations(r); err != nil {
+		return err
+	}
+	jobs, err := rebuild.Count(r, s.Now())
+	out.Rebuilds = apiRebuildFigures(jobs)
 	return err
 }
 

@@ -31,6 +31,7 @@ import (
 	"github.com/hallmark-pki/hallmark/keys/attestation/attestationtest"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
@@ -68,6 +69,7 @@ var openShared = sync.OnceValues(func() (*ca.Hierarchy, error) {
 // world is a running server with people of every role:
 //
 //	olga, otto (officers)  quill, nib (auditors)  rita (reader)  acme, beta (vendors)
+//	nora, sven (rebuilders of two operators, both in acme's scope)
 //
 // Acme has been assessed at SLSA 3 by quill, which olga accepted, and has a
 // certificate, evidence and a signature; beta has nothing.
@@ -82,6 +84,7 @@ type world struct {
 	auditor *ecdsa.PrivateKey            // quill's
 	second  *ecdsa.PrivateKey            // nib's
 	builder *ecdsa.PrivateKey
+	rebuild map[string]*ecdsa.PrivateKey // of nora's and sven's rebuilders
 	prober  *fakeProber
 	folder  string                 // of evidence
 	ways    stepca.Config          // OIDC and ACME
@@ -102,7 +105,7 @@ func newWorldWith(t testing.TB, ways stepca.Config) *world {
 	t.Helper()
 	w := &world{
 		t: t, ways: ways, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
-		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), prober: &fakeProber{}, folder: filepath.Join(t.TempDir(), "evidence"),
+		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), rebuild: map[string]*ecdsa.PrivateKey{"nora": newTestKey(t), "sven": newTestKey(t)}, prober: &fakeProber{}, folder: filepath.Join(t.TempDir(), "evidence"),
 	}
 	w.server = w.newServer()
 	w.http = httptest.NewUnstartedServer(boundBodies(w.server.API()))
@@ -115,6 +118,7 @@ func newWorldWith(t testing.TB, ways stepca.Config) *world {
 	t.Cleanup(w.public.Close)
 	w.clients[""] = w.client(nil)
 	w.people()
+	w.addRebuilders()
 	w.acmesBusiness()
 	return w
 }
@@ -176,7 +180,7 @@ func (w *world) newServer() *Server {
 	s, err := New(Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
-		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations, Now: time.Now}, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	check(err)
 	return s

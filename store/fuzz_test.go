@@ -14,7 +14,7 @@ import (
 // never panics, and what decodes can be encoded and then decodes to an equal record.
 // The seeds are the records of the sample store.
 func FuzzDecode(f *testing.F) {
-	raw, err := os.ReadFile("testdata/v1.json")
+	raw, err := os.ReadFile("testdata/v2.json")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type Vendor struct {
 // Person is somebody who may hold a client certificate, in exactly one role.
 type Person struct {
 	ID           string    `json:"id"`
-	Role         string    `json:"role"`             // officer, auditor, vendor or reader
+	Role         string    `json:"role"`             // officer, auditor, vendor, reader or rebuilder
 	Vendor       string    `json:"vendor,omitempty"` // Vendor.ID, only in role vendor
 	Organization string    `json:"organization"`
 	CreatedAt    time.Time `json:"created_at"`
@@ -30,6 +30,9 @@ type Person struct {
 	// LogSalt keeps the log from naming an auditor: entries say
 	// receipt.Commit(LogSalt, ID). 32 bytes, only in role auditor.
 	LogSalt []byte `json:"log_salt,omitempty"`
+	// Rebuilder is the id, in audited scopes, of the rebuilder that they run for
+	// Organization: only in role rebuilder.
+	Rebuilder string `json:"rebuilder,omitempty"`
 }
 
 // Enrolment is a one-time token by which a Person obtains a client certificate.

@@ -21,7 +21,7 @@ import (
 
 // newest is the sample that -update makes. Once a release has gone out, its sample is
 // what that release wrote, and stays: whoever adds a field then names a new one here.
-const newest = "testdata/v1"
+const newest = "testdata/v2"
 
 var rewrite = flag.Bool("update", false, "make the newest sample store and its listing again")
 
@@ -52,6 +52,8 @@ type sample struct {
 	Event              []store.Event              `json:"event"`
 	VendorIdentity     []store.VendorIdentity     `json:"vendor_identity"`
 	ACMEKey            []store.ACMEKey            `json:"acme_key"`
+	RebuildJob         []store.RebuildJob         `json:"rebuild_job,omitempty"`
+	RebuildRecipe      []store.RebuildRecipe      `json:"rebuild_recipe,omitempty"`
 }
 
 // TestSample opens a copy of the sample store of each release and compares every
@@ -119,6 +121,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
 			collect(r, store.Events, &got.Event),
 			collect(r, store.VendorIdentities, &got.VendorIdentity), collect(r, store.ACMEKeys, &got.ACMEKey),
+			collect(r, store.RebuildJobs, &got.RebuildJob), collect(r, store.RebuildRecipes, &got.RebuildRecipe),
 		)
 	})
 	// The store can still be written: each record is put back where it was.
@@ -153,6 +156,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
 		putAll(tx, store.Events, s.Event),
 		putAll(tx, store.VendorIdentities, s.VendorIdentity), putAll(tx, store.ACMEKeys, s.ACMEKey),
+		putAll(tx, store.RebuildJobs, s.RebuildJob), putAll(tx, store.RebuildRecipes, s.RebuildRecipe),
 	)
 }
 
@@ -267,7 +271,7 @@ func fullSample() sample {
 	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	return sample{
 		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90)}},
-		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}}},
+		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}, Rebuilder: "https://rebuild.example.org/"}},
 		Enrolment:         []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond)}},
 		ClientCertificate: []store.ClientCertificate{{Serial: "0a", Person: "vera", DER: []byte{0x30, 0}, NotAfter: day(365), RevokedAt: day(91)}},
 		AuditorKey:        []store.AuditorKey{{SPKISHA256: digest, Auditor: "aude", PublicKey: []byte{0x30, 0}, AddedAt: day(0), RevokedAt: day(80)}},
@@ -347,5 +351,12 @@ func fullSample() sample {
 		ACMEKey: []store.ACMEKey{
 			{ID: "k2", Vendor: "acme", Person: "vera", Secret: []byte("secret"), CreatedAt: day(4), CreatedBy: "vera", ExpiresAt: day(5), Account: "a1", BoundAt: day(4)},
 		},
+		RebuildJob: []store.RebuildJob{{ // every field at once, as no job has them
+			ID: "00112233445566778899aabbccddeeff", State: store.RebuildDone, Vendor: "acme", Product: "tool", SHA256: digest, SourceURI: "https://git.example.com/tool",
+			SourceCommit: digest[:40], Recipe: digest, Rebuilder: "https://rebuild.example.org/", Operator: "Rebuilds eV", CreatedAt: day(4), CreatedBy: "vera", AskedAt: day(5),
+			NotBefore: day(6), Tries: 2, ClaimedAt: day(6), ClaimedBy: "reba", Lease: "00112233445566778899aabbccddeeff", LeaseUntil: day(6),
+			Outcome: store.RebuildMismatch, Evidence: []string{digest}, Note: "nobody answered", FinishedAt: day(6),
+		}, {ID: "ffeeddccbbaa99887766554433221100", State: store.RebuildQueued, Vendor: "acme", SHA256: digest, Rebuilder: "https://rebuild.example.org/"}}, // open
+		RebuildRecipe: []store.RebuildRecipe{{SHA256: digest, Recipe: []byte("version: 1\n")}},
 	}
 }

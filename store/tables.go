@@ -114,6 +114,17 @@ var (
 			return []string{k.Account}
 		}},
 	}}
+	RebuildJobs = Table[RebuildJob]{name: "rebuild_job", key: func(j RebuildJob) string { return j.ID }, indexes: []index[RebuildJob]{
+		{"vendor", func(j RebuildJob) []string { return []string{j.Vendor} }},
+		{"artifact", func(j RebuildJob) []string { return []string{j.Vendor + "/" + j.SHA256} }},
+		{"rebuilder", func(j RebuildJob) []string { return []string{j.Rebuilder} }},
+		{"due", RebuildJob.due},
+		{"open", RebuildJob.open},
+	}, tallies: []tally[RebuildJob]{
+		{"state", func(j RebuildJob) string { return j.State }},
+		{"open", RebuildJob.openOf},
+	}}
+	RebuildRecipes = Table[RebuildRecipe]{name: "rebuild_recipe", key: func(r RebuildRecipe) string { return r.SHA256 }}
 )
 
 // present is what an index lists of a field that may be empty.
@@ -129,4 +140,5 @@ var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
 	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
+	RebuildJobs, RebuildRecipes,
 }

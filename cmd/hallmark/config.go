@@ -60,6 +60,15 @@ type config struct {
 	// Who is asked whether the clock is right, e.g. ntp://time.example.com; while most of
 	// them say that it is not, nothing is timestamped. None: the clock is believed.
 	TimeSources []string `yaml:"time_sources,omitempty"`
+	// Who is asked to repeat builds.
+	Rebuilds rebuildsConfig `yaml:"rebuilds,omitempty"`
+}
+
+type rebuildsConfig struct {
+	// Operators is how many different operators are asked about a build, one rebuilder of
+	// each; 0, the default: every rebuilder of the audited scope. Fewer than a quorum wants
+	// keep builds from being signed.
+	Operators int `yaml:"operators,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the

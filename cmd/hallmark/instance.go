@@ -18,6 +18,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/notify"
+	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
@@ -38,18 +39,19 @@ const (
 
 // instance is an opened CA: everything that serve wires together.
 type instance struct {
-	config config
-	store  *bolt.DB
-	ledger *ledger.Log
-	ca     *ca.CA
-	reg    *audit.Register
-	queue  *queue.Queue
-	sender *notify.Sender
-	files  *evidence.Store
-	step   *stepca.Authority
-	server *server.Server
-	clock  *timesource.Monitor // nil: no time sources
-	log    *slog.Logger
+	config   config
+	store    *bolt.DB
+	ledger   *ledger.Log
+	ca       *ca.CA
+	reg      *audit.Register
+	queue    *queue.Queue
+	sender   *notify.Sender
+	files    *evidence.Store
+	step     *stepca.Authority
+	server   *server.Server
+	rebuilds *rebuild.Queue
+	clock    *timesource.Monitor // nil: no time sources
+	log      *slog.Logger
 
 	hierarchy *ca.Hierarchy
 }
@@ -175,6 +177,10 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
+	in.rebuilds = &rebuild.Queue{Store: in.store, Repository: attestations, Now: time.Now, Operators: in.config.Rebuilds.Operators, Log: in.log}
+	if err := in.rebuilds.Check(); err != nil {
+		return err
+	}
 	acmeDirectory, err := in.openStep(dir)
 	if err != nil {
 		return err
@@ -183,7 +189,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		Clock: in.clock,
 		Name:  in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
-		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
+		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Rebuilds: in.rebuilds, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
 	})
 	return err
 }

@@ -112,6 +112,7 @@ func (in *instance) upkeep(ctx context.Context) {
 			{"sign OCSP answers ahead", in.ca.PresignOCSP},
 			{"end assessments", func(ctx context.Context) error { _, err := in.reg.Sweep(ctx); return err }},
 			{"run probes", in.reg.ProbeAll},
+			{"give up old rebuild jobs", in.rebuilds.Sweep},
 			{"count for the metrics", in.server.Gauge},
 		} {
 			if err := work.do(ctx); err != nil && ctx.Err() == nil {

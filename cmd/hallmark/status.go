@@ -54,7 +54,10 @@ func (e *env) status(c *cli.Context) error {
 		return err
 	}
 	who := fmt.Sprintf("you are      %s (%s) of %s", me.ID, me.Role, me.Organization)
-	if c.Bool("whoami") || me.Role == api.RoleVendor || me.Role == api.RoleAuditor {
+	if me.Rebuilder != "" {
+		who += ", for " + me.Rebuilder
+	}
+	if c.Bool("whoami") || me.Role == api.RoleVendor || me.Role == api.RoleAuditor || me.Role == api.RoleRebuilder {
 		return e.printDone(c, me, who)
 	}
 	var s api.Status
@@ -92,6 +95,16 @@ func statusLines(s api.Status, who string) []string {
 	}
 	for _, a := range s.Expiring {
 		lines = append(lines, fmt.Sprintf("expiring     %s %s %s of %s, %d day(s) left, until %s", short(a.ID), a.Framework, a.LevelID, a.Vendor, a.DaysLeft, day(a.ValidUntil)))
+	}
+	if r := s.Rebuilds; r != (api.RebuildFigures{}) {
+		line := fmt.Sprintf("rebuilds     %d queued, %d claimed, %d done, %d given up", r.Queued, r.Claimed, r.Done, r.Failed)
+		if r.Queued+r.Claimed > 0 {
+			line += ", the oldest since " + moment(r.Oldest)
+		}
+		if r.Stuck > 0 {
+			line += fmt.Sprintf("; %d waiting for more than a day: 'hallmark rebuild jobs'", r.Stuck)
+		}
+		lines = append(lines, line)
 	}
 	for _, job := range s.Revoking {
 		lines = append(lines, fmt.Sprintf("revoking     %d of %d certificates done, by %s since %s", job.Seen, job.Total, job.By, moment(job.CreatedAt)))

@@ -43,6 +43,7 @@ type Status struct {
 	// Revoking is empty but for the minutes that a mass revocation takes.
 	Revoking []MassRevocation `json:"revoking" doc:"mass revocations under way"`
 	Clock    *ClockState      `json:"clock,omitempty" doc:"absent without time sources"`
+	Rebuilds RebuildFigures   `json:"rebuilds"`
 }
 
 // ClockState is what time sources think of the CA's clock.

@@ -9,6 +9,8 @@ const (
 	RoleAuditor = "auditor" // submits assessments
 	RoleVendor  = "vendor"  // requests certificates and signatures for one vendor
 	RoleReader  = "reader"  // sees everything an officer sees, changes nothing
+	// RoleRebuilder works for one rebuilder: it is given that one's jobs and answers them.
+	RoleRebuilder = "rebuilder"
 )
 
 // EnrollRequest trades a one-time token for a client certificate.
@@ -28,8 +30,9 @@ type EnrollResponse struct {
 // Person is somebody with a role.
 type Person struct {
 	ID           string    `json:"id"`
-	Role         string    `json:"role" enum:"officer,auditor,vendor,reader"`
+	Role         string    `json:"role" enum:"officer,auditor,vendor,reader,rebuilder"`
 	Vendor       string    `json:"vendor,omitempty"`
+	Rebuilder    string    `json:"rebuilder,omitempty" doc:"role rebuilder: its id in audited scopes"`
 	Organization string    `json:"organization"`
 	CreatedAt    time.Time `json:"created_at"`
 	DisabledAt   time.Time `json:"disabled_at,omitzero"`

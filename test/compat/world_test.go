@@ -31,6 +31,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
+	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
@@ -181,7 +182,7 @@ func (w *world) open() http.Handler {
 	s, err := server.New(server.Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com", Store: w.store, CA: w.ca, Operator: w.ca,
 		Register: w.register, Catalogue: catalogue, Repository: w.evidence, Queue: waiting, Evidence: files,
-		Ledger: log, LedgerKey: vkey, Signing: w.signing, Log: slog.New(slog.DiscardHandler), Now: w.now,
+		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence, Now: w.now}, Log: slog.New(slog.DiscardHandler), Now: w.now,
 	})
 	w.check(err)
 	return s.Public()
