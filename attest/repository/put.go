@@ -145,7 +145,7 @@ func (r *Repository) file(ctx context.Context, vendor string, digests []string, 
 		return fmt.Errorf("put attestation: %w", err)
 	}
 	if most.quota && more.Envelopes > 0 {
-		if err := r.quota(vendor).check(vendor, used, more); err != nil {
+		if err := r.Quota(vendor).check(vendor, used, more); err != nil {
 			return err
 		}
 	}
@@ -161,13 +161,6 @@ func (r *Repository) file(ctx context.Context, vendor string, digests []string, 
 		return nil
 	}
 	return r.noteUsage(vendor, Usage{used.Bytes + more.Bytes, used.Envelopes + more.Envelopes})
-}
-
-func (r *Repository) quota(vendor string) Quota {
-	if r.options.Quota == nil {
-		return Quota{}.orDefault()
-	}
-	return r.options.Quota(vendor).orDefault()
 }
 
 func (r *Repository) add(vendor, digest string, lines [][]byte, most room) error {

@@ -74,6 +74,14 @@ func (r *Repository) usagePath(vendor string) string {
 	return filepath.Join(r.dir, usageFolder, vendor)
 }
 
+// Quota says what a vendor may have on file.
+func (r *Repository) Quota(vendor string) Quota {
+	if r.options.Quota == nil {
+		return Quota{}.orDefault()
+	}
+	return r.options.Quota(vendor).orDefault()
+}
+
 // Usage says what a vendor has on file. Error: ErrVendor.
 func (r *Repository) Usage(vendor string) (Usage, error) {
 	if err := checkVendor(vendor); err != nil {

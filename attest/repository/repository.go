@@ -160,6 +160,23 @@ func (r *Repository) Get(ctx context.Context, vendor, digest string) ([][]byte, 
 	return lines, err
 }
 
+// Size is the size of an artifact's file in bytes, 0 when there is none. Files only grow.
+// Errors: ErrVendor, ErrDigest.
+func (r *Repository) Size(vendor, digest string) (int64, error) {
+	path, err := r.path(vendor, digest)
+	if err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("size of attestations: %w", err)
+	}
+	return info.Size(), nil
+}
+
 // path is the only place where a file name is made; both parts have a fixed
 // alphabet, so nothing outside the layout can be named.
 func (r *Repository) path(vendor, digest string) (string, error) {

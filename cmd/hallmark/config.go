@@ -60,6 +60,8 @@ type config struct {
 	// Who is asked whether the clock is right, e.g. ntp://time.example.com; while most of
 	// them say that it is not, nothing is timestamped. None: the clock is believed.
 	TimeSources []string `yaml:"time_sources,omitempty"`
+	// What vendors may file as evidence, and where else it is looked for.
+	Attestations attestationsConfig `yaml:"attestations,omitempty"`
 }
 
 // webhook is a receiver of notices. The secret is read from a file, so that the
@@ -103,7 +105,7 @@ func (c config) check(path string) error {
 			return fmt.Errorf("%s: %s is missing", path, key)
 		}
 	}
-	return nil
+	return c.Attestations.check(path)
 }
 
 func checkURL(text, scheme string) error {
