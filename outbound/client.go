@@ -54,7 +54,8 @@ func ReadAll(r io.Reader, most int64) ([]byte, error) {
 
 // Client returns a client that keeps to the policy: every request it sends, first or
 // redirected, is judged, and reading a body returns ErrTooLarge past the policy's
-// bound. It keeps no connection open between requests.
+// bound. It keeps no connection open between requests, unless the policy says KeepAlive;
+// then CloseIdleConnections ends them.
 func Client(p Policy) *http.Client {
 	return &http.Client{
 		Timeout: p.timeout(),
@@ -70,7 +71,8 @@ func Client(p Policy) *http.Client {
 			DialContext:            p.dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.RootCAs},
 			DisableCompression:     true, // no decompression, no bombs
-			DisableKeepAlives:      true,
+			DisableKeepAlives:      !p.KeepAlive,
+			IdleConnTimeout:        p.timeout(),
 			MaxResponseHeaderBytes: maxHeader,
 			ResponseHeaderTimeout:  p.timeout(),
 			TLSHandshakeTimeout:    p.timeout(),
@@ -103,6 +105,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response.Body = body{&bounded{source: response.Body, left: t.policy.maxBytes()}, response.Body}
 	return response, nil
 }
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections calls.
+func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
 type body struct {
 	io.Reader

@@ -52,6 +52,9 @@ type Policy struct {
 	// Timeout bounds one exchange with redirects and body, and the life of a Proxy.
 	// Zero means DefaultTimeout.
 	Timeout time.Duration
+	// KeepAlive lets one Client use a connection for several requests to the same host,
+	// which was judged when it was dialled. For who fetches a lot from one place.
+	KeepAlive bool
 	// UserAgent is sent with each request; empty means "hallmark".
 	UserAgent string
 	// Resolver answers which addresses a name has; nil means the system's resolver.

@@ -117,6 +117,9 @@ func TestVendorsAreStrangers(t *testing.T) {
 			{"POST", "/v1/assessments/" + w.assessment + "/probes", nil},
 			{"GET", "/v1/assessments/" + w.assessment + "/evidence", nil},
 			{"GET", "/v1/assessments/" + w.assessment + "/cyclonedx", nil},
+			{"GET", "/v1/attestations?vendor=acme", nil},
+			{"GET", "/v1/attestations/" + w.artifact + "?vendor=acme", nil},
+			{"GET", "/v1/attestation-usage?vendor=acme", nil},
 			{"GET", "/v1/ledger/entries?about=" + w.assessment, nil},
 			{"GET", "/v1/ledger/entries?about=" + w.certificate, nil},
 		} {
@@ -129,7 +132,7 @@ func TestVendorsAreStrangers(t *testing.T) {
 		}
 	})
 	t.Run("lists", func(t *testing.T) {
-		for _, path := range []string{"/v1/certificates", "/v1/signatures", "/v1/assessments"} {
+		for _, path := range []string{"/v1/certificates", "/v1/signatures", "/v1/assessments", "/v1/attestations"} {
 			var mine, theirs api.Page[map[string]any]
 			w.must("acme", "GET", path, nil, &mine)
 			w.must("beta", "GET", path, nil, &theirs)

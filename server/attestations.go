@@ -30,22 +30,6 @@ func (s *Server) pushAttestations(ctx context.Context, in *body[api.NewAttestati
 	return answer(stored), nil
 }
 
-type artifactInput struct {
-	SHA256 string `path:"sha256" pattern:"^[0-9a-f]{64}$"`
-}
-
-func (s *Server) showAttestations(ctx context.Context, in *artifactInput) (*body[api.Attestations], error) {
-	vendor := caller(ctx).Vendor
-	envelopes, err := s.Repository.Get(ctx, vendor, in.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	if envelopes == nil {
-		envelopes = [][]byte{}
-	}
-	return answer(api.Attestations{SHA256: in.SHA256, Vendor: vendor, Envelopes: envelopes}), nil
-}
-
 // sha256Digits is the length of a SHA-256 in hex.
 const sha256Digits = 64
 
@@ -63,12 +47,18 @@ func parseDigest(text string) ([32]byte, error) {
 // evidenceProblem names the envelope that was refused. Those before it are filed.
 func (s *Server) evidenceProblem(i int, err error) error {
 	var malformed *attest.Error
+	var quota *repository.QuotaError
 	field := fmt.Sprintf("envelopes[%d]", i)
 	switch {
 	case errors.As(err, &malformed), errors.Is(err, repository.ErrNoDigest):
 		return invalid(field, err.Error(), "a DSSE envelope over an in-toto statement that names the artifact's sha256 is wanted")
 	case errors.Is(err, repository.ErrFull):
-		p := problem(http.StatusConflict, "repository-full", err.Error(), "")
+		p := problem(http.StatusConflict, "repository-full", err.Error(), "nothing on file is ever removed; file fewer statements about one artifact")
+		p.Field = field
+		return p
+	case errors.As(err, &quota):
+		p := problem(http.StatusConflict, "quota-exceeded", quota.Error(),
+			"ask the administrator for more (attestations in config.yaml), or keep a repository of your own")
 		p.Field = field
 		return p
 	}

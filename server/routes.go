@@ -27,7 +27,16 @@ type Route struct {
 // routes is the whole API. Nothing is registered elsewhere, so this table is
 // what the access test walks.
 func (s *Server) routes() []Route {
-	return slices.Concat(s.peopleRoutes(), s.waysInRoutes(), s.assessmentRoutes(), s.certificateRoutes(), s.requestRoutes(), s.rebuildRoutes(), s.publicKnowledgeRoutes())
+	return slices.Concat(
+		s.peopleRoutes(),
+		s.waysInRoutes(),
+		s.assessmentRoutes(),
+		s.certificateRoutes(),
+		s.evidenceRoutes(),
+		s.requestRoutes(),
+		s.rebuildRoutes(),
+		s.publicKnowledgeRoutes(),
+	)
 }
 
 // peopleRoutes are about who there is.
@@ -93,9 +102,6 @@ func (s *Server) certificateRoutes() []Route {
 		post("/v1/certificates/{serial}/revoke", "revoke-certificate", "Revoke a certificate: an officer any, a vendor its own", []string{api.RoleOfficer, api.RoleVendor}, s.revokeCertificate),
 		post("/v1/revocations", "mass-revoke", "Revoke the certificates of a vendor, an assessment, a key or a tier, or count them", officers, s.massRevoke),
 		get("/v1/revocations/{id}", "show-mass-revocation", "How far a mass revocation is", readers, s.showMassRevocation),
-
-		envelopes("/v1/attestations", "push-attestations", "File evidence in the vendor's repository", vendors, s.pushAttestations),
-		get("/v1/attestations/{sha256}", "show-attestations", "Evidence about one artifact", vendors, s.showAttestations),
 
 		post("/v1/signatures", "sign", "Sign a digest, or judge it only", vendors, s.sign),
 		get("/v1/signatures", "list-signatures", "The signing record: a vendor's own, or all", certificateReaders, s.listSignatures),

@@ -163,7 +163,7 @@ func (w *world) newServer() *Server {
 		Store: w.store, Ledger: log, Queue: waiting, Certificates: authority, Catalogue: catalogue, Arc: authority.Arc(), Prober: w.prober, Now: time.Now,
 	})
 	check(err)
-	attestations, err := repository.Open(filepath.Join(t.TempDir(), "attestations"))
+	attestations, err := repository.OpenWith(filepath.Join(t.TempDir(), "attestations"), repository.Options{Quota: smallForBeta})
 	check(err)
 	files, err := evidence.Open(w.folder)
 	check(err)

@@ -107,6 +107,21 @@ func TestConcurrentPuts(t *testing.T) {
 			t.Errorf("%s has %d envelopes, want 32", a, len(got))
 		}
 	}
+	checkUsage(t, opened(t, dir), 0)
+}
+
+// checkUsage holds what is noted against what is there: each kill may have come between
+// the last envelope, which stands in two files, and the note.
+func checkUsage(t *testing.T, r *Repository, kills int64) {
+	t.Helper()
+	noted := usage(t, r, "acme")
+	real, err := r.countUsage("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missed := real.Envelopes - noted.Envelopes; missed < 0 || missed > 2*kills {
+		t.Errorf("%d envelopes are there, %d are noted, after %d kills", real.Envelopes, noted.Envelopes, kills)
+	}
 }
 
 const childEnv = "HALLMARK_TEST_REPOSITORY"
@@ -158,6 +173,7 @@ func TestKill(t *testing.T) {
 		t.Fatalf("the child acknowledged %d puts only", len(acknowledged))
 	}
 	r := opened(t, dir)
+	checkUsage(t, r, 5)
 	for _, p := range acknowledged {
 		for _, a := range []string{p.artifact, "x" + p.artifact} {
 			if all := strings.Join(get(t, r, "acme", a), "\n"); !strings.Contains(all, string(envelope(t, p.note, p.artifact, "x"+p.artifact))) {

@@ -68,3 +68,37 @@ func FuzzParseLines(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSplitLines: what ParseLines takes, SplitLines splits alike; nothing that it returns
+// could not stand in one line, and nothing but line breaks is lost of a short file.
+func FuzzSplitLines(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "lines", "*"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds in testdata/lines: %v", err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+		f.Add(bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n\n")))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		lines := SplitLines(raw)
+		if want, err := ParseLines(raw); err == nil && (len(lines) != len(want) || !bytes.Equal(bytes.Join(lines, nil), bytes.Join(want, nil))) {
+			t.Fatalf("%d lines, want %d", len(lines), len(want))
+		}
+		for _, l := range lines {
+			if len(l) == 0 || bytes.ContainsRune(l, '\n') {
+				t.Fatalf("line %q", l)
+			}
+			if CheckLine(l, strings.Repeat("ab", 32)) == nil && bytes.ContainsRune(l, '\r') {
+				t.Fatalf("a carriage return passed: %q", l)
+			}
+		}
+		if len(lines) > MaxEnvelopes {
+			t.Fatal("too many lines")
+		}
+	})
+}

@@ -10,6 +10,10 @@
 // URL that a certificate names (ext.EvidenceURL builds the rest of the path).
 // Names beginning with a dot are private to the writer and hidden by FS.
 //
+// Lines are only ever added. Nobody can take one away or put another in its place, so
+// that what speaks against a build stays beside what is said for it later; and a file
+// of the same size is the same file.
+//
 // What lies here is unverified. Put checks the form of an envelope and reads the
 // subjects it claims; who may put, and what an envelope proves, is decided by the
 // callers, with attest.Open.
@@ -55,22 +59,44 @@ var (
 	ErrCorrupt = errors.New("not a file of envelopes")
 )
 
+// Options are what a Repository may be told. The zero value is ready.
+type Options struct {
+	// Quota says what a vendor may have on file; nil means the defaults for everybody.
+	Quota func(vendor string) Quota
+	// Filed is called after something about an artifact was filed, also when it was
+	// there already: who waits for evidence may look now. It must not wait for long.
+	Filed func(vendor, sha256 string)
+}
+
 // Repository is a directory of attestations. It is safe for concurrent use.
 type Repository struct {
-	dir   string
-	mu    sync.Mutex // one writer at a time in this process; the lock file is for others
-	files files
-	seen  memory
+	dir     string
+	options Options
+	mu      sync.Mutex // one writer at a time in this process; the lock file is for others
+	files   files
+	seen    memory
 }
 
 // Open opens the repository in dir, which is created if absent, and removes what a
 // writer that died left half done.
-func Open(dir string) (*Repository, error) { return open(dir, osFiles{}) }
+func Open(dir string) (*Repository, error) { return OpenWith(dir, Options{}) }
+
+// OpenWith is Open with options.
+func OpenWith(dir string, o Options) (*Repository, error) {
+	r, err := open(dir, osFiles{})
+	if err != nil {
+		return nil, err
+	}
+	r.options = o
+	return r, nil
+}
 
 func open(dir string, f files) (*Repository, error) {
 	r := &Repository{dir: filepath.Clean(dir), files: f}
-	if err := os.MkdirAll(filepath.Join(dir, scratch), 0o755); err != nil {
-		return nil, fmt.Errorf("open attestation repository: %w", err)
+	for _, private := range []string{scratch, usageFolder} {
+		if err := os.MkdirAll(filepath.Join(dir, private), 0o755); err != nil {
+			return nil, fmt.Errorf("open attestation repository: %w", err)
+		}
 	}
 	if err := (osFiles{}).syncDir(filepath.Dir(filepath.Clean(dir))); err != nil {
 		return nil, fmt.Errorf("open attestation repository: %w", err)
@@ -90,38 +116,6 @@ func open(dir string, f files) (*Repository, error) {
 		}
 	}
 	return r, nil
-}
-
-// Put stores an envelope under the sha256 digest of each of its subjects and
-// returns these digests, also when it was there already. The envelope is stored as
-// one line: white space between JSON tokens is dropped, nothing else changes.
-//
-// Errors: ErrVendor, ErrNoDigest, ErrFull, ErrCorrupt, *attest.Error for an envelope
-// that attest refuses to parse. On error some of the digests may have been written.
-func (r *Repository) Put(ctx context.Context, vendor string, envelope []byte) ([]string, error) {
-	if err := checkVendor(vendor); err != nil {
-		return nil, err
-	}
-	line, digests, err := index(envelope)
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	unlock, err := r.lock()
-	if err != nil {
-		return nil, fmt.Errorf("put attestation: %w", err)
-	}
-	defer unlock()
-	for _, d := range digests {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := r.add(vendor, d, line); err != nil {
-			return nil, fmt.Errorf("put attestation of %s: %w", d, err)
-		}
-	}
-	return digests, nil
 }
 
 // index reads what an envelope claims to be about.
@@ -148,29 +142,6 @@ func index(envelope []byte) (line []byte, digests []string, err error) {
 	return b.Bytes(), digests, nil
 }
 
-func (r *Repository) add(vendor, digest string, line []byte) error {
-	path, err := r.path(vendor, digest)
-	if err != nil {
-		return err
-	}
-	have, err := ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	sum, size := sha256.Sum256(line), len(line)+1
-	for _, e := range have {
-		if sha256.Sum256(e) == sum {
-			return nil
-		}
-		size += len(e) + 1
-	}
-	if len(have) >= MaxEnvelopes || size > MaxFile {
-		return ErrFull
-	}
-	have = append(have, line)
-	return r.replace(path, append(bytes.Join(have, []byte("\n")), '\n'))
-}
-
 // Get returns the envelopes about an artifact, oldest first, as single lines of
 // JSON; none is not an error. They are shared with other callers: read them only.
 // Errors: ErrVendor, ErrDigest, ErrCorrupt.
@@ -187,6 +158,23 @@ func (r *Repository) Get(ctx context.Context, vendor, digest string) ([][]byte, 
 		return nil, nil
 	}
 	return lines, err
+}
+
+// Size is the size of an artifact's file in bytes, 0 when there is none. Files only grow.
+// Errors: ErrVendor, ErrDigest.
+func (r *Repository) Size(vendor, digest string) (int64, error) {
+	path, err := r.path(vendor, digest)
+	if err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("size of attestations: %w", err)
+	}
+	return info.Size(), nil
 }
 
 // path is the only place where a file name is made; both parts have a fixed
@@ -216,14 +204,7 @@ func checkVendor(v string) error {
 	return nil
 }
 
-func isDigest(d string) bool {
-	if len(d) != 2*sha256.Size {
-		return false
-	}
-	for _, c := range d {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
+// hexDigits is the length of a SHA-256 in hex.
+const hexDigits = 2 * sha256.Size
+
+func isDigest(d string) bool { return len(d) == hexDigits && isHex(d) }

@@ -163,7 +163,7 @@ func TestPutRefused(t *testing.T) {
 
 func TestFull(t *testing.T) {
 	r := opened(t, t.TempDir())
-	for i := range MaxEnvelopes {
+	for i := range vendorEnvelopes {
 		if _, err := r.Put(ctx, "acme", envelope(t, fmt.Sprint(i), "a")); err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestFull(t *testing.T) {
 	big := strings.Repeat("x", 700<<10)
 	one := envelope(t, "0"+big, "b")
 	var file []byte
-	for i := 0; len(file)+2*(len(one)+1) <= MaxFile; i++ {
+	for i := 0; len(file)+2*(len(one)+1) <= vendorFile; i++ {
 		file = append(append(file, envelope(t, fmt.Sprint(i%10)+big, "b")...), '\n')
 	}
 	path := filepath.Join(r.dir, "acme", "sha256", hexOf("b")[:2], hexOf("b")+".jsonl")

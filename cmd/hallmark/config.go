@@ -62,6 +62,8 @@ type config struct {
 	TimeSources []string `yaml:"time_sources,omitempty"`
 	// Who is asked to repeat builds.
 	Rebuilds rebuildsConfig `yaml:"rebuilds,omitempty"`
+	// What vendors may file as evidence, and where else it is looked for.
+	Attestations attestationsConfig `yaml:"attestations,omitempty"`
 }
 
 type rebuildsConfig struct {
@@ -112,7 +114,7 @@ func (c config) check(path string) error {
 			return fmt.Errorf("%s: %s is missing", path, key)
 		}
 	}
-	return nil
+	return c.Attestations.check(path)
 }
 
 func checkURL(text, scheme string) error {

@@ -20,6 +20,9 @@ func TestReadConfig(t *testing.T) {
 		{"API URL with user", strings.Replace(good, "https://", "https://root@", 1), "api_url"},
 		{"no listener", strings.Replace(good, "public_listen: 127.0.0.1:8080\n", "", 1), "public_listen is missing"},
 		{"no log origin", strings.Replace(good, "log_origin: ca.example.com/log\n", "", 1), "log_origin is missing"},
+		{"quotas", good + "attestations: {max_bytes: 1000, vendors: {acme: {max_envelopes: 5}}}\n", ""},
+		{"quota below zero", good + "attestations: {vendors: {acme: {max_envelopes: -5}}}\n", "vendors.acme."},
+		{"quota misspelt", good + "attestations: {vendors: {acme: {max_envelope: 5}}}\n", "max_envelope"},
 		{"not YAML", "\t", "config.yaml"},
 		{"too large", good + "# " + strings.Repeat("x", maxConfigBytes), "larger than"},
 	} {

@@ -166,7 +166,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if in.files, err = evidence.Open(filepath.Join(dir, instanceEvidence)); err != nil {
 		return err
 	}
-	attestations, err := repository.Open(filepath.Join(dir, instanceRepository))
+	attestations, err := repository.OpenWith(filepath.Join(dir, instanceRepository), repository.Options{Quota: in.config.Attestations.quota})
 	if err != nil {
 		return err
 	}

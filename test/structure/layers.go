@@ -42,6 +42,7 @@ func Layers() []Row {
 
 		{Package: "attest", Layer: layerEvidence},
 		{Package: "attest/repository", Layer: layerEvidence, Beside: []string{"attest"}},
+		{Package: "attest/mirror", Layer: layerEvidence, Beside: []string{"attest/repository"}},
 		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify", "rebuild/recipe"}},
 		{Package: "audit/evidence", Layer: layerEvidence},
 		{Package: "audit/interchange", Layer: layerEvidence, Beside: []string{"attest", "audit"}},
