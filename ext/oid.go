@@ -43,6 +43,7 @@ func Entries() []Entry {
 		{AnyPolicy().String(), "anyPolicy", "RFC 5280 §4.2.1.4", false},
 		{InvalidityDate().String(), "id-ce-invalidityDate", "RFC 5280 §5.3.2", false},
 		{CodeSigningBaselinePolicy().String(), "code-signing-requirements", "CA/Browser Forum Code Signing Baseline Requirements", false},
+		{Data().String(), "id-data", "RFC 5652 §4", false},
 		{SignedData().String(), "id-signedData", "RFC 5652 §5.1", false},
 		{ContentType().String(), "id-contentType", "RFC 5652 §11.1", false},
 		{MessageDigest().String(), "id-messageDigest", "RFC 5652 §11.2", false},
@@ -77,6 +78,9 @@ func InvalidityDate() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5,
 func CodeSigningBaselinePolicy() asn1.ObjectIdentifier {
 	return asn1.ObjectIdentifier{2, 23, 140, 1, 4, 1}
 }
+
+// Data is id-data, RFC 5652 §4.
+func Data() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1} }
 
 // SignedData is id-signedData, RFC 5652 §5.1.
 func SignedData() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2} }

@@ -40,6 +40,8 @@ const (
 	SignatureTooLarge Reason = "signature-too-large"
 	// Changed: the file changed while it was being read, or is not the one that was signed.
 	Changed Reason = "changed"
+	// UnknownFormat: there is no format of that name, or the file is not of it.
+	UnknownFormat Reason = "unknown-format"
 	// AlreadySigned: the file carries another signature and Options.Replace is not set.
 	AlreadySigned Reason = "already-signed"
 )
