@@ -78,7 +78,14 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 			return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
 		}
 	}
-	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now})
+	tbs, err := s.toBeSigned(r)
+	if err != nil {
+		return nil, err
+	}
+	cms, err := BuildCMS(ctx, CMSInput{
+		Digest: tbs.Digest[:], ContentType: tbs.ContentType, Content: tbs.Content, Attributes: tbs.Attributes,
+		Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +94,7 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	if err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
-	if err := cms.AddTimestamp(token); err != nil {
+	if err := cms.AddUnsigned(tbs.Timestamp, token); err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
 	staple, err := s.staple(ctx, g, vsa)

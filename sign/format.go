@@ -1,0 +1,61 @@
+package sign
+
+import (
+	"fmt"
+
+	"github.com/hallmark-pki/hallmark/format"
+)
+
+// format returns the format that a request asks for.
+func (s *Service) format(r Request) (format.Format, *Refusal) {
+	f, err := format.Find(s.c.Formats, format.Kind(r.Format))
+	if err != nil {
+		refusal := refuse(CodeRequest, "", "%s is none that this service signs", quote(r.Format))
+		refusal.Field = "format"
+		return nil, refusal
+	}
+	return f, nil
+}
+
+// toBeSigned builds what is signed from the digest: whatever else the client may have,
+// none of it gets under the signature.
+func (s *Service) toBeSigned(r Request) (format.ToBeSigned, error) {
+	f, refusal := s.format(r)
+	if refusal != nil {
+		return format.ToBeSigned{}, refusal
+	}
+	tbs, err := f.ToBeSigned(r.signed())
+	if err != nil {
+		return format.ToBeSigned{}, fmt.Errorf("format %s: %w", f.Kind(), err)
+	}
+	return tbs, nil
+}
+
+// signed is the digest that is signed.
+func (r Request) signed() [32]byte {
+	if r.Signed == ([32]byte{}) {
+		return r.Digest
+	}
+	return r.Signed
+}
+
+// checkFormat holds the two digests against the format: where what is signed is the
+// artifact itself there is one digest, and elsewhere there must be two.
+func (s *Service) checkFormat(r Request) *Refusal {
+	f, refusal := s.format(r)
+	if refusal != nil {
+		return refusal
+	}
+	var problem string
+	switch {
+	case f.Algorithm() == format.SHA256 && r.signed() != r.Digest:
+		problem = fmt.Sprintf("a %s signature signs the artifact's own digest and no other", f.Kind())
+	case f.Algorithm() != format.SHA256 && r.Signed == ([32]byte{}):
+		problem = fmt.Sprintf("a %s signature signs the %s, which is required", f.Kind(), f.Algorithm())
+	default:
+		return nil
+	}
+	refusal = refuse(CodeRequest, "", "%s", problem)
+	refusal.Field = "signed"
+	return refusal
+}
