@@ -42,6 +42,9 @@ type fileFormat struct {
 func files() []fileFormat {
 	return []fileFormat{
 		{Deb, SHA256, nil},
+		{PE, Authenticode, peFormat{}},
+		{CAB, Authenticode, cabFormat{}},
+		{MSI, Authenticode, msiFormat{}},
 		{Detached, SHA256, nil},
 	}
 }

@@ -40,6 +40,11 @@ const (
 	SignatureTooLarge Reason = "signature-too-large"
 	// Changed: the file changed while it was being read, or is not the one that was signed.
 	Changed Reason = "changed"
+	// TooLarge: the file is larger than its format allows, or than is read here.
+	TooLarge Reason = "too-large"
+	// NamesUnsigned: the signature of an installer package leaves out the names of its
+	// streams, or they are not those that were signed.
+	NamesUnsigned Reason = "names-unsigned"
 	// UnknownFormat: there is no format of that name, or the file is not of it.
 	UnknownFormat Reason = "unknown-format"
 	// AlreadySigned: the file carries another signature and Options.Replace is not set.

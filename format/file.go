@@ -17,6 +17,9 @@ type Kind string
 const (
 	Deb      Kind = "deb"      // as the last ar member, _hallmark.p7s
 	Detached Kind = "detached" // as FILE.p7s beside FILE
+	PE       Kind = "pe"       // Windows program: in the certificate table at its end
+	CAB      Kind = "cab"      // cabinet: behind it
+	MSI      Kind = "msi"      // Windows installer package: in a stream
 )
 
 // Suffix is appended to a file's name to get the name of its detached signature.

@@ -57,6 +57,9 @@ type Digests struct {
 const (
 	// SHA256 is the SHA-256 of the artifact itself.
 	SHA256 = "sha256"
+	// Authenticode is the SHA-256 that Windows takes of programs, cabinets and installer
+	// packages; of the last with the names of their streams.
+	Authenticode = "authenticodeSha256"
 )
 
 // Envelope is the form of a signature.

@@ -13,4 +13,18 @@ const (
 	// copyBufferBytes is the read size for digests and copies: from 128 KiB on,
 	// SHA-256 and not the system call is what takes the time.
 	copyBufferBytes = 256 << 10
+
+	// maxPEBytes is as far as a certificate table can be pointed to.
+	maxPEBytes = 1<<32 - 1 - MaxSignatureBytes
+
+	// maxCompoundBytes is what Windows Installer takes of a package, 2 GiB. The tables of
+	// one have 16 MiB.
+	maxCompoundBytes = 2 << 30
+
+	// maxCompoundEntries bounds the streams and storages of a package. Large installers
+	// have some thousand; the rest is a guess.
+	maxCompoundEntries = 1 << 16
+
+	// maxStorageDepth bounds how deep storages nest; packages in packages reach 3.
+	maxStorageDepth = 32
 )
