@@ -45,6 +45,7 @@ func files() []fileFormat {
 		{PE, Authenticode, peFormat{}},
 		{CAB, Authenticode, cabFormat{}},
 		{MSI, Authenticode, msiFormat{}},
+		{JAR, JARSignatureFile, jarFormat{}},
 		{Detached, SHA256, nil},
 	}
 }

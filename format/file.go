@@ -20,6 +20,7 @@ const (
 	PE       Kind = "pe"       // Windows program: in the certificate table at its end
 	CAB      Kind = "cab"      // cabinet: behind it
 	MSI      Kind = "msi"      // Windows installer package: in a stream
+	JAR      Kind = "jar"      // Java archive: META-INF/HALLMARK.SF and .EC or .RSA
 )
 
 // Suffix is appended to a file's name to get the name of its detached signature.

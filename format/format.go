@@ -60,6 +60,9 @@ const (
 	// Authenticode is the SHA-256 that Windows takes of programs, cabinets and installer
 	// packages; of the last with the names of their streams.
 	Authenticode = "authenticodeSha256"
+	// JARSignatureFile is the SHA-256 of a JAR's signature file in the form that package
+	// documentation describes.
+	JARSignatureFile = "jarSignatureFileSha256"
 )
 
 // Envelope is the form of a signature.

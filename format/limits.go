@@ -27,4 +27,24 @@ const (
 
 	// maxStorageDepth bounds how deep storages nest; packages in packages reach 3.
 	maxStorageDepth = 32
+
+	// maxZIPDirectory bounds an archive's central directory: 65,534 entries with names of
+	// 200 bytes. It is read at once.
+	maxZIPDirectory = 16 << 20
+
+	// maxManifestBytes bounds a JAR's manifest and its signature file, which grow with the
+	// number of entries. Java stops at 16 MB.
+	maxManifestBytes = 16_000_000
+
+	// maxManifestLine bounds a line. The specification says 72 bytes; older tools wrote
+	// longer ones, which Java reads up to 512.
+	maxManifestLine = 512
+
+	// maxEntryName bounds the name of an archive's entry: what a ZIP can hold, less what
+	// a manifest's line adds.
+	maxEntryName = 65535 - 16
+
+	// maxJARContent bounds what an archive's entries may unpack to. A bomb of 4 MB unpacks
+	// to as much; hashing it takes seconds.
+	maxJARContent = 8 << 30
 )
