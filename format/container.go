@@ -106,11 +106,11 @@ func (f fileFormat) ToBeSigned(digest [sha256.Size]byte) (ToBeSigned, error) {
 	if f.container != nil {
 		return f.container.toBeSigned(digest)
 	}
-	return detached(digest), nil
+	return DetachedCMS(digest), nil
 }
 
-// detached is a CMS over content that it does not bring along.
-func detached(digest [sha256.Size]byte) ToBeSigned {
+// DetachedCMS is a CMS over content that it does not bring along.
+func DetachedCMS(digest [sha256.Size]byte) ToBeSigned {
 	return ToBeSigned{Envelope: CMS, ContentType: oidData(), Digest: digest, Timestamp: ext.TimeStampToken()}
 }
 

@@ -45,15 +45,28 @@ type File struct {
 // Open opens a regular file, finds out what it is and where its signature sits. A file
 // with no signature opens well; Signature then returns ErrUnsigned. Malformed files
 // give an *Error. The caller must Close the File.
+//
+// A file that could carry its signature inside is Detached all the same if there is one
+// beside it: that one covers every byte, and many such files have a signature inside
+// that others made and nobody here knows. Debian packages have no such choice.
 func Open(path string) (*File, error) {
 	return openAs(path, func(r io.ReaderAt, size int64) (fileFormat, error) {
 		for _, f := range files() {
-			if is, err := f.is(r, size); is || err != nil {
+			is, err := f.is(r, size)
+			if err != nil {
 				return f, err
+			}
+			if is && (f.container == nil || !hasSignatureBeside(path)) {
+				return f, nil
 			}
 		}
 		return fileFormat{}, refuse(UnknownFormat, -1, "none of the formats fits its content")
 	})
+}
+
+func hasSignatureBeside(path string) bool {
+	_, err := os.Lstat(path + Suffix)
+	return err == nil
 }
 
 // openAs opens a file as what choose says it is.
@@ -108,6 +121,18 @@ func (f *File) Digests() (Digests, error) {
 		f.digests = &d
 	}
 	return *f.digests, nil
+}
+
+// Algorithm is the format's: under which name evidence states Digests().Signed.
+func (f *File) Algorithm() string { return f.format.algorithm }
+
+// ToBeSigned builds what a signature of this very file signs. It reads the file.
+func (f *File) ToBeSigned() (ToBeSigned, error) {
+	d, err := f.Digests()
+	if err != nil {
+		return ToBeSigned{}, err
+	}
+	return f.format.ToBeSigned(d.Signed)
 }
 
 func (f *File) takeDigests() (Digests, error) {

@@ -35,7 +35,7 @@ type jarFile struct {
 }
 
 func (jarFormat) toBeSigned(digest [sha256.Size]byte) (ToBeSigned, error) {
-	return detached(digest), nil
+	return DetachedCMS(digest), nil
 }
 
 // is: a ZIP file that begins with its META-INF folder, or that has a manifest elsewhere.
@@ -152,7 +152,7 @@ func (j *jarFile) signedManifest() (*manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := int64(maxJARContent)
+	left, present := int64(maxJARContent), map[string]bool{}
 	for _, f := range j.a.files {
 		if isSignatureFile(f.Name) {
 			continue
@@ -166,6 +166,7 @@ func (j *jarFile) signedManifest() (*manifest, error) {
 		if left -= int64(min(f.UncompressedSize64, maxJARContent+1)); left < 0 {
 			return nil, refuse(TooLarge, -1, "more than %d bytes of content", int64(maxJARContent))
 		}
+		present[f.Name] = true
 		h := sha256.New()
 		if err := copyEntry(h, f); err != nil {
 			return nil, err
@@ -175,6 +176,11 @@ func (j *jarFile) signedManifest() (*manifest, error) {
 		}
 		if err := m.state(f.Name, digestText(h)); err != nil {
 			return nil, err
+		}
+	}
+	for _, s := range m.sections {
+		if s.attribute(digestAttribute) != "" && !present[s.name] && !strings.HasSuffix(s.name, "/") {
+			return nil, refuse(ContentMismatch, -1, "%.64q is in the manifest, but not in the archive", s.name)
 		}
 	}
 	if j.sf != nil && !bytes.Equal(m.bytes(), raw) {

@@ -71,7 +71,6 @@ func makeJAR(t testing.TB, entries ...entryOf) []byte {
 	return out.Bytes()
 }
 
-
 func TestJARAgainstJarsigner(t *testing.T) {
 	root := corpora.Folder(t, "jar")
 	long := strings.Repeat("long-ü/", 30) + "name.txt"

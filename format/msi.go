@@ -158,7 +158,22 @@ func (f *msiFile) hash(names, content io.Writer) error {
 		}
 	}
 	w := msiWalk{c: c, seen: make([]bool, len(c.entries)), names: names, content: content}
-	return w.storage(&c.entries[0], 0)
+	if err := w.storage(&c.entries[0], 0); err != nil || f.signed == nil || content == io.Discard {
+		return err
+	}
+	return c.checkEnd()
+}
+
+// checkEnd demands that a file does not go on behind the last sector that was read.
+func (c *compound) checkEnd() error {
+	last := len(c.used) - 1
+	for last >= 0 && !c.used[last] {
+		last--
+	}
+	if end := c.offset(uint32(last + 1)); end < c.size {
+		return refuse(BytesAfterSignature, end, "%d bytes that belong to nothing", c.size-end)
+	}
+	return nil
 }
 
 type msiWalk struct {
