@@ -3,7 +3,6 @@ package sign
 import (
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,10 +18,9 @@ import (
 // artifact meets the levels that the certificate claims. The policy is the first
 // assessment of the certificate; further ones are among the inputs.
 func (s *Service) summary(ctx context.Context, r Request, g ground, d gate.Decision, now time.Time) ([]byte, error) {
-	digest := hex.EncodeToString(r.Digest[:])
 	first := g.assessed[0]
 	v := attest.VSA{
-		Subjects:     []attest.Subject{{Name: r.Product, Digest: map[string]string{"sha256": digest}}},
+		Subjects:     []attest.Subject{{Name: r.Product, Digest: s.digests(r)}},
 		VerifierID:   s.c.VerifierID,
 		TimeVerified: now.Truncate(time.Second),
 		ResourceURI:  g.vendor.URI + "#" + r.Product,

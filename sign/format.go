@@ -1,9 +1,11 @@
 package sign
 
 import (
+	"encoding/hex"
 	"fmt"
 
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 )
 
 // format returns the format that a request asks for.
@@ -58,4 +60,44 @@ func (s *Service) checkFormat(r Request) *Refusal {
 	refusal = refuse(CodeRequest, "", "%s", problem)
 	refusal.Field = "signed"
 	return refusal
+}
+
+// build is a request as the gate sees it.
+func (s *Service) build(r Request) gate.Build {
+	b := gate.Build{Digest: hex.EncodeToString(r.Digest[:]), Product: r.Product}
+	algorithm := s.algorithm(r)
+	if algorithm == format.SHA256 {
+		return b
+	}
+	b.Signed = gate.Hash{Algorithm: algorithm, Hex: hex.EncodeToString(r.Signed[:])}
+	if r.Computed {
+		b.Also = map[string]string{b.Signed.Algorithm: b.Signed.Hex}
+	}
+	return b
+}
+
+// algorithm is the name of the digest that is signed, of a request that was checked.
+func (s *Service) algorithm(r Request) string {
+	f, refusal := s.format(r)
+	if refusal != nil {
+		return format.SHA256
+	}
+	return f.Algorithm()
+}
+
+// digests are an artifact's digests as in-toto subjects have them.
+func (s *Service) digests(r Request) map[string]string {
+	all := map[string]string{format.SHA256: hex.EncodeToString(r.Digest[:])}
+	if algorithm := s.algorithm(r); algorithm != format.SHA256 {
+		all[algorithm] = hex.EncodeToString(r.Signed[:])
+	}
+	return all
+}
+
+// signedName is what was signed, for the record: "" where that is the artifact's SHA-256.
+func (s *Service) signedName(r Request) string {
+	if algorithm := s.algorithm(r); algorithm != format.SHA256 {
+		return algorithm + ":" + hex.EncodeToString(r.Signed[:])
+	}
+	return ""
 }

@@ -201,7 +201,7 @@ func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision
 	if len(evidence) > maxEvidence {
 		return ground{}, gate.Decision{}, fmt.Errorf("evidence about %s: %d envelopes, at most %d", digest, len(evidence), maxEvidence)
 	}
-	return g, gate.Decide(gate.Build{Digest: digest, Product: r.Product}, evidence, g.assessed), nil
+	return g, gate.Decide(s.build(r), evidence, g.assessed), nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }
