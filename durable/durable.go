@@ -29,7 +29,13 @@ func WriteFile(name string, data []byte, perm fs.FileMode) error {
 
 // Write is WriteFile for content that is produced on the way. An error of write is
 // returned as it is, and the old file is as it was.
-func Write(name string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+func Write(name string, perm fs.FileMode, write func(io.Writer) error) error {
+	return Edit(name, perm, func(f *os.File) error { return write(f) })
+}
+
+// Edit is Write for content that is not produced from front to back, or is to be read
+// before it counts. The file is empty at first.
+func Edit(name string, perm fs.FileMode, write func(*os.File) error) (err error) {
 	dir := filepath.Dir(name)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
 	if err != nil {

@@ -32,6 +32,7 @@ type Entry struct {
 // Entries returns every object identifier of this file, ours first.
 func Entries() []Entry {
 	const module = "ext/hallmark.asn1"
+	const authenticode = "Windows Authenticode Portable Executable Signature Format"
 	return []Entry{
 		{"arc.0.1", "hallmark-module-v1", module, true},
 		{"arc.1", "id-hallmark-assurance", module, true},
@@ -43,6 +44,7 @@ func Entries() []Entry {
 		{AnyPolicy().String(), "anyPolicy", "RFC 5280 §4.2.1.4", false},
 		{InvalidityDate().String(), "id-ce-invalidityDate", "RFC 5280 §5.3.2", false},
 		{CodeSigningBaselinePolicy().String(), "code-signing-requirements", "CA/Browser Forum Code Signing Baseline Requirements", false},
+		{Data().String(), "id-data", "RFC 5652 §4", false},
 		{SignedData().String(), "id-signedData", "RFC 5652 §5.1", false},
 		{ContentType().String(), "id-contentType", "RFC 5652 §11.1", false},
 		{MessageDigest().String(), "id-messageDigest", "RFC 5652 §11.2", false},
@@ -51,6 +53,15 @@ func Entries() []Entry {
 		{CMSAlgorithmProtection().String(), "id-aa-CMSAlgorithmProtection", "RFC 6211 §2", false},
 		{TimeStampToken().String(), "id-aa-timeStampToken", "RFC 3161 appendix A", false},
 		{TSTInfo().String(), "id-ct-TSTInfo", "RFC 3161 §2.4.2", false},
+		{SPCIndirectData().String(), "SPC_INDIRECT_DATA", authenticode, false},
+		{SPCStatementType().String(), "SPC_STATEMENT_TYPE", authenticode, false},
+		{SPCOpusInfo().String(), "SPC_SP_OPUS_INFO", authenticode, false},
+		{SPCIndividualPurpose().String(), "SPC_INDIVIDUAL_SP_KEY_PURPOSE", authenticode, false},
+		{SPCPEImageData().String(), "SPC_PE_IMAGE_DATA", authenticode, false},
+		{SPCCabinetData().String(), "SPC_CAB_DATA", authenticode, false},
+		{SPCSIPInfo().String(), "SPC_SIPINFO", authenticode, false},
+		{SPCTimeStampToken().String(), "SPC_RFC3161", authenticode, false},
+		{SPCNestedSignature().String(), "SPC_NESTED_SIGNATURE", authenticode, false},
 	}
 }
 
@@ -77,6 +88,9 @@ func InvalidityDate() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5,
 func CodeSigningBaselinePolicy() asn1.ObjectIdentifier {
 	return asn1.ObjectIdentifier{2, 23, 140, 1, 4, 1}
 }
+
+// Data is id-data, RFC 5652 §4.
+func Data() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1} }
 
 // SignedData is id-signedData, RFC 5652 §5.1.
 func SignedData() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2} }
@@ -109,4 +123,37 @@ func TimeStampToken() asn1.ObjectIdentifier {
 // TSTInfo is the content type of a time stamp token, RFC 3161 §2.4.2.
 func TSTInfo() asn1.ObjectIdentifier {
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
+}
+
+// SPCIndirectData is the content type of an Authenticode signature: SpcIndirectDataContent.
+func SPCIndirectData() asn1.ObjectIdentifier { return microsoft(2, 1, 4) }
+
+// SPCStatementType is a signed attribute of Authenticode: what the signer stands for.
+func SPCStatementType() asn1.ObjectIdentifier { return microsoft(2, 1, 11) }
+
+// SPCOpusInfo is a signed attribute of Authenticode: name and address of what is signed.
+func SPCOpusInfo() asn1.ObjectIdentifier { return microsoft(2, 1, 12) }
+
+// SPCIndividualPurpose is a value of SPCStatementType, the one that tools write today.
+func SPCIndividualPurpose() asn1.ObjectIdentifier { return microsoft(2, 1, 21) }
+
+// SPCPEImageData says that an Authenticode digest is a program's.
+func SPCPEImageData() asn1.ObjectIdentifier { return microsoft(2, 1, 15) }
+
+// SPCCabinetData says that an Authenticode digest is a cabinet's.
+func SPCCabinetData() asn1.ObjectIdentifier { return microsoft(2, 1, 25) }
+
+// SPCSIPInfo says that an Authenticode digest was taken by what a class ID names, such
+// as an installer package's.
+func SPCSIPInfo() asn1.ObjectIdentifier { return microsoft(2, 1, 30) }
+
+// SPCTimeStampToken is Authenticode's unsigned attribute for a token of RFC 3161 §2.4.2.
+func SPCTimeStampToken() asn1.ObjectIdentifier { return microsoft(3, 3, 1) }
+
+// SPCNestedSignature is Authenticode's unsigned attribute for a further signature.
+func SPCNestedSignature() asn1.ObjectIdentifier { return microsoft(2, 4, 1) }
+
+// microsoft is an OID under Microsoft's arc.
+func microsoft(a, b, c int) asn1.ObjectIdentifier {
+	return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, a, b, c}
 }

@@ -40,6 +40,20 @@ const (
 	SignatureTooLarge Reason = "signature-too-large"
 	// Changed: the file changed while it was being read, or is not the one that was signed.
 	Changed Reason = "changed"
+	// TooLarge: the file is larger than its format allows, or than is read here.
+	TooLarge Reason = "too-large"
+	// NamesUnsigned: the signature of an installer package leaves out the names of its
+	// streams, or they are not those that were signed.
+	NamesUnsigned Reason = "names-unsigned"
+	// UnsignedEntry: an entry of a signed archive is not signed.
+	UnsignedEntry Reason = "unsigned-entry"
+	// ContentMismatch: an archive's entry, manifest or signature file is not the one whose
+	// digest stands in the manifest or signature file.
+	ContentMismatch Reason = "content-mismatch"
+	// ForeignSignature: an archive is signed under another name than ours, or twice.
+	ForeignSignature Reason = "foreign-signature"
+	// UnknownFormat: there is no format of that name, or the file is not of it.
+	UnknownFormat Reason = "unknown-format"
 	// AlreadySigned: the file carries another signature and Options.Replace is not set.
 	AlreadySigned Reason = "already-signed"
 )

@@ -17,6 +17,10 @@ type Kind string
 const (
 	Deb      Kind = "deb"      // as the last ar member, _hallmark.p7s
 	Detached Kind = "detached" // as FILE.p7s beside FILE
+	PE       Kind = "pe"       // Windows program: in the certificate table at its end
+	CAB      Kind = "cab"      // cabinet: behind it
+	MSI      Kind = "msi"      // Windows installer package: in a stream
+	JAR      Kind = "jar"      // Java archive: META-INF/HALLMARK.SF and .EC or .RSA
 )
 
 // Suffix is appended to a file's name to get the name of its detached signature.
@@ -29,41 +33,68 @@ type File struct {
 	Kind Kind
 
 	f        *os.File
+	format   fileFormat
 	size     int64
 	modified time.Time
 	mode     fs.FileMode
 	layout   layout
-	digest   *[sha256.Size]byte
+	digests  *Digests
+	body     body // nil for Deb and Detached, which layout describes
 }
 
-// Open opens a regular file and finds out where its signature sits. A file with
-// no signature opens well; Signature then returns ErrUnsigned. Malformed packages
+// Open opens a regular file, finds out what it is and where its signature sits. A file
+// with no signature opens well; Signature then returns ErrUnsigned. Malformed files
 // give an *Error. The caller must Close the File.
+//
+// A file that could carry its signature inside is Detached all the same if there is one
+// beside it: that one covers every byte, and many such files have a signature inside
+// that others made and nobody here knows. Debian packages have no such choice.
 func Open(path string) (*File, error) {
+	return openAs(path, func(r io.ReaderAt, size int64) (fileFormat, error) {
+		for _, f := range files() {
+			is, err := f.is(r, size)
+			if err != nil {
+				return f, err
+			}
+			if is && (f.container == nil || !hasSignatureBeside(path)) {
+				return f, nil
+			}
+		}
+		return fileFormat{}, refuse(UnknownFormat, -1, "none of the formats fits its content")
+	})
+}
+
+func hasSignatureBeside(path string) bool {
+	_, err := os.Lstat(path + Suffix)
+	return err == nil
+}
+
+// openAs opens a file as what choose says it is.
+func openAs(path string, choose func(io.ReaderAt, int64) (fileFormat, error)) (*File, error) {
 	f, info, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	file := &File{Path: path, Kind: Detached, f: f, size: info.Size(), modified: info.ModTime(), mode: info.Mode()}
-	if err := file.inspect(); err != nil {
+	file := &File{Path: path, f: f, size: info.Size(), modified: info.ModTime(), mode: info.Mode()}
+	if err := file.inspect(choose); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return file, nil
 }
 
-func (f *File) inspect() error {
-	var head [len(arMagic) + headerBytes]byte
-	n, err := f.f.ReadAt(head[:], 0)
-	if err != nil && err != io.EOF {
+func (f *File) inspect(choose func(io.ReaderAt, int64) (fileFormat, error)) error {
+	format, err := choose(f.f, f.size)
+	if err != nil {
 		return err
 	}
-	f.layout = layout{signed: f.size}
-	if !isDeb(head[:n]) {
-		return nil
+	f.Kind, f.format, f.layout = format.kind, format, layout{signed: f.size}
+	switch {
+	case format.container != nil:
+		f.body, err = format.container.read(f.f, f.size)
+	case format.kind == Deb:
+		f.layout, err = readDeb(f.f, f.size)
 	}
-	f.Kind = Deb
-	f.layout, err = readDeb(f.f, f.size)
 	return err
 }
 
@@ -73,17 +104,47 @@ func (f *File) Close() error { return f.f.Close() }
 // SignedBytes is the number of bytes under the signature, from the file's start.
 func (f *File) SignedBytes() int64 { return f.layout.signed }
 
-// Digest returns the SHA-256 of the signed bytes. It reads them once, with a
-// fixed amount of memory, and refuses (Changed) when the file changed since Open.
+// Digest returns the SHA-256 that evidence is filed under: Digests().SHA256.
 func (f *File) Digest() ([sha256.Size]byte, error) {
-	if f.digest == nil {
-		d, err := f.copySigned(io.Discard)
+	d, err := f.Digests()
+	return d.SHA256, err
+}
+
+// Digests returns the digests of the file and of what is signed. It reads the file once
+// or twice, with a fixed amount of memory, and refuses (Changed) when it changed since Open.
+func (f *File) Digests() (Digests, error) {
+	if f.digests == nil {
+		d, err := f.takeDigests()
 		if err != nil {
-			return [sha256.Size]byte{}, fmt.Errorf("digest %s: %w", f.Path, err)
+			return Digests{}, fmt.Errorf("digest %s: %w", f.Path, err)
 		}
-		f.digest = &d
+		f.digests = &d
 	}
-	return *f.digest, nil
+	return *f.digests, nil
+}
+
+// Algorithm is the format's: under which name evidence states Digests().Signed.
+func (f *File) Algorithm() string { return f.format.algorithm }
+
+// ToBeSigned builds what a signature of this very file signs. It reads the file.
+func (f *File) ToBeSigned() (ToBeSigned, error) {
+	d, err := f.Digests()
+	if err != nil {
+		return ToBeSigned{}, err
+	}
+	return f.format.ToBeSigned(d.Signed)
+}
+
+func (f *File) takeDigests() (Digests, error) {
+	all, err := f.copySigned(io.Discard)
+	if err != nil || f.body == nil {
+		return Digests{all, all}, err
+	}
+	signed, err := f.body.digest()
+	if err != nil {
+		return Digests{}, err
+	}
+	return Digests{all, signed}, f.unchanged()
 }
 
 // copySigned writes the signed bytes to w and returns their SHA-256.
@@ -127,6 +188,16 @@ func (f *File) unchanged() error {
 func (f *File) Signature() ([]byte, error) {
 	if f.Kind == Detached {
 		return readSignature(f.Path + Suffix)
+	}
+	if f.body != nil {
+		sig, err := f.body.signature()
+		if err == nil && sig == nil {
+			err = ErrUnsigned
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Path, err)
+		}
+		return sig, nil
 	}
 	if f.layout.length == 0 {
 		return nil, fmt.Errorf("%s: %w", f.Path, ErrUnsigned)

@@ -13,4 +13,38 @@ const (
 	// copyBufferBytes is the read size for digests and copies: from 128 KiB on,
 	// SHA-256 and not the system call is what takes the time.
 	copyBufferBytes = 256 << 10
+
+	// maxPEBytes is as far as a certificate table can be pointed to.
+	maxPEBytes = 1<<32 - 1 - MaxSignatureBytes
+
+	// maxCompoundBytes is what Windows Installer takes of a package, 2 GiB. The tables of
+	// one have 16 MiB.
+	maxCompoundBytes = 2 << 30
+
+	// maxCompoundEntries bounds the streams and storages of a package. Large installers
+	// have some thousand; the rest is a guess.
+	maxCompoundEntries = 1 << 16
+
+	// maxStorageDepth bounds how deep storages nest; packages in packages reach 3.
+	maxStorageDepth = 32
+
+	// maxZIPDirectory bounds an archive's central directory: 65,534 entries with names of
+	// 200 bytes. It is read at once.
+	maxZIPDirectory = 16 << 20
+
+	// maxManifestBytes bounds a JAR's manifest and its signature file, which grow with the
+	// number of entries. Java stops at 16 MB.
+	maxManifestBytes = 16_000_000
+
+	// maxManifestLine bounds a line. The specification says 72 bytes; older tools wrote
+	// longer ones, which Java reads up to 512.
+	maxManifestLine = 512
+
+	// maxEntryName bounds the name of an archive's entry: what a ZIP can hold, less what
+	// a manifest's line adds.
+	maxEntryName = 65535 - 16
+
+	// maxJARContent bounds what an archive's entries may unpack to. A bomb of 4 MB unpacks
+	// to as much; hashing it takes seconds.
+	maxJARContent = 8 << 30
 )

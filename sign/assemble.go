@@ -3,7 +3,6 @@ package sign
 import (
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,10 +18,9 @@ import (
 // artifact meets the levels that the certificate claims. The policy is the first
 // assessment of the certificate; further ones are among the inputs.
 func (s *Service) summary(ctx context.Context, r Request, g ground, d gate.Decision, now time.Time) ([]byte, error) {
-	digest := hex.EncodeToString(r.Digest[:])
 	first := g.assessed[0]
 	v := attest.VSA{
-		Subjects:     []attest.Subject{{Name: r.Product, Digest: map[string]string{"sha256": digest}}},
+		Subjects:     []attest.Subject{{Name: r.Product, Digest: s.digests(r)}},
 		VerifierID:   s.c.VerifierID,
 		TimeVerified: now.Truncate(time.Second),
 		ResourceURI:  g.vendor.URI + "#" + r.Product,
@@ -78,7 +76,14 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 			return nil, fmt.Errorf("signing key of certificate %s: %w", g.record.Serial, err)
 		}
 	}
-	cms, err := BuildCMS(ctx, CMSInput{Digest: r.Digest[:], Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now})
+	tbs, err := s.toBeSigned(r)
+	if err != nil {
+		return nil, err
+	}
+	cms, err := BuildCMS(ctx, CMSInput{
+		Digest: tbs.Digest[:], ContentType: tbs.ContentType, Content: tbs.Content, Attributes: tbs.Attributes,
+		Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +92,7 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	if err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
-	if err := cms.AddTimestamp(token); err != nil {
+	if err := cms.AddUnsigned(tbs.Timestamp, token); err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
 	staple, err := s.staple(ctx, g, vsa)

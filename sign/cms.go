@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/format"
 	"github.com/sassoftware/relic/v7/lib/pkcs7"
 )
 
@@ -29,6 +30,13 @@ type CMSInput struct {
 	Hash crypto.Hash
 	// Digest is the content's digest under Hash.
 	Digest []byte
+	// ContentType of the content; nil means id-data.
+	ContentType asn1.ObjectIdentifier
+	// Content is what the signature brings along, DER; nil when it is detached. Digest
+	// is over its contents without tag and length, RFC 2315 §9.3.
+	Content []byte
+	// Attributes are signed attributes besides those that every signature has.
+	Attributes []format.Attribute
 	// Signer holds the private key of Chain[0]: ECDSA P-256 or P-384, or RSA from 3072 bits.
 	Signer crypto.Signer
 	// Chain is the signer's certificate and then each issuer's, without the root:
@@ -47,10 +55,13 @@ type CMS struct {
 	hash   crypto.Hash
 }
 
-// BuildCMS makes a detached CMS SignedData, RFC 5652 §5, over a digest. It is DER
-// throughout, has one signer, version 1, content type id-data, and the signed
-// attributes content-type, message-digest, signing-time, signing-certificate-v2
-// and CMS-algorithm-protection.
+// BuildCMS makes a CMS SignedData, RFC 5652 §5, over a digest: detached and of type
+// id-data unless the input says otherwise. It is DER throughout, has one signer,
+// version 1, and the signed attributes content-type, message-digest, signing-time,
+// signing-certificate-v2 and CMS-algorithm-protection.
+//
+// With content of another type it is what RFC 2315 calls SignedData, as Authenticode
+// wants it: version 1 all the same, and the content is no OCTET STRING.
 //
 // The structures are relic's, its builder is not used: that one writes signed
 // attributes in the order they were added where RFC 5652 §5.3 demands DER, so that
@@ -70,6 +81,10 @@ func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build CMS: %w", err)
 	}
+	content, err := in.contentInfo()
+	if err != nil {
+		return nil, fmt.Errorf("build CMS: %w", err)
+	}
 	signature, err := in.sign(ctx, attributes)
 	if err != nil {
 		return nil, fmt.Errorf("build CMS: %w", err)
@@ -80,7 +95,7 @@ func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
 		Content: pkcs7.SignedData{
 			Version:                    1,
 			DigestAlgorithmIdentifiers: []pkix.AlgorithmIdentifier{digestAlg},
-			ContentInfo:                pkcs7.ContentInfo{ContentType: oidData},
+			ContentInfo:                content,
 			Certificates:               certificateSet(append(slices.Clone(in.Chain), in.Cross...)),
 			SignerInfos: []pkcs7.SignerInfo{{
 				Version: 1,
@@ -171,7 +186,7 @@ func (in CMSInput) signedAttributes(digest, signature pkix.AlgorithmIdentifier) 
 		oid   asn1.ObjectIdentifier
 		value any
 	}{
-		{ext.ContentType(), oidData},
+		{ext.ContentType(), in.contentType()},
 		{ext.MessageDigest(), in.Digest},
 		// encoding/asn1 writes UTCTime until 2049 and GeneralizedTime after, both without
 		// fractions of a second, as RFC 5652 §11.3 wants.
@@ -183,7 +198,36 @@ func (in CMSInput) signedAttributes(digest, signature pkix.AlgorithmIdentifier) 
 			return nil, fmt.Errorf("attribute %v: %w", a.oid, err)
 		}
 	}
+	for _, a := range in.Attributes {
+		if err := list.Add(a.Type, asn1.RawValue{FullBytes: a.Value}); err != nil {
+			return nil, fmt.Errorf("attribute %v: %w", a.Type, err)
+		}
+	}
 	return list, sortDER(list)
+}
+
+func (in CMSInput) contentType() asn1.ObjectIdentifier {
+	if in.ContentType == nil {
+		return ext.Data()
+	}
+	return in.ContentType
+}
+
+// contentInfo is EncapsulatedContentInfo, RFC 5652 §5.2, or ContentInfo, RFC 2315 §7.
+func (in CMSInput) contentInfo() (pkcs7.ContentInfo, error) {
+	if in.Content == nil {
+		return pkcs7.NewContentInfo(in.contentType(), nil)
+	}
+	var value asn1.RawValue
+	if rest, err := asn1.Unmarshal(in.Content, &value); err != nil || len(rest) > 0 {
+		return pkcs7.ContentInfo{}, errors.New("content is not one DER value")
+	}
+	h := in.Hash.New()
+	h.Write(value.Bytes)
+	if !bytes.Equal(h.Sum(nil), in.Digest) {
+		return pkcs7.ContentInfo{}, errors.New("the digest is not the content's")
+	}
+	return pkcs7.NewContentInfo(in.contentType(), value)
 }
 
 // certID identifies the signer's certificate by hash, issuer and serial number.

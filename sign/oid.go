@@ -5,8 +5,6 @@ import "encoding/asn1"
 // Algorithm and content type identifiers of the signatures made here; all theirs.
 // Attribute types are in package ext.
 var (
-	oidData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1} // id-data, RFC 5652 §4
-
 	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1} // RFC 5754 §2.2
 	oidSHA384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2} // RFC 5754 §2.3
 	oidSHA512 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3} // RFC 5754 §2.4

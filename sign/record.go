@@ -26,6 +26,9 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 	}
 	event := store.Event{ID: res.ID, At: res.At, Who: r.By, Action: actionSigned, Object: digest, Detail: map[string]string{
 		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "serial": res.Serial, "signature": res.ID}}
+	if signed := s.signedName(r); signed != "" {
+		event.Detail["signed"] = signed
+	}
 	now := s.now()
 	err := s.c.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := s.records.activeVendor(tx, r.Vendor); err != nil {

@@ -26,7 +26,7 @@ func TestRefusals(t *testing.T) {
 		"control product":  {func(_ *testing.T, _ *world, r *Request) { r.Product = "app\x1f" }, CodeRequest, "control character"},
 		"no person":        {func(_ *testing.T, _ *world, r *Request) { r.By = "" }, CodeRequest, "is required"},
 		"no digest":        {func(_ *testing.T, _ *world, r *Request) { r.Digest = [32]byte{} }, CodeRequest, "is required"},
-		"unknown format":   {func(_ *testing.T, _ *world, r *Request) { r.Format = "exe" }, CodeRequest, "neither"},
+		"unknown format":   {func(_ *testing.T, _ *world, r *Request) { r.Format = "exe" }, CodeRequest, "is none that this service signs"},
 		"NUL in a serial":  {func(_ *testing.T, _ *world, r *Request) { r.Certificate = "a\x00b" }, CodeRequest, "control character"},
 		"unknown vendor":   {func(_ *testing.T, _ *world, r *Request) { r.Vendor = "nobody" }, CodeVendor, "no vendor"},
 		"suspended vendor": {suspend, CodeVendor, "is suspended"},

@@ -78,6 +78,8 @@ type Config struct {
 	Arc ext.Arc
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Formats are what can be signed; none means format.Files.
+	Formats []format.Format
 }
 
 // Service signs builds. It keeps no state of its own but memories, and is safe for
@@ -99,13 +101,16 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Formats == nil {
+		c.Formats = format.Files()
+	}
 	return &Service{c: c}, nil
 }
 
 // Request asks for one signature over one digest.
 type Request struct {
 	Vendor  string   // Vendor.ID
-	Digest  [32]byte // SHA-256 of the bytes to be signed
+	Digest  [32]byte // SHA-256 of the artifact, which evidence is filed under
 	Format  string   // how the client will carry the signature: a format.Kind
 	Product string   // as in the audited scope
 	// Certificate is the serial number of the certificate to use, as in
@@ -117,6 +122,11 @@ type Request struct {
 	// assessments in force support.
 	PerBuild bool
 	Claims   []ca.Wanted
+	// Signed is the digest that is signed, for formats that sign another than Digest:
+	// format.Digests.Signed. Evidence must state it, unless Computed says that the
+	// service itself took both from the artifact's bytes.
+	Signed   [32]byte
+	Computed bool
 }
 
 // Result is a signature that is on record.
@@ -133,7 +143,7 @@ type Result struct {
 // any other error means that no answer could be given, and the caller may try again.
 // When Sign returns a Result, its record is durable.
 func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
-	if refusal := r.check(); refusal != nil {
+	if refusal := s.check(r); refusal != nil {
 		return Result{}, refusal
 	}
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
@@ -171,7 +181,7 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 // Explain judges a build and signs nothing. The Decision holds every rule's verdict;
 // errors are those of Sign, except that a denial by the gate is none.
 func (s *Service) Explain(ctx context.Context, r Request) (gate.Decision, error) {
-	if refusal := r.check(); refusal != nil {
+	if refusal := s.check(r); refusal != nil {
 		return gate.Decision{}, refusal
 	}
 	_, d, err := s.examine(ctx, r)
@@ -191,10 +201,17 @@ func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision
 	if len(evidence) > maxEvidence {
 		return ground{}, gate.Decision{}, fmt.Errorf("evidence about %s: %d envelopes, at most %d", digest, len(evidence), maxEvidence)
 	}
-	return g, gate.Decide(gate.Build{Digest: digest, Product: r.Product}, evidence, g.assessed), nil
+	return g, gate.Decide(s.build(r), evidence, g.assessed), nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }
+
+func (s *Service) check(r Request) *Refusal {
+	if refusal := r.check(); refusal != nil {
+		return refusal
+	}
+	return s.checkFormat(r)
+}
 
 // check refuses a request whose fields cannot be meant.
 func (r Request) check() *Refusal {
@@ -221,9 +238,6 @@ func (r Request) check() *Refusal {
 		case !isText(f.value):
 			return field(f.name, "has a control character or is not UTF-8")
 		}
-	}
-	if k := format.Kind(r.Format); k != format.Deb && k != format.Detached {
-		return field("format", "%s is neither %s nor %s", quote(r.Format), format.Deb, format.Detached)
 	}
 	if r.Digest == ([32]byte{}) {
 		return field("digest", "is required")

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // profile is what a SignedData must look like in its place.
@@ -26,9 +28,10 @@ type profile struct {
 }
 
 // ours is the profile of a file's signature. SHA-256 alone, because that is the
-// digest that was streamed from the file; SHA-1 and older are broken anyway.
-func ours() profile {
-	return profile{version: 1, contentType: oidData, hashes: []crypto.Hash{crypto.SHA256}, protected: true}
+// digest that was streamed from the file; SHA-1 and older are broken anyway. Version 1
+// also around Authenticode's content: RFC 2315 §9.1 knows no other.
+func ours(want format.ToBeSigned) profile {
+	return profile{version: 1, contentType: want.ContentType, content: want.Content != nil, hashes: []crypto.Hash{crypto.SHA256}, protected: true}
 }
 
 // tokens is the profile of a timestamp token.

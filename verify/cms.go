@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/hallmark-pki/hallmark/ext"
 )
 
 // signedData is a CMS SignedData, RFC 5652 §5.1, in our profile: DER, certificates
@@ -16,7 +18,7 @@ type signedData struct {
 	version      int
 	contentType  asn1.ObjectIdentifier
 	hasContent   bool
-	content      []byte // of the encapsulated OCTET STRING
+	content      []byte // of the encapsulated OCTET STRING; of Authenticode, the whole SEQUENCE
 	digestAlgs   []algorithm
 	certificates [][]byte // DER, in the order they stand
 	signer       signerInfo
@@ -145,14 +147,19 @@ func readAlgorithm(in *cryptobyte.String, tag cbasn1.Tag) (algorithm, bool) {
 	return a, true
 }
 
-// readContent reads EncapsulatedContentInfo, RFC 5652 §5.2.
+// readContent reads EncapsulatedContentInfo, RFC 5652 §5.2. Authenticode keeps to
+// RFC 2315 §7, where the content is no OCTET STRING but the thing itself.
 func (sd *signedData) readContent(in cryptobyte.String) error {
 	var wrapped, content cryptobyte.String
 	if !in.ReadASN1ObjectIdentifier(&sd.contentType) ||
 		!in.ReadOptionalASN1(&wrapped, &sd.hasContent, contextTag(0)) || !in.Empty() {
 		return malformed("encapsulated content")
 	}
-	if sd.hasContent && (!wrapped.ReadASN1(&content, cbasn1.OCTET_STRING) || !wrapped.Empty()) {
+	if sd.hasContent && sd.contentType.Equal(ext.SPCIndirectData()) {
+		if !wrapped.ReadASN1Element(&content, cbasn1.SEQUENCE) || !wrapped.Empty() {
+			return malformed("encapsulated content is not one SEQUENCE")
+		}
+	} else if sd.hasContent && (!wrapped.ReadASN1(&content, cbasn1.OCTET_STRING) || !wrapped.Empty()) {
 		return malformed("encapsulated content is not one OCTET STRING")
 	}
 	sd.content = content

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 )
 
@@ -57,14 +58,16 @@ func (v *Verifier) readStaple(s signerInfo) (staple, error) {
 // checkEvidence demands what the policy does beyond the certificate: a verification
 // summary that says PASSED about this digest, and for every claim the receipt that
 // its assessment is in a log we trust. Receipts are always stapled.
-func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, digest [32]byte) {
+func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, file subject) {
 	if v.policy.Attestations == NoAttestations {
 		return
 	}
-	about := artifact{digest, verdict.Vendor, mark.Assurance.Claims}
+	about := artifact{file.digests.Signed, file.algorithm, verdict.Vendor, mark.Assurance.Claims}
 	err := v.checkSummary(st.summary, about)
 	var r Reason
-	if errors.As(err, &r) && r.Code != SummaryFailed && v.policy.Attestations == Fetch {
+	// Evidence is filed under the SHA-256 of the artifact before it was signed. Where that
+	// is not what is signed, a signed file does not tell it, and the staple must do.
+	if errors.As(err, &r) && r.Code != SummaryFailed && v.policy.Attestations == Fetch && about.algorithm == format.SHA256 {
 		err = v.fetchSummary(ctx, mark.Repository.URLs, about)
 	}
 	verdict.refuse(err)
@@ -75,9 +78,10 @@ func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st stapl
 // signed them, at the levels that the certificate claims. A summary made for another
 // vendor of the same bytes, or for a lesser certificate, proves nothing here.
 type artifact struct {
-	digest [32]byte
-	vendor string
-	claims []ext.Claim
+	digest    [32]byte
+	algorithm string // of the digest, as in-toto subjects name it
+	vendor    string
+	claims    []ext.Claim
 }
 
 // checkSummary judges one DSSE envelope as the summary about an artifact.
@@ -109,7 +113,7 @@ func (v *Verifier) checkSummary(raw []byte, a artifact) error {
 // the resource "<vendor URI>#<product>", and a vendor's URI has no fragment.
 func (a artifact) isAbout(summary attest.VSA) error {
 	want := hex.EncodeToString(a.digest[:])
-	if !slices.ContainsFunc(summary.Subjects, func(s attest.Subject) bool { return s.Digest["sha256"] == want }) {
+	if !slices.ContainsFunc(summary.Subjects, func(s attest.Subject) bool { return s.Digest[a.algorithm] == want }) {
 		return because(SummaryInvalid, "the summary is about another file")
 	}
 	if vendor, _, _ := strings.Cut(summary.ResourceURI, "#"); vendor != a.vendor {

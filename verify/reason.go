@@ -20,8 +20,10 @@ const (
 	ContainerMalformed Code = "container-malformed"
 	// DataAfterSignature: something follows the signature in the package.
 	DataAfterSignature Code = "data-after-signature"
-	// TwoSignatures: the package holds two signature members.
+	// TwoSignatures: the file holds two signatures.
 	TwoSignatures Code = "two-signatures"
+	// UnsignedContent: something in a signed archive or package is not signed.
+	UnsignedContent Code = "unsigned-content"
 )
 
 // The CMS signature, RFC 5652.
@@ -34,7 +36,7 @@ const (
 	NotDetached Code = "not-detached"
 	// SignerCount: no signer, or more than one.
 	SignerCount Code = "signer-count"
-	// ContentType: the content type is not id-data, in the structure or in the attribute.
+	// ContentType: the content type is not the format's (mostly id-data), in the structure or in the attribute.
 	ContentType Code = "content-type"
 	// AttributeMissing: a signed attribute that must be there is not.
 	AttributeMissing Code = "attribute-missing"
@@ -200,7 +202,7 @@ var undecided = []Code{
 
 // against are the codes that mean "not valid".
 var against = []Code{
-	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures,
+	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures, UnsignedContent,
 	SignatureMalformed, SignatureTooLarge, NotDetached, SignerCount, ContentType, AttributeMissing, AttributeDuplicate,
 	AttributeMalformed, AlgorithmRefused, AlgorithmProtection, SigningCertificate, SignerUnknown, SigningTime,
 	DigestMismatch, SignatureInvalid,

@@ -8,6 +8,9 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // signed is a verified signature: the signer's certificate is proved to be the
@@ -18,23 +21,31 @@ type signed struct {
 	others []*x509.Certificate // the other certificates inside, untrusted
 }
 
-// openSignature verifies a CMS signature over a file with this SHA-256.
+// openSignature verifies a CMS signature over what a file's format says must have been
+// signed: it was built anew from the file's digest, and content that the signature
+// brings along must be the same byte for byte.
 //
 // The general CMS libraries for Go are not used for it: they turn BER into DER
 // before they look, ignore what they cannot parse, and want the whole content in
 // memory. The profile is narrow enough to read by hand, and then one call of
 // crypto/x509 is left. A test holds the result against such a library and against
 // OpenSSL.
-func openSignature(der []byte, digest [32]byte) (signed, error) {
+func openSignature(der []byte, want format.ToBeSigned) (signed, error) {
 	sd, err := parseSignedData(der, maxSignatureBytes)
 	if err != nil {
 		return signed{}, err
 	}
-	h, err := ours().check(sd)
+	h, err := ours(want).check(sd)
 	if err != nil {
 		return signed{}, err
 	}
-	if err := checkDigest(sd.signer, digest[:]); err != nil {
+	if err := checkContent(sd, want); err != nil {
+		return signed{}, err
+	}
+	if err := checkDigest(sd.signer, want.Digest[:]); err != nil {
+		return signed{}, err
+	}
+	if err := checkSecond(sd.signer); err != nil {
 		return signed{}, err
 	}
 	certs, err := parseCertificates(sd.certificates)
@@ -52,6 +63,27 @@ func openSignature(der []byte, digest [32]byte) (signed, error) {
 		return signed{}, because(SignatureInvalid, "%v", err)
 	}
 	return s, nil
+}
+
+// checkContent holds content that is inside against what must have been signed. It ends
+// with the file's digest: where only that differs, the file is another one.
+func checkContent(sd signedData, want format.ToBeSigned) error {
+	if bytes.Equal(sd.content, want.Content) {
+		return nil
+	}
+	if n := len(want.Content) - 32; len(sd.content) == len(want.Content) && bytes.Equal(sd.content[:n], want.Content[:n]) {
+		return because(DigestMismatch, "signed was %x, the file has %x", sd.content[n:], want.Content[n:])
+	}
+	return malformed("content other than what is signed for such a file")
+}
+
+// checkSecond refuses a further signature in an unsigned attribute: one reader would
+// judge this one, another that one.
+func checkSecond(s signerInfo) error {
+	if slices.ContainsFunc(s.unsigned, func(a attribute) bool { return a.oid.Equal(ext.SPCNestedSignature()) }) {
+		return because(TwoSignatures, "a signature is nested in the signature")
+	}
+	return nil
 }
 
 func parseCertificates(list [][]byte) ([]*x509.Certificate, error) {

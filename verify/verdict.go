@@ -45,7 +45,8 @@ type Verdict struct {
 	// Notes never change the outcome.
 	Notes []Reason
 
-	Digest   string      // SHA-256 of the signed bytes in hex, "" if they were not read
+	Digest   string      // SHA-256 of the file without a signature at its end in hex, "" if it was not read
+	Signed   string      // where something else is signed: algorithm, ":" and hex, as in-toto subjects name it
 	Vendor   string      // the vendor's URI, once the chain holds
 	Claims   []ext.Claim // once chain and mark hold
 	SignedAt time.Time   // from a trusted timestamp; zero without one
@@ -102,12 +103,13 @@ type wireClaim struct {
 }
 
 // MarshalJSON writes the object of the --json output: file, verdict and reasons
-// always; notes, digest ("sha256:" and hex), vendor, claims, signed_at (RFC 3339),
+// always; notes, digest ("sha256:" and hex), signed_digest (algorithm, ":" and hex), vendor, claims, signed_at (RFC 3339),
 // serial (hex) and mode where they are known.
 func (v Verdict) MarshalJSON() ([]byte, error) {
 	w := struct {
 		File     string      `json:"file"`
 		Digest   string      `json:"digest,omitempty"`
+		Signed   string      `json:"signed_digest,omitempty"`
 		Verdict  string      `json:"verdict"`
 		Reasons  []Reason    `json:"reasons"`
 		Notes    []Reason    `json:"notes,omitempty"`
@@ -116,7 +118,7 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		SignedAt *time.Time  `json:"signed_at,omitempty"`
 		Serial   string      `json:"serial,omitempty"`
 		Mode     string      `json:"mode,omitempty"`
-	}{File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial}
+	}{File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
 	if w.Reasons == nil {
 		w.Reasons = []Reason{}
 	}

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -91,14 +92,12 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 	}()
 	verdict = v.start(path)
 	now := v.now()
-	digest, signature, err := readFile(ctx, path)
-	if digest != nil {
-		verdict.Digest = hex.EncodeToString(digest[:])
-	}
+	s, err := readFile(ctx, path)
+	verdict.name(s)
 	if err != nil {
 		verdict.refuse(err)
 	} else {
-		v.judge(ctx, &verdict, *digest, signature, now)
+		v.judge(ctx, &verdict, s, now)
 	}
 	v.except(&verdict, now)
 	return verdict
@@ -108,8 +107,10 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 // content that is not in a file; unlike File it does not catch panics.
 func (v *Verifier) Signature(ctx context.Context, name string, digest [32]byte, signature []byte) Verdict {
 	verdict, now := v.start(name), v.now()
-	verdict.Digest = hex.EncodeToString(digest[:])
-	v.judge(ctx, &verdict, digest, signature, now)
+	s := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256, signature: signature}
+	s.want = format.DetachedCMS(digest)
+	verdict.name(s)
+	v.judge(ctx, &verdict, s, now)
 	v.except(&verdict, now)
 	return verdict
 }
@@ -137,26 +138,48 @@ func (v *Verifier) except(verdict *Verdict, now time.Time) {
 	verdict.conclude()
 }
 
-// readFile returns the digest of the signed bytes and the signature, both from one
-// opening of the file. The digest is there even if the signature is not.
-func readFile(ctx context.Context, path string) (*[32]byte, []byte, error) {
+// subject is what is judged: a file's digests, and the signature that goes with them.
+type subject struct {
+	digests   format.Digests
+	algorithm string // of digests.Signed; "" as long as nothing was read
+	want      format.ToBeSigned
+	signature []byte
+}
+
+// name says in a verdict which file it is about.
+func (v *Verdict) name(s subject) {
+	if s.algorithm == "" {
+		return
+	}
+	v.Digest = hex.EncodeToString(s.digests.SHA256[:])
+	if s.algorithm != format.SHA256 {
+		v.Signed = s.algorithm + ":" + hex.EncodeToString(s.digests.Signed[:])
+	}
+}
+
+// readFile returns the digests of a file and its signature, all from one opening of the
+// file. The digests are there even if the signature is not.
+func readFile(ctx context.Context, path string) (subject, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, nil, because(Canceled, "%v", err)
+		return subject{}, because(Canceled, "%v", err)
 	}
 	f, err := format.Open(path)
 	if err != nil {
-		return nil, nil, explainFormat(err)
+		return subject{}, explainFormat(err)
 	}
 	defer f.Close()
-	digest, err := f.Digest()
-	if err != nil {
-		return nil, nil, explainFormat(err)
+	s := subject{}
+	if s.digests, err = f.Digests(); err != nil {
+		return subject{}, explainFormat(err)
 	}
-	signature, err := f.Signature()
-	if err != nil {
-		return &digest, nil, explainFormat(err)
+	s.algorithm = f.Algorithm()
+	if s.want, err = f.ToBeSigned(); err != nil {
+		return s, explainFormat(err)
 	}
-	return &digest, signature, nil
+	if s.signature, err = f.Signature(); err != nil {
+		return s, explainFormat(err)
+	}
+	return s, nil
 }
 
 func explainFormat(err error) error {
@@ -174,6 +197,10 @@ func explainFormat(err error) error {
 		return because(DataAfterSignature, "%v", err)
 	case format.TwoSignatures:
 		return because(TwoSignatures, "%v", err)
+	case format.UnsignedEntry, format.NamesUnsigned:
+		return because(UnsignedContent, "%v", err)
+	case format.ContentMismatch:
+		return because(DigestMismatch, "%v", err)
 	case format.SignatureTooLarge:
 		return because(SignatureTooLarge, "%v", err)
 	default:
@@ -183,8 +210,8 @@ func explainFormat(err error) error {
 
 // judge goes from the signature outwards. Steps that later ones rest on end the
 // judgement; those that stand beside each other are all reported.
-func (v *Verifier) judge(ctx context.Context, verdict *Verdict, digest [32]byte, signature []byte, now time.Time) {
-	s, err := openSignature(signature, digest)
+func (v *Verifier) judge(ctx context.Context, verdict *Verdict, about subject, now time.Time) {
+	s, err := openSignature(about.signature, about.want)
 	if err != nil {
 		verdict.refuse(err)
 		return
@@ -194,7 +221,7 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, digest [32]byte,
 		verdict.refuse(err)
 		return
 	}
-	stamped, err := v.trustedTime(verdict, s.data.signer, now)
+	stamped, err := v.trustedTime(verdict, s.data.signer, about.want.Timestamp, now)
 	if err != nil {
 		verdict.refuse(err)
 		return
@@ -217,7 +244,7 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, digest [32]byte,
 	}
 	verdict.Claims = mark.Assurance.Claims
 	verdict.refuse(v.policy.satisfied(mark.Assurance.Claims))
-	v.checkEvidence(ctx, verdict, st, mark, digest)
+	v.checkEvidence(ctx, verdict, st, mark, about)
 	if err := ctx.Err(); err != nil {
 		verdict.refuse(because(Canceled, "%v", err))
 	}
@@ -225,8 +252,8 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, digest [32]byte,
 
 // trustedTime opens the timestamp. A token that is there and bad refuses even where
 // the policy could do without one.
-func (v *Verifier) trustedTime(verdict *Verdict, s signerInfo, now time.Time) (stamp, error) {
-	token, err := value(s.unsigned, oidTimeStampToken)
+func (v *Verifier) trustedTime(verdict *Verdict, s signerInfo, where asn1.ObjectIdentifier, now time.Time) (stamp, error) {
+	token, err := value(s.unsigned, where)
 	switch {
 	case err != nil:
 		return stamp{}, err

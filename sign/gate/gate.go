@@ -8,9 +8,18 @@ import (
 
 // Build is what wants to be signed: one digest, never two related by the client's word.
 type Build struct {
-	Digest  string // SHA-256 of the bytes to be signed, lower-case hex
+	Digest  string // SHA-256 of the artifact, lower-case hex
 	Product string // name as in the audited scope
+	// Signed is the digest that will be signed, where that is another than Digest.
+	Signed Hash
+	// Also are further digests of the artifact that the service took itself, from bytes
+	// that were uploaded: by algorithm, lower-case hex.
+	Also map[string]string
 }
+
+// Hash is a digest under an algorithm, both as in-toto subjects have them. The zero Hash
+// stands for none.
+type Hash struct{ Algorithm, Hex string }
 
 // Assessed is an assessment opened with audit.Open, and the id of its record.
 type Assessed struct {

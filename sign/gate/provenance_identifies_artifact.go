@@ -11,7 +11,7 @@ func provenanceIdentifiesArtifact() rule {
 	return rule{
 		id:      "provenance.identifies-artifact",
 		serves:  []string{"slsa-v0.1/provenance.identifies-artifact", "slsa-v1.2/build.provenance-exists"},
-		satisfy: "publish provenance whose only subject is the artifact to be signed, by its SHA-256",
+		satisfy: "publish provenance whose only subject is the artifact to be signed, by its SHA-256 and by what else `hallmark digest` prints; or upload the file (hallmark sign --upload)",
 		judge: func(e *exhibit) (Outcome, string) {
 			if e.provenance == nil {
 				return NotJudged, unread
@@ -24,7 +24,7 @@ func provenanceIdentifiesArtifact() rule {
 					return Fail, "the provenance is about another artifact too: " + quote(s.Name)
 				}
 			}
-			return Pass, "the provenance is about this artifact"
+			return e.statesSigned()
 		},
 	}
 }

@@ -59,6 +59,8 @@ type CMS struct {
 	Version, SignerVersion int
 	ContentType            asn1.ObjectIdentifier
 	Content                []byte // nil: detached
+	BareContent            bool   // Content is no OCTET STRING but DER of its own, RFC 2315 §7
+	TokenType              asn1.ObjectIdentifier
 	Announced              []asn1.ObjectIdentifier
 	DigestAlg              asn1.ObjectIdentifier
 	SignatureAlg           asn1.ObjectIdentifier
@@ -86,7 +88,7 @@ func (p *PKI) SignAs(t testing.TB, signer *Identity, digest [32]byte, edits ...f
 	t.Helper()
 	c := &CMS{
 		Signer: signer, Issuer: signer.Cert.RawIssuer, Serial: signer.Cert.SerialNumber, Hash: crypto.SHA256,
-		Version: 1, SignerVersion: 1, ContentType: OIDData, Digest: digest, SignerInfos: 1,
+		Version: 1, SignerVersion: 1, ContentType: OIDData, TokenType: OIDToken, Digest: digest, SignerInfos: 1,
 		Announced: []asn1.ObjectIdentifier{OIDSHA256}, DigestAlg: OIDSHA256, SignatureAlg: OIDECDSAWithSHA256,
 	}
 	if _, ok := signer.Key.(*ecdsa.PrivateKey); !ok {
@@ -210,7 +212,7 @@ func (c *CMS) build(t testing.TB, arc ext.Arc) []byte {
 	value := c.signatureValue(t)
 	unsigned := slices.Clone(c.Unsigned)
 	if c.Token != nil {
-		unsigned = append(unsigned, Attribute{OIDToken, [][]byte{c.Token(value)}})
+		unsigned = append(unsigned, Attribute{c.TokenType, [][]byte{c.Token(value)}})
 	}
 	if c.Staple != nil {
 		der, err := c.Staple.Marshal()
@@ -243,7 +245,13 @@ func (c *CMS) addSignedData(b *cryptobyte.Builder, value []byte, unsigned []Attr
 	sequence(b, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(c.ContentType)
 		if c.Content != nil {
-			b.AddASN1(contextTag(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(c.Content) })
+			b.AddASN1(contextTag(0), func(b *cryptobyte.Builder) {
+				if c.BareContent {
+					b.AddBytes(c.Content)
+				} else {
+					b.AddASN1OctetString(c.Content)
+				}
+			})
 		}
 	})
 	b.AddASN1(contextTag(0), func(b *cryptobyte.Builder) {

@@ -32,7 +32,7 @@ func Layers() []Row {
 		{Package: "outbound", Layer: layerLeaf},
 		{Package: "recent", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
-		{Package: "format", Layer: layerLeaf, Beside: []string{"durable"}},
+		{Package: "format", Layer: layerLeaf, Beside: []string{"durable", "ext"}},
 		{Package: "templates", Layer: layerLeaf},
 		{Package: "truststore", Layer: layerLeaf},
 		{Package: "timesource", Layer: layerLeaf},
