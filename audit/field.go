@@ -226,11 +226,9 @@ func (p *problems) scopeCount(field string, n, least int) {
 
 // sameOrganization compares names as people do: case, spaces and punctuation carry
 // no difference, so that "ACME, Ltd." is "Acme Ltd".
-func sameOrganization(a, b string) bool { return FoldOrganization(a) == FoldOrganization(b) }
+func sameOrganization(a, b string) bool { return foldOrganization(a) == foldOrganization(b) }
 
-// FoldOrganization is the part of an organisation's name that tells it from others: two
-// names of one organisation fold to the same text.
-func FoldOrganization(s string) string {
+func foldOrganization(s string) string {
 	folded := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
 			return unicode.ToLower(unicode.ToUpper(r))

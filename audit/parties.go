@@ -35,7 +35,7 @@ func checkParties(r store.Reader, rec store.Assessment, a Assessment, submitted 
 		if err := checkConflict(auditor, vendor, s.field+".organization"); err != nil {
 			return err
 		}
-		if folded := FoldOrganization(auditor.Organization); organizations[folded] {
+		if folded := foldOrganization(auditor.Organization); organizations[folded] {
 			return refuse(CodeConflict, s.field+".organization", "both auditors are of %q", auditor.Organization)
 		} else {
 			organizations[folded] = true

@@ -118,7 +118,7 @@ func (s Scope) validateRebuilders(p *problems, at string, keys keyOwners, vendor
 		if sameOrganization(r.Operator, vendorOrganization) {
 			p.add(CodeConflict, at+".operator", "is the vendor itself: a rebuilder is run by somebody else")
 		}
-		keys.check(p, at+".keys", "rebuilder operator "+FoldOrganization(r.Operator), r.Keys, 1)
+		keys.check(p, at+".keys", "rebuilder operator "+foldOrganization(r.Operator), r.Keys, 1)
 	}
 }
 
