@@ -1,6 +1,8 @@
 package attest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -159,6 +161,28 @@ func (s Statement) Covers(algorithm, digest string) bool {
 	return digest != "" && slices.ContainsFunc(s.Subject, func(sub Subject) bool {
 		return sub.Digest[algorithm] == digest
 	})
+}
+
+// RevisionKey is the name under which statements about a commit or tree are filed, as if
+// it were the digest of an artifact: the SHA-256 of "git:" and the revision in lower-case
+// hex. A layout that knows artifacts alone has a place for them then.
+func RevisionKey(revision string) string {
+	sum := sha256.Sum256([]byte("git:" + revision))
+	return hex.EncodeToString(sum[:])
+}
+
+// Filed returns the keys under which a statement can be looked up, each once: the sha256
+// of its subjects, and the RevisionKey of those that are commits or trees.
+func (s Statement) Filed() []string {
+	out := s.SHA256()
+	for _, sub := range s.Subject {
+		for _, algorithm := range []string{"gitCommit", "gitTree"} {
+			if d := sub.Digest[algorithm]; d != "" && !slices.Contains(out, RevisionKey(d)) {
+				out = append(out, RevisionKey(d))
+			}
+		}
+	}
+	return out
 }
 
 // SHA256 returns the distinct sha256 digests of the subjects in their order.

@@ -157,7 +157,7 @@ func (w *world) newAssessment(vendor string) audit.Assessment {
 		Auditor: audit.Party{ID: "quill", URI: "https://quill.example", Organization: "Quill Assurance"},
 		Scope: audit.Scope{
 			Products: []audit.Product{{Name: "hello"}}, Sources: []audit.Source{{URI: testSource}},
-			Builders:     []audit.Builder{{ID: testBuilder, BuildTypes: []string{testBuildType}, Keys: []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}}},
+			Builders:     []audit.Builder{{ID: testBuilder, BuildTypes: []string{testBuildType}, Properties: []string{audit.PropertyCompleteParameters, audit.PropertySourceFetched, audit.PropertyFixedEntryPoint}, Keys: []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}}},
 			Repositories: []string{"https://attestations.acme.example/v1"},
 			Rebuilders:   w.auditedRebuilders(), Recipes: []audit.Recipe{{Product: "hello", Source: testSource, Recipe: testRecipe}},
 		},

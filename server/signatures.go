@@ -20,7 +20,7 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 	request := sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest,
 		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
-		PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims),
+		PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims), Commit: in.Body.Commit,
 	}
 	if in.Body.Explain {
 		return s.explain(ctx, request)
@@ -53,6 +53,7 @@ func apiRules(d gate.Decision) []api.Rule {
 		rules = append(rules, api.Rule{
 			Rule: v.Rule, Assessment: v.Assessment, Outcome: string(v.Outcome),
 			Detail: v.Detail, Evidence: v.Evidence, Satisfy: v.Satisfy,
+			Further: v.Further, Requirements: v.Requirements, Level: v.Level, Basic: v.Basic,
 		})
 	}
 	return rules

@@ -64,7 +64,7 @@ func (s *Service) checkFormat(r Request) *Refusal {
 
 // build is a request as the gate sees it.
 func (s *Service) build(r Request) gate.Build {
-	b := gate.Build{Digest: hex.EncodeToString(r.Digest[:]), Product: r.Product}
+	b := gate.Build{Digest: hex.EncodeToString(r.Digest[:]), Product: r.Product, Commit: r.Commit}
 	algorithm := s.algorithm(r)
 	if algorithm == format.SHA256 {
 		return b

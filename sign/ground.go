@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
@@ -63,7 +64,13 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 			if a.Vendor.ID != g.vendor.ID || a.Vendor.URI != g.vendor.URI {
 				return fmt.Errorf("assessment %s is about %s, not about %s", rec.ID, quote(a.Vendor.URI), g.vendor.URI)
 			}
-			g.assessed = append(g.assessed, gate.Assessed{ID: rec.ID, Assessment: a})
+			// A catalogue that is not known leaves the track empty, which the gate refuses.
+			_, track, err := s.c.Catalogue.Pinned(rd, a)
+			var unknown *audit.Refusal
+			if err != nil && !errors.As(err, &unknown) {
+				return fmt.Errorf("assessment %s on record: %v", rec.ID, err)
+			}
+			g.assessed = append(g.assessed, gate.Assessed{ID: rec.ID, Assessment: a, Track: track})
 			g.receipts = append(g.receipts, slices.Clone(rec.Receipt))
 		}
 		return nil

@@ -76,6 +76,11 @@ type Config struct {
 	VerifierID string
 	// Arc is where the CA's extensions live.
 	Arc ext.Arc
+	// Catalogue has the frameworks that assessments name; nil means those that come with
+	// the program.
+	Catalogue *audit.Catalogue
+	// Gate judges builds; nil means one without further rules.
+	Gate *gate.Gate
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Formats are what can be signed; none means format.Files.
@@ -104,6 +109,15 @@ func New(c Config) (*Service, error) {
 	if c.Formats == nil {
 		c.Formats = format.Files()
 	}
+	if c.Gate == nil {
+		c.Gate = gate.New(gate.Config{Now: c.Now})
+	}
+	if c.Catalogue == nil {
+		var err error
+		if c.Catalogue, err = audit.Embedded(); err != nil {
+			return nil, fmt.Errorf("signing service: %w", err)
+		}
+	}
 	return &Service{c: c}, nil
 }
 
@@ -127,6 +141,9 @@ type Request struct {
 	// service itself took both from the artifact's bytes.
 	Signed   [32]byte
 	Computed bool
+	// Commit is the revision that is meant, lower-case hex: evidence about a build of
+	// another one is refused. Empty: any that the audited scope allows.
+	Commit string
 }
 
 // Result is a signature that is on record.
@@ -194,14 +211,11 @@ func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision
 		return ground{}, gate.Decision{}, err
 	}
 	digest := hex.EncodeToString(r.Digest[:])
-	evidence, err := s.c.Evidence.Get(ctx, r.Vendor, digest)
+	evidence, err := s.gather(ctx, r.Vendor, digest, g.assessed)
 	if err != nil {
-		return ground{}, gate.Decision{}, fmt.Errorf("evidence about %s: %w", digest, err)
+		return ground{}, gate.Decision{}, err
 	}
-	if len(evidence) > maxEvidence {
-		return ground{}, gate.Decision{}, fmt.Errorf("evidence about %s: %d envelopes, at most %d", digest, len(evidence), maxEvidence)
-	}
-	return g, gate.Decide(s.build(r), evidence, g.assessed), nil
+	return g, s.c.Gate.Decide(s.build(r), evidence, g.assessed), nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }
@@ -219,6 +233,9 @@ func (r Request) check() *Refusal {
 		refusal := refuse(CodeRequest, "", format, args...)
 		refusal.Field = name
 		return refusal
+	}
+	if r.Commit != "" && !isCommit(r.Commit) {
+		return field("commit", "%s is not 40 or 64 lower-case hex digits", quote(r.Commit))
 	}
 	for _, f := range []struct {
 		name, value string

@@ -183,7 +183,10 @@ func TestNewestCertificate(t *testing.T) {
 func TestTwoAssessments(t *testing.T) {
 	w := newWorld(t)
 	a := w.assessment(t)
-	a.Framework.ID, a.Framework.URI, a.Framework.Track, a.LevelID = "slsa-v1.2", "https://slsa.dev/spec/v1.2/", "build", "SLSA_BUILD_LEVEL_3"
+	c, err := embedded()
+	must(t, err)
+	f, _ := c.Lookup("slsa-v1.2")
+	a.Framework, a.LevelID = f.Ref("build"), "SLSA_BUILD_LEVEL_3"
 	second := w.assessmentRecord(t, a)
 	w.update(t, func(tx store.Tx) error {
 		return errors.Join(store.Assessments.Insert(tx, second),
@@ -192,7 +195,7 @@ func TestTwoAssessments(t *testing.T) {
 	both := w.certify(t, w.rec, second)
 	res, err := w.service(t).Sign(t.Context(), w.request())
 	must(t, err)
-	if res.Serial != both.Serial || len(res.Decision.Verdicts) != 2*len(gate.Rules()) {
+	if res.Serial != both.Serial || !slices.ContainsFunc(res.Decision.Verdicts, func(v gate.Verdict) bool { return v.Assessment == second.ID }) {
 		t.Fatalf("%+v", res)
 	}
 	opened, err := attest.Open(res.VSA, w.vsa.Public())

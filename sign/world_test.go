@@ -15,6 +15,7 @@ import (
 	"io"
 	"math/big"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,17 +143,30 @@ func (w *world) scope(t testing.TB) audit.Scope {
 		Products: []audit.Product{{Name: productName}, {Name: "lib"}},
 		Sources:  []audit.Source{{URI: "https://git.example.com/vendor/app", Branches: []string{"main", "refs/tags/v1"}}, {URI: "https://git.example.com/vendor/lib"}},
 		Builders: []audit.Builder{
-			{ID: builderID, BuildTypes: []string{buildType}, Keys: []string{pemKey(t, w.builder)}},
-			{ID: otherID, Keys: []string{pemKey(t, w.other)}},
+			{ID: builderID, BuildTypes: []string{buildType}, Keys: []string{pemKey(t, w.builder)}, Properties: levelThree()},
+			{ID: otherID, BuildTypes: []string{buildType}, Keys: []string{pemKey(t, w.other)}, Properties: levelThree()},
 		},
 		Rebuilders:   []audit.Rebuilder{{ID: "https://rebuild.example.com/", Operator: "Rebuild Org", Keys: []string{pemKey(t, w.rebuild)}}},
 		Repositories: []string{"https://ca.example.com/att/vendor"},
 	}
 }
 
+// levelThree is what an auditor has to have verified for provenance v1 to be enough at
+// level 3 of SLSA v0.1.
+func levelThree() []string {
+	return []string{audit.PropertyCompleteParameters, audit.PropertySourceFetched, audit.PropertyFixedEntryPoint}
+}
+
+// embedded reads the catalogues once for all tests.
+var embedded = sync.OnceValues(audit.Embedded)
+
 func (w *world) assessment(t testing.TB) audit.Assessment {
+	t.Helper()
+	c, err := embedded()
+	must(t, err)
+	f, _ := c.Lookup("slsa-v0.1")
 	return audit.Assessment{
-		Framework: audit.FrameworkRef{ID: "slsa-v0.1", URI: "https://slsa.dev/spec/v0.1/", Version: "0.1", Track: "slsa", Digest: map[string]string{"sha256": hex.EncodeToString(make([]byte, 32))}},
+		Framework: f.Ref("slsa"),
 		Vendor:    audit.Party{ID: "vendor", URI: vendorURI, Organization: "Vendor Ltd"}, Auditor: audit.Party{ID: "auditor", Organization: "Audit Ltd"},
 		Level: 3, LevelID: "SLSA_LEVEL_3", AssessedAt: testStart, ValidUntil: testEnd, Scope: w.scope(t), Findings: []audit.Finding{},
 	}

@@ -52,7 +52,7 @@ var (
 	ErrDigest = errors.New("not a SHA-256 in lower-case hex")
 	// ErrNoDigest is returned by Put for an envelope none of whose subjects has a
 	// sha256 digest.
-	ErrNoDigest = errors.New("no subject with a sha256 digest")
+	ErrNoDigest = errors.New("no subject with a sha256 digest, and none that is a commit")
 	// ErrFull is returned by Put when a digest has MaxEnvelopes or MaxFile bytes.
 	ErrFull = errors.New("too many envelopes for this digest")
 	// ErrCorrupt is returned when a file is not JSON Lines within the bounds.
@@ -131,7 +131,7 @@ func index(envelope []byte) (line []byte, digests []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	digests = s.SHA256()
+	digests = s.Filed()
 	if len(digests) == 0 {
 		return nil, nil, ErrNoDigest
 	}

@@ -172,7 +172,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	}
 	signing, err := sign.New(sign.Config{
 		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
-		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Now: time.Now,
+		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Now: time.Now,
 	})
 	if err != nil {
 		return err

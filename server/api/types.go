@@ -192,6 +192,8 @@ type NewSignature struct {
 	// PerBuild asks for a certificate of its own.
 	PerBuild bool    `json:"per_build,omitempty" doc:"sign with a new key and a certificate for this build alone; revoking it touches no other build"`
 	Claims   []Claim `json:"claims,omitempty" maxItems:"16" doc:"with per_build, what the certificate is to say; default: all that assessments in force support"`
+	// Commit is what the caller means to have built.
+	Commit string `json:"commit,omitempty" pattern:"^([0-9a-f]{40}|[0-9a-f]{64})$" doc:"refuse evidence about a build of another commit"`
 }
 
 // Signature is a signed digest, or with Explain the verdicts alone.
@@ -209,10 +211,15 @@ type Signature struct {
 type Rule struct {
 	Rule       string `json:"rule"`
 	Assessment string `json:"assessment"`
-	Outcome    string `json:"outcome" enum:"pass,fail,not-judged"`
+	Outcome    string `json:"outcome" enum:"pass,fail,not-judged,waived,advised" doc:"waived: justified in the assessment; advised: recommended only; neither refuses"`
 	Detail     string `json:"detail"`
 	Evidence   string `json:"evidence,omitempty" doc:"SHA-256 of the envelope judged"`
 	Satisfy    string `json:"satisfy,omitempty" doc:"what would make it pass"`
+
+	Further      []string `json:"further,omitempty" doc:"SHA-256 of envelopes relied on beside evidence"`
+	Requirements []string `json:"requirements,omitempty" doc:"what asks for it: framework/requirement"`
+	Level        int      `json:"level,omitempty" doc:"the lowest level that asks for it"`
+	Basic        bool     `json:"basic,omitempty" doc:"every build must show it, in any mode"`
 }
 
 // SignatureRecord is one line of the signing record.

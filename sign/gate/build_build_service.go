@@ -8,21 +8,24 @@ import "slices"
 // run the same service without what was assessed, its isolation for instance.
 func buildBuildService() rule {
 	return rule{
-		id:      "build.build-service",
-		serves:  []string{"slsa-v0.1/build.build-service", "slsa-v1.2/build.hosted", "slsa-v1.2/build.choose-an-appropriate-build-platform"},
+		id:     "build.build-service",
+		basic:  true,
+		ground: true,
+		serves: []string{"slsa-v0.1/build.build-service", "slsa-v0.1/provenance.identifies-builder",
+			"slsa-v1.2/build.hosted", "slsa-v1.2/build.choose-an-appropriate-build-platform"},
 		satisfy: "build on a builder, and with a build type, that the assessment's scope lists",
-		judge: func(e *exhibit) (Outcome, string) {
+		judge: func(e *exhibit) finding {
 			if e.provenance == nil {
-				return NotJudged, unread
+				return e.unread()
 			}
 			b, ok := e.builder()
 			if !ok {
-				return Fail, "builder " + quote(e.provenance.BuilderID) + " is not in the audited scope"
+				return e.fail("builder " + quote(e.provenance.BuilderID) + " is not in the audited scope")
 			}
 			if len(b.BuildTypes) > 0 && !slices.Contains(b.BuildTypes, e.provenance.BuildType) {
-				return Fail, "build type " + quote(e.provenance.BuildType) + " is not in the audited scope of builder " + quote(b.ID)
+				return e.fail("build type " + quote(e.provenance.BuildType) + " is not in the audited scope of builder " + quote(b.ID))
 			}
-			return Pass, "built by " + quote(b.ID)
+			return e.pass("built by " + quote(b.ID))
 		},
 	}
 }

@@ -1,9 +1,7 @@
 package gate
 
 import (
-	"crypto"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,80 +10,74 @@ import (
 	"github.com/hallmark-pki/hallmark/audit"
 )
 
-// exhibit is one provenance envelope as the rules see it. What it says is in
-// provenance and statement, which stay nil unless a key of the audited scope signed
-// those very bytes: no rule can judge anything else.
+var errUnknownPredicate = errors.New("predicate type is not known here")
+
+// file is all evidence about a build as one assessment sees it.
+type file struct {
+	*roll
+	build     Build
+	assessed  Assessed
+	documents []signed
+	config    Config
+	quorum    quorum
+}
+
+// exhibit is one piece of provenance in a file as the rules see it. What it says is in
+// provenance and statement, which stay nil unless a key of a builder in the audited
+// scope signed those very bytes: no rule can judge anything else.
 type exhibit struct {
-	build  Build
-	scope  audit.Scope
+	*file
 	digest string // SHA-256 of the envelope, "" when there is no evidence at all
 
 	statement  *attest.Statement
 	provenance *attest.Provenance
-	signers    []string            // key ids of the scope that signed it
-	owners     map[string][]string // key id to the ids of the builders it was audited for
-	err        error               // why statement or provenance is nil
+	signers    []string // key ids of builders of the scope that signed it
+	owners     []int    // indexes in scope.Builders of those whose signature it bears
+	err        error    // why statement or provenance is nil
 }
 
-// scopeKeys are the keys of all builders in a scope.
-type scopeKeys struct {
-	keys   []crypto.PublicKey
-	owners map[string][]string // key id to builder ids
+func newFile(b Build, a Assessed, r *roll, documents []signed, c Config) *file {
+	f := &file{roll: r, build: b, assessed: a, documents: documents, config: c}
+	f.quorum = f.countRebuilds()
+	return f
 }
 
-// builderKeys reads the keys of a scope. One that does not parse verifies nothing.
-func builderKeys(s audit.Scope) scopeKeys {
-	k := scopeKeys{owners: map[string][]string{}}
-	for _, b := range s.Builders {
-		for _, text := range b.Keys {
-			pub, err := attest.ParsePublicKey(text)
-			if err != nil {
-				continue
-			}
-			id, err := attest.KeyID(pub)
-			if err != nil {
-				continue
-			}
-			if _, known := k.owners[id]; !known {
-				k.keys = append(k.keys, pub)
-			}
-			k.owners[id] = append(k.owners[id], b.ID)
+// exhibits returns the provenance in a file. What does not even claim to be provenance,
+// such as a test result, is evidence of another kind; what a rebuilder signed counts
+// for the quorum.
+func (f *file) exhibits() []*exhibit {
+	var out []*exhibit
+	for _, d := range f.documents {
+		if attest.IsProvenance(d.Statement.PredicateType) && !f.isRebuild(d) {
+			out = append(out, f.newExhibit(d))
 		}
 	}
-	return k
+	if len(out) == 0 {
+		out = append(out, &exhibit{file: f})
+	}
+	return out
 }
 
-// newExhibit opens an envelope under the keys of a scope. It returns nil for what
-// does not even claim to be provenance, such as a test result, which is no evidence
-// for the rules there are.
-func newExhibit(b Build, scope audit.Scope, keys scopeKeys, raw []byte) *exhibit {
-	claim, err := attest.ParseEnvelope(raw)
-	if err != nil || !claimsProvenance(claim) {
-		return nil
+func (f *file) newExhibit(d signed) *exhibit {
+	e := &exhibit{file: f, digest: d.SHA256}
+	for _, id := range d.signers {
+		if owners := f.builders[id]; len(owners) > 0 {
+			e.signers, e.owners = append(e.signers, id), append(e.owners, owners...)
+		}
 	}
-	sum := sha256.Sum256(raw)
-	e := &exhibit{build: b, scope: scope, digest: hex.EncodeToString(sum[:]), owners: keys.owners}
-	opened, err := attest.Open(raw, keys.keys[:min(len(keys.keys), attest.MaxKeys)]...)
+	if len(e.signers) == 0 {
+		e.err = errors.New("no signature by a key of the scope's builders")
+		return e
+	}
+	content, err := d.read()
+	e.statement = &d.Statement
 	if err != nil {
 		e.err = err
 		return e
 	}
-	e.statement, e.signers = &opened.Statement, opened.Signers
-	p, err := attest.ParseProvenance(opened.Statement)
-	if err != nil {
-		e.err = err
-		return e
-	}
+	p := content.(attest.Provenance)
 	e.provenance = &p
 	return e
-}
-
-// claimsProvenance looks at the unverified predicate type, to tell evidence of
-// another kind from provenance; nothing is believed for it.
-func claimsProvenance(u attest.Unverified) bool {
-	s, err := attest.ParseStatement(u.Payload)
-	return err == nil && u.PayloadType == attest.PayloadType &&
-		(s.PredicateType == attest.ProvenanceV02 || s.PredicateType == attest.ProvenanceV1)
 }
 
 // builder returns the builder of the scope that the provenance names.
@@ -100,8 +92,104 @@ func (e *exhibit) builder() (audit.Builder, bool) {
 	return e.scope.Builders[i], true
 }
 
-// unread is the verdict of a rule that needs what the provenance says.
-const unread = "no provenance is authenticated, and nothing else is read"
+// audited reports whether the auditor verified a property for builds like this one.
+func (e *exhibit) audited(property string) bool {
+	b, ok := e.builder()
+	return ok && b.Has(property, e.provenance.BuildType)
+}
+
+// judged is what the rules say about the best exhibit of a file.
+type judged struct {
+	verdicts       []Verdict
+	granted, basic bool
+	passed         int
+	operators      []string // that reproduced it
+}
+
+// judge returns the verdicts about the exhibit that satisfies all rules, or else about
+// the one that comes closest.
+func (f *file) judge(custom []CustomRule) (best judged) {
+	best.passed = -1
+	basic := false
+	for _, e := range f.exhibits() {
+		j := e.judge(custom)
+		basic = basic || j.basic
+		if j.granted {
+			return j
+		}
+		if best.passed < 0 || j.basic && !best.basic || j.basic == best.basic && j.passed > best.passed {
+			best = j
+		}
+	}
+	best.basic = basic
+	return best
+}
+
+func (e *exhibit) judge(custom []CustomRule) judged {
+	j := judged{granted: true, basic: true}
+	j.operators, _ = e.reproduced()
+	sound := true
+	for _, q := range e.asked {
+		if q.needs != nil && !q.needs(e) {
+			continue
+		}
+		found := finding{NotJudged, "the provenance fails a rule before this one", e.orOwn(nil)}
+		if sound || q.basic || q.alone {
+			found = q.judge(e)
+		}
+		sound = sound && (!q.ground || found.outcome == Pass)
+		if found.outcome != Pass && q.otherwise != Fail {
+			found.outcome = q.otherwise
+		}
+		j.add(e, Verdict{Rule: q.id, Satisfy: q.satisfy, Requirements: q.requirements, Level: q.level, Basic: q.basic}, found)
+	}
+	for _, r := range e.unserved {
+		j.add(e, Verdict{Rule: "requirement." + r.ID, Requirements: []string{e.assessed.Assessment.Framework.ID + "/" + r.ID}, Level: r.FromLevel,
+			Satisfy: "have the operator of the CA add a rule that checks it, or correct the catalogue"}, e.fail("nothing here checks this requirement"))
+	}
+	for _, r := range custom {
+		j.add(e, Verdict{Rule: "rule." + r.name, Satisfy: "meet the rule: " + r.source, Basic: r.basic}, r.judge(e))
+	}
+	return j
+}
+
+func (j *judged) add(e *exhibit, v Verdict, f finding) {
+	v.Assessment, v.Outcome, v.Detail = e.assessed.ID, f.outcome, f.detail
+	if len(f.evidence) > 0 {
+		v.Evidence, v.Further = f.evidence[0], f.evidence[1:]
+	}
+	if f.outcome == Pass {
+		j.passed++
+		v.Satisfy = ""
+	}
+	if f.outcome == Fail || f.outcome == NotJudged {
+		j.granted = false
+		j.basic = j.basic && !v.Basic
+	}
+	j.verdicts = append(j.verdicts, v)
+}
+
+// pass, fail and unread are findings about the provenance; evidence is what they rest on
+// beside it, or instead of it where the provenance says nothing on the matter.
+func (e *exhibit) pass(detail string, evidence ...string) finding {
+	return finding{Pass, detail, e.orOwn(evidence)}
+}
+
+func (e *exhibit) fail(detail string, evidence ...string) finding {
+	return finding{Fail, detail, e.orOwn(evidence)}
+}
+
+func (e *exhibit) orOwn(evidence []string) []string {
+	if len(evidence) == 0 && e.digest != "" {
+		return []string{e.digest}
+	}
+	return evidence
+}
+
+// unread is the finding of a rule that needs what the provenance says.
+func (e *exhibit) unread() finding {
+	return finding{NotJudged, "no provenance is authenticated, and nothing else is read", e.orOwn(nil)}
+}
 
 // quote bounds and cleans text from evidence for a verdict.
 func quote(s string) string {

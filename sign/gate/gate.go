@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"time"
 
 	"github.com/hallmark-pki/hallmark/audit"
 )
@@ -15,16 +16,21 @@ type Build struct {
 	// Also are further digests of the artifact that the service took itself, from bytes
 	// that were uploaded: by algorithm, lower-case hex.
 	Also map[string]string
+	// Commit is the revision that the caller means to have built, lower-case hex. Empty:
+	// any that the audited scope allows.
+	Commit string
 }
 
 // Hash is a digest under an algorithm, both as in-toto subjects have them. The zero Hash
 // stands for none.
 type Hash struct{ Algorithm, Hex string }
 
-// Assessed is an assessment opened with audit.Open, and the id of its record.
+// Assessed is an assessment opened with audit.Open, the id of its record, and the track
+// of the very catalogue that it names, which says what a build has to show.
 type Assessed struct {
 	ID         string
 	Assessment audit.Assessment
+	Track      audit.Track
 }
 
 // Outcome of one rule.
@@ -36,6 +42,11 @@ const (
 	// NotJudged: a rule before it failed, so there is nothing verified to look at.
 	// It is not a pass.
 	NotJudged Outcome = "not-judged"
+	// Waived: not shown, but the auditor accepted a justification for every requirement
+	// that asks. It does not keep a build from being signed.
+	Waived Outcome = "waived"
+	// Advised: not shown, but only recommended. It does not keep a build either.
+	Advised Outcome = "advised"
 )
 
 // Verdict is what one rule says about a build under one assessment.
@@ -46,17 +57,32 @@ type Verdict struct {
 	Detail     string  `json:"detail"`
 	Evidence   string  `json:"evidence,omitempty"` // SHA-256 of the envelope judged
 	Satisfy    string  `json:"satisfy,omitempty"`  // what would make it pass; empty when it does
+	// Further are the SHA-256 of envelopes relied on beside Evidence.
+	Further []string `json:"further,omitempty"`
+	// Requirements that ask for it, as "<framework id>/<requirement id>", and the lowest
+	// level at which one of them does. Empty for what every build must show.
+	Requirements []string `json:"requirements,omitempty"`
+	Level        int      `json:"level,omitempty"`
+	// Basic: every build must show it, before anything is signed in any mode.
+	Basic bool `json:"basic,omitempty"`
 }
 
-// Decision is every rule's verdict under every assessment.
+// Decision is every asked rule's verdict under every assessment.
 type Decision struct {
 	Digest   string    `json:"digest"`
 	Verdicts []Verdict `json:"verdicts"`
-	granted  bool
+	// Quorum are the operators whose rebuilders reproduced the artifact, sorted: those
+	// that every assessment knows.
+	Quorum         []string `json:"quorum,omitempty"`
+	granted, basic bool
 }
 
 // Granted reports whether the build may be signed. The zero Decision does not.
 func (d Decision) Granted() bool { return d.granted }
+
+// Basic reports whether one piece of provenance passes every basic rule under each
+// assessment: what a provisional signature rests on. The zero Decision does not.
+func (d Decision) Basic() bool { return d.basic }
 
 // Failed returns the ids of the rules that failed, each once, in the gate's order.
 func (d Decision) Failed() []string {
@@ -69,107 +95,83 @@ func (d Decision) Failed() []string {
 	return out
 }
 
+// Contradicted returns the verdicts that rest on a rebuilder's signed statement that the
+// artifact is not what its source builds to. They refuse in every mode.
+func (d Decision) Contradicted() []Verdict {
+	var out []Verdict
+	for _, v := range d.Verdicts {
+		if v.Rule == ruleNotContradicted && v.Outcome == Fail {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // Evidence returns the SHA-256 of each envelope relied on, sorted.
 func (d Decision) Evidence() []string {
 	var out []string
 	for _, v := range d.Verdicts {
 		if v.Outcome == Pass && v.Evidence != "" {
-			out = append(out, v.Evidence)
+			out = append(append(out, v.Evidence), v.Further...)
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// rule is one condition. Each stands in a file named after the requirement it serves.
-type rule struct {
-	id      string   // requirement id of SLSA v0.1, or "scope.…" for a condition of the audit's own
-	serves  []string // "<framework id>/<requirement id>", as in the catalogues
-	satisfy string   // what would make it pass
-	judge   func(*exhibit) (Outcome, string)
+// Config is what a Gate may be given; its zero value is good.
+type Config struct {
+	Policy Policy
+	// Rules are further conditions, see NewRule. They narrow: each must pass besides all
+	// others, under every assessment.
+	Rules []CustomRule
+	// Now is the clock that certificates and custom rules see; nil means time.Now.
+	Now func() time.Time
 }
 
-// rules in the order in which they are judged: a rule may rely on those before it.
-// The gate asks all of them at every level, since a build outside the audited scope
-// is not what was audited, whatever the level.
-func rules() []rule {
-	return []rule{
-		scopeProduct(),
-		provenanceAvailable(),
-		provenanceAuthenticated(),
-		provenanceIdentifiesArtifact(),
-		buildBuildService(),
-		provenanceServiceGenerated(),
-		sourceVersionControlled(),
+// Gate judges builds and remembers what it has parsed and verified, by the bytes and
+// the keys. It is safe for concurrent use.
+type Gate struct {
+	c      Config
+	opener Opener
+	rolls  rolls
+}
+
+// New returns a gate.
+func New(c Config) *Gate {
+	if c.Now == nil {
+		c.Now = time.Now
 	}
+	return &Gate{c: c}
 }
 
-// Rule describes a rule of the gate.
-type Rule struct {
-	ID      string   `json:"id"`
-	Serves  []string `json:"serves"`  // "<framework id>/<requirement id>"
-	Satisfy string   `json:"satisfy"` // what makes it pass
-}
-
-// Rules lists the rules in the order of the verdicts.
-func Rules() []Rule {
-	var out []Rule
-	for _, r := range rules() {
-		out = append(out, Rule{r.id, r.serves, r.satisfy})
-	}
-	return out
-}
-
-// Decide judges a build against the scope of every assessment given; each must be
-// satisfied, and by one envelope as a whole: half a proof about this build and half
-// about another are none. It denies unless shown: no assessment, no evidence or
-// evidence that cannot be read means no. It only reads its arguments.
+// Decide judges with a gate of its own that has no further rules.
 func Decide(b Build, evidence [][]byte, assessed []Assessed) Decision {
-	d := Decision{Digest: b.Digest, granted: len(assessed) > 0}
-	for _, a := range assessed {
-		verdicts, ok := judge(b, evidence, a)
-		d.Verdicts = append(d.Verdicts, verdicts...)
-		d.granted = d.granted && ok
+	return New(Config{}).Decide(b, evidence, assessed)
+}
+
+// Decide judges a build against the scope of every assessment given, and against what
+// the requirements at and below its level ask that one build can show. Each assessment
+// must be satisfied, and by one piece of provenance as a whole: half a proof about this
+// build and half about another are none. It denies unless shown: no assessment, no
+// evidence or evidence that cannot be read means no. further are rules for this build
+// alone, beside those of the configuration. It only reads its arguments.
+func (g *Gate) Decide(b Build, evidence [][]byte, assessed []Assessed, further ...CustomRule) Decision {
+	d := Decision{Digest: b.Digest, granted: len(assessed) > 0, basic: len(assessed) > 0}
+	custom := append(g.c.Rules[:len(g.c.Rules):len(g.c.Rules)], further...)
+	rolls, ring := g.rolls.of(assessed)
+	documents := g.opener.open(evidence, ring)
+	for i, a := range assessed {
+		f := newFile(b, a, rolls[i], documents, g.c)
+		judged := f.judge(custom)
+		d.Verdicts = append(d.Verdicts, judged.verdicts...)
+		d.granted = d.granted && judged.granted
+		d.basic = d.basic && judged.basic
+		if i == 0 {
+			d.Quorum = judged.operators
+		} else {
+			d.Quorum = slices.DeleteFunc(slices.Clone(d.Quorum), func(o string) bool { return !slices.Contains(judged.operators, o) })
+		}
 	}
 	return d
-}
-
-// judge returns the verdicts about the envelope that satisfies all rules, or else
-// about the one that satisfies most.
-func judge(b Build, evidence [][]byte, a Assessed) (best []Verdict, granted bool) {
-	keys := builderKeys(a.Assessment.Scope)
-	exhibits := make([]*exhibit, 0, len(evidence)+1)
-	for _, raw := range evidence {
-		if e := newExhibit(b, a.Assessment.Scope, keys, raw); e != nil {
-			exhibits = append(exhibits, e)
-		}
-	}
-	if len(exhibits) == 0 {
-		exhibits = append(exhibits, &exhibit{build: b, scope: a.Assessment.Scope})
-	}
-	most := -1
-	for _, e := range exhibits {
-		verdicts, passed := e.judge(a.ID)
-		if passed > most {
-			best, most = verdicts, passed
-		}
-		if passed == len(verdicts) {
-			return verdicts, true
-		}
-	}
-	return best, false
-}
-
-func (e *exhibit) judge(assessment string) (verdicts []Verdict, passed int) {
-	for _, r := range rules() {
-		outcome, detail := r.judge(e)
-		v := Verdict{Rule: r.id, Assessment: assessment, Outcome: outcome, Detail: detail, Evidence: e.digest}
-		if outcome == Pass {
-			passed++
-		} else {
-			v.Satisfy = r.satisfy
-		}
-		verdicts = append(verdicts, v)
-	}
-	return verdicts, passed
 }

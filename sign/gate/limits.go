@@ -1,4 +1,15 @@
 package gate
 
-// maxDetailLength bounds what a verdict quotes from evidence, in bytes.
-const maxDetailLength = 200
+const (
+	// maxDetailLength bounds what a verdict quotes from evidence, in bytes.
+	maxDetailLength = 200
+	// maxRememberedBytes is the size of an envelope that is remembered: with what package
+	// recent keeps, 64 MB at most, and some times that parsed. Typical ones have 4 KB.
+	maxRememberedBytes = 64 << 10
+	// maxRings is under how many sets of keys one envelope is remembered: it is about
+	// one vendor's build, and a vendor has a few combinations of assessments.
+	maxRings = 8
+	// maxRevisions bounds the commits of one build about which evidence is looked up. A
+	// product is built from one repository, or from a few.
+	maxRevisions = 8
+)

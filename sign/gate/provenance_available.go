@@ -6,13 +6,15 @@ package gate
 func provenanceAvailable() rule {
 	return rule{
 		id:      "provenance.available",
-		serves:  []string{"slsa-v0.1/provenance.available", "slsa-v1.2/build.distribute-provenance"},
-		satisfy: "put the builder's SLSA provenance (v0.2 or v1, DSSE) for this digest into the attestation repository",
-		judge: func(e *exhibit) (Outcome, string) {
+		basic:   true,
+		ground:  true,
+		serves:  []string{"slsa-v0.1/provenance.available", "slsa-v1.2/build.distribute-provenance", "cncf-sscp-v1/artefacts.metadata-store"},
+		satisfy: "put the builder's SLSA provenance (v0.1, v0.2 or v1, DSSE) for this digest into the attestation repository",
+		judge: func(e *exhibit) finding {
 			if e.digest == "" {
-				return Fail, "the attestation repository has no SLSA provenance for this digest"
+				return e.fail("the attestation repository has no SLSA provenance for this digest")
 			}
-			return Pass, "provenance is available"
+			return e.pass("provenance is available")
 		},
 	}
 }

@@ -10,19 +10,16 @@ package gate
 func provenanceIdentifiesArtifact() rule {
 	return rule{
 		id:      "provenance.identifies-artifact",
+		basic:   true,
+		ground:  true,
 		serves:  []string{"slsa-v0.1/provenance.identifies-artifact", "slsa-v1.2/build.provenance-exists"},
 		satisfy: "publish provenance whose only subject is the artifact to be signed, by its SHA-256 and by what else `hallmark digest` prints; or upload the file (hallmark sign --upload)",
-		judge: func(e *exhibit) (Outcome, string) {
+		judge: func(e *exhibit) finding {
 			if e.provenance == nil {
-				return NotJudged, unread
+				return e.unread()
 			}
-			if e.build.Digest == "" || !e.statement.Covers("sha256", e.build.Digest) {
-				return Fail, "the provenance is about another artifact"
-			}
-			for _, s := range e.statement.Subject {
-				if s.Digest["sha256"] != e.build.Digest {
-					return Fail, "the provenance is about another artifact too: " + quote(s.Name)
-				}
+			if why := e.build.only(*e.statement); why != "" {
+				return e.fail("the provenance is " + why)
 			}
 			return e.statesSigned()
 		},

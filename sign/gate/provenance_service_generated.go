@@ -1,7 +1,5 @@
 package gate
 
-import "slices"
-
 // provenanceServiceGenerated: SLSA v0.1, provenance.service-generated: "signer key is the
 // service's (an audited fact) and matches builder.id"
 // (https://slsa.dev/spec/v0.1/requirements#service-generated). Without it one audited
@@ -9,21 +7,23 @@ import "slices"
 func provenanceServiceGenerated() rule {
 	return rule{
 		id:      "provenance.service-generated",
-		serves:  []string{"slsa-v0.1/provenance.service-generated", "slsa-v1.2/build.provenance-authentic"},
-		satisfy: "have the provenance signed by the builder that it names, with a key the assessment's scope lists for that builder",
-		judge: func(e *exhibit) (Outcome, string) {
+		basic:   true,
+		ground:  true,
+		serves:  []string{"slsa-v0.1/provenance.service-generated", "slsa-v1.2/build.provenance-authentic", "cncf-sscp-v1/artefacts.limit-certifiers"},
+		satisfy: "have the provenance signed by the builder that it names, with a key or identity the assessment's scope lists for that builder",
+		judge: func(e *exhibit) finding {
 			if e.provenance == nil {
-				return NotJudged, unread
+				return e.unread()
 			}
 			if _, ok := e.builder(); !ok {
-				return NotJudged, "the builder is not in the audited scope"
+				return finding{NotJudged, "the builder is not in the audited scope", e.orOwn(nil)}
 			}
-			for _, signer := range e.signers {
-				if slices.Contains(e.owners[signer], e.provenance.BuilderID) {
-					return Pass, "signed with key " + signer + " of that builder"
+			for _, i := range e.owners {
+				if e.scope.Builders[i].ID == e.provenance.BuilderID {
+					return e.pass("signed by that builder")
 				}
 			}
-			return Fail, "signed with another builder's key: " + e.signers[0]
+			return e.fail("signed with another builder's key: " + e.signers[0])
 		},
 	}
 }

@@ -11,12 +11,13 @@ import (
 func scopeProduct() rule {
 	return rule{
 		id:      "scope.product",
+		basic:   true,
 		satisfy: "name a product that the assessment's scope lists, or have the auditor extend the scope",
-		judge: func(e *exhibit) (Outcome, string) {
+		judge: func(e *exhibit) finding {
 			if e.build.Product == "" || !slices.Contains(e.scope.Products, audit.Product{Name: e.build.Product}) {
-				return Fail, "product " + quote(e.build.Product) + " is not in the audited scope"
+				return e.fail("product " + quote(e.build.Product) + " is not in the audited scope")
 			}
-			return Pass, "product " + quote(e.build.Product) + " is in the audited scope"
+			return e.pass("product " + quote(e.build.Product) + " is in the audited scope")
 		},
 	}
 }

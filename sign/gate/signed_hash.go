@@ -8,11 +8,11 @@ import "fmt"
 // another file's hash. The builder says it, by naming both in one subject, or the service
 // took both from the file. A subject that gives the hash another value refuses in any
 // case.
-func (e *exhibit) statesSigned() (Outcome, string) {
+func (e *exhibit) statesSigned() finding {
 	const about = "the provenance is about this artifact"
 	want := e.build.Signed
 	if want == (Hash{}) {
-		return Pass, about
+		return e.pass(about)
 	}
 	stated := false
 	for _, s := range e.statement.Subject {
@@ -21,14 +21,14 @@ func (e *exhibit) statesSigned() (Outcome, string) {
 		case value == want.Hex:
 			stated = true
 		default:
-			return Fail, fmt.Sprintf("the provenance gives the artifact another %s than the one to be signed", want.Algorithm)
+			return e.fail(fmt.Sprintf("the provenance gives the artifact another %s than the one to be signed", want.Algorithm))
 		}
 	}
 	switch {
 	case stated:
-		return Pass, fmt.Sprintf("%s, and states its %s", about, want.Algorithm)
+		return e.pass(fmt.Sprintf("%s, and states its %s", about, want.Algorithm))
 	case e.build.Also[want.Algorithm] == want.Hex && want.Hex != "":
-		return Pass, fmt.Sprintf("%s, and its %s was taken from the file itself", about, want.Algorithm)
+		return e.pass(fmt.Sprintf("%s, and its %s was taken from the file itself", about, want.Algorithm))
 	}
-	return Fail, fmt.Sprintf("the provenance does not state the artifact's %s, which is what will be signed", want.Algorithm)
+	return e.fail(fmt.Sprintf("the provenance does not state the artifact's %s, which is what will be signed", want.Algorithm))
 }

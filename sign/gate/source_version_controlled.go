@@ -14,21 +14,23 @@ import (
 func sourceVersionControlled() rule {
 	return rule{
 		id:      "source.version-controlled",
+		basic:   true,
+		ground:  true,
 		serves:  []string{"slsa-v0.1/source.version-controlled", "slsa-v0.1/provenance.identifies-source-code"},
 		satisfy: "build from a commit of a repository, and branch, that the assessment's scope lists; the provenance must name both",
-		judge: func(e *exhibit) (Outcome, string) {
+		judge: func(e *exhibit) finding {
 			if e.provenance == nil {
-				return NotJudged, unread
+				return e.unread()
 			}
 			if len(e.provenance.Sources) == 0 {
-				return Fail, "the provenance names no source"
+				return e.fail("the provenance names no source")
 			}
 			for _, s := range e.provenance.Sources {
 				if why := outside(s, e.scope.Sources); why != "" {
-					return Fail, why
+					return e.fail(why)
 				}
 			}
-			return Pass, "built from " + quote(e.provenance.Sources[0].URI)
+			return e.pass("built from " + quote(e.provenance.Sources[0].URI))
 		},
 	}
 }
@@ -43,7 +45,7 @@ func outside(s attest.ResourceDescriptor, scope []audit.Source) string {
 	switch {
 	case s.URI == "" || len(entries) == 0:
 		return "source " + quote(s.URI) + " is not in the audited scope"
-	case s.Digest["gitCommit"] == "" && s.Digest["sha1"] == "":
+	case commitOf(s) == "":
 		return "source " + quote(s.URI) + " is not pinned to a commit"
 	case !slices.ContainsFunc(entries, func(a audit.Source) bool { return len(a.Branches) == 0 || onBranch(ref, a.Branches) }):
 		return "source " + quote(s.URI) + " is not on a branch of the audited scope"

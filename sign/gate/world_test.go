@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	otherID     = "https://other.example.com/v1"
 	buildType   = "https://builder.example.com/types/make"
 	sourceURI   = "git+https://git.example.com/vendor/app.git@refs/heads/main"
+	otherType   = "https://other.example.com/types/any"
 	commit      = "0123456789abcdef0123456789abcdef01234567"
 	productName = "app"
 )
@@ -54,8 +56,8 @@ func (w *world) scope(t testing.TB) audit.Scope {
 		Products: []audit.Product{{Name: productName}, {Name: "lib"}},
 		Sources:  []audit.Source{{URI: "https://git.example.com/vendor/app", Branches: []string{"main", "refs/tags/v1"}}, {URI: "https://git.example.com/vendor/lib"}},
 		Builders: []audit.Builder{
-			{ID: builderID, BuildTypes: []string{buildType}, Keys: []string{pemKey(t, w.builder)}},
-			{ID: otherID, Keys: []string{pemKey(t, w.other)}},
+			{ID: builderID, BuildTypes: []string{buildType}, Keys: []string{pemKey(t, w.builder)}, Properties: levelThree()},
+			{ID: otherID, BuildTypes: []string{otherType}, Keys: []string{pemKey(t, w.other)}, Properties: levelThree()},
 		},
 		Rebuilders:   []audit.Rebuilder{{ID: "https://rebuild.example.com/", Operator: "Rebuild Org", Keys: []string{pemKey(t, w.rebuild)}}},
 		Repositories: []string{"https://ca.example.com/att/vendor"},
@@ -64,7 +66,7 @@ func (w *world) scope(t testing.TB) audit.Scope {
 
 func (w *world) assessment(t testing.TB) audit.Assessment {
 	return audit.Assessment{
-		Framework: audit.FrameworkRef{ID: "slsa-v0.1", URI: "https://slsa.dev/spec/v0.1/", Version: "0.1", Track: "slsa", Digest: map[string]string{"sha256": hex.EncodeToString(make([]byte, 32))}},
+		Framework: audit.FrameworkRef{ID: "slsa-v0.1", URI: "https://slsa.dev/spec/v0.1/", Version: "0.1", Track: "slsa", Digest: map[string]string{}},
 		Vendor:    audit.Party{ID: "vendor", URI: vendorURI, Organization: "Vendor Ltd"}, Auditor: audit.Party{ID: "auditor", Organization: "Audit Ltd"},
 		Level: 3, LevelID: "SLSA_LEVEL_3", AssessedAt: testStart, ValidUntil: testEnd, Scope: w.scope(t), Findings: []audit.Finding{},
 	}
@@ -108,6 +110,27 @@ func spki(t testing.TB, k crypto.Signer) []byte {
 
 func pemKey(t testing.TB, k crypto.Signer) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki(t, k)}))
+}
+
+// levelThree is what an auditor has to have verified for provenance v1 to be enough at
+// level 3 of SLSA v0.1.
+func levelThree() []string {
+	return []string{audit.PropertyEphemeral, audit.PropertyIsolated, audit.PropertyCompleteParameters, audit.PropertySourceFetched, audit.PropertyFixedEntryPoint}
+}
+
+var catalogue = sync.OnceValues(audit.Embedded)
+
+// track is the ladder that an assessment is on.
+func track(t testing.TB, a audit.Assessment) audit.Track {
+	t.Helper()
+	c, err := catalogue()
+	must(t, err)
+	f, _ := c.Lookup(a.Framework.ID)
+	out, ok := f.Track(a.Framework.Track)
+	if !ok {
+		t.Fatalf("no track %s of %s", a.Framework.Track, a.Framework.ID)
+	}
+	return out
 }
 
 func newKey(t testing.TB, c elliptic.Curve) crypto.Signer {

@@ -103,8 +103,9 @@ func (c *Cast) Assessment(f audit.Framework, level int, at time.Time) (audit.Ass
 		Scope: audit.Scope{
 			Products: []audit.Product{{Name: "tool"}}, Sources: []audit.Source{{URI: "https://git.acme.example/tool"}},
 			Builders: []audit.Builder{{
-				ID:   "https://ci.acme.example/linux",
-				Keys: []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: builder}))},
+				ID: "https://ci.acme.example/linux", BuildTypes: []string{"https://ci.acme.example/make/v1"},
+				Properties: []string{audit.PropertyCompleteParameters, audit.PropertySourceFetched, audit.PropertyFixedEntryPoint},
+				Keys:       []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: builder}))},
 			}},
 			Repositories: []string{"https://attestations.acme.example"},
 		},
