@@ -67,6 +67,8 @@ type Patient struct {
 	Evidence Files
 	Clock    Clock            // nil: no time sources
 	Now      func() time.Time // nil takes time.Now
+	// Attestations is where outcomes of rebuilds lie; nil: they are not looked for.
+	Attestations Attestations
 }
 
 // Examine looks at everything and reports each finding, in no promised order. An error
@@ -83,6 +85,7 @@ func Examine(ctx context.Context, p Patient, report func(Finding)) error {
 		{"certificates", e.certificates},
 		{"intents", e.intents},
 		{"evidence", e.evidence},
+		{"rebuilds", e.rebuilds},
 		{"clock", e.clock},
 	} {
 		if err := step.do(ctx); err != nil {

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/rebuild/recipe"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -131,7 +132,7 @@ func (r Request) choose(scopes []audit.Scope, operators int) ([]ask, *Refusal) {
 	var all []ask
 	inRecipe := false
 	for _, s := range scopes {
-		rec, ok := recipe(s, product, r.Source.URI)
+		rec, ok := recipeIn(s, product, r.Source.URI)
 		if !ok || !hasProduct(s, product) {
 			continue
 		}
@@ -208,7 +209,7 @@ func (r Request) put(tx store.Tx, asked []ask, now time.Time) ([]store.RebuildJo
 	for _, a := range asked {
 		want := store.RebuildJob{
 			ID: jobID(r.Vendor, r.SHA256, a.ID), State: store.RebuildQueued, Vendor: r.Vendor, Product: a.product, SHA256: r.SHA256,
-			SourceURI: r.Source.URI, SourceCommit: r.Source.Commit, Recipe: digest(a.recipe), Rebuilder: a.ID, Operator: a.Operator,
+			SourceURI: r.Source.URI, SourceCommit: r.Source.Commit, Recipe: recipe.Digest([]byte(a.recipe)), Rebuilder: a.ID, Operator: a.Operator,
 			CreatedAt: now, CreatedBy: r.By, AskedAt: now, NotBefore: now,
 		}
 		have, err := store.RebuildJobs.Get(tx, want.ID)

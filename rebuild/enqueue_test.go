@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/rebuild/recipe"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -32,7 +33,7 @@ func TestAsk(t *testing.T) {
 	}
 	want := store.RebuildJob{
 		ID: jobs[0].ID, State: store.RebuildQueued, Vendor: "acme", Product: product, SHA256: artifact, SourceURI: sourceURI, SourceCommit: commit,
-		Recipe: digest(document), Rebuilder: north, Operator: "Northern Rebuilds", CreatedAt: w.now, CreatedBy: "vera", AskedAt: w.now, NotBefore: w.now,
+		Recipe: recipe.Digest([]byte(document)), Rebuilder: north, Operator: "Northern Rebuilds", CreatedAt: w.now, CreatedBy: "vera", AskedAt: w.now, NotBefore: w.now,
 	}
 	if diff := cmp.Diff(want, w.job(jobs[0].ID)); diff != "" {
 		t.Error(diff)

@@ -2,8 +2,6 @@ package rebuild
 
 import (
 	"crypto"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/rebuild/recipe"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -49,20 +48,14 @@ func hasProduct(s audit.Scope, product string) bool {
 	return slices.ContainsFunc(s.Products, func(p audit.Product) bool { return p.Name == product })
 }
 
-// recipe finds how a product is rebuilt from a source.
-func recipe(s audit.Scope, product, uri string) (audit.Recipe, bool) {
+// recipeIn finds how a product is rebuilt from a source.
+func recipeIn(s audit.Scope, product, uri string) (audit.Recipe, bool) {
 	for _, r := range s.Recipes {
 		if r.Product == product && sameRepository(r.Source, uri) {
 			return r, true
 		}
 	}
 	return audit.Recipe{}, false
-}
-
-// digest names a recipe: SHA-256 of the document's bytes.
-func digest(document string) string {
-	sum := sha256.Sum256([]byte(document))
-	return hex.EncodeToString(sum[:])
 }
 
 func sameRepository(a, b string) bool {
@@ -95,8 +88,8 @@ func standingOf(scopes []audit.Scope, job store.RebuildJob) (standing, bool) {
 				s.keys = append(s.keys, key)
 			}
 		}
-		r, ok := recipe(scope, job.Product, job.SourceURI)
-		s.recipe = s.recipe || ok && digest(r.Recipe) == job.Recipe
+		r, ok := recipeIn(scope, job.Product, job.SourceURI)
+		s.recipe = s.recipe || ok && recipe.Digest([]byte(r.Recipe)) == job.Recipe
 	}
 	return s, found
 }

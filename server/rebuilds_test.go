@@ -16,7 +16,7 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-const testRecipe = "version: 1\nproduct: hello\n"
+const testRecipe = "version: 1\nproduct: hello\nsource: " + testSource + "\nroot: {host: true}\ncommand: [make]\nsource_date_epoch: commit\noutputs: [hello]\n"
 
 // testRebuilders are the ids and operators in acme's scope, by who works for them.
 var testRebuilders = map[string][2]string{

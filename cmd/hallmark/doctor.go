@@ -108,7 +108,7 @@ func (in *instance) examine(ctx context.Context, report func(doctor.Finding)) er
 	if err != nil {
 		return err
 	}
-	patient := doctor.Patient{Store: in.store, Log: in.ledger, LogKey: key, CA: in.ca, Evidence: in.files}
+	patient := doctor.Patient{Store: in.store, Log: in.ledger, LogKey: key, CA: in.ca, Evidence: in.files, Attestations: in.rebuilds.Repository}
 	if in.clock != nil {
 		patient.Clock = in.clock
 	}
