@@ -18,7 +18,7 @@ type Job struct {
 	Product   string
 	SHA256    string // of the artifact
 	SourceURI string // git+https://…
-	Commit    string // 40 or 64 hex digits
+	Commit    string // 40 hex digits
 	Recipe    []byte // the document
 	// RecipeSHA256 is what the document is said to be; empty: nothing.
 	RecipeSHA256 string
@@ -58,7 +58,7 @@ func (j Job) read() (recipe.Recipe, error) {
 	if raw, err := hex.DecodeString(j.SHA256); err != nil || len(raw) != 32 || strings.ToLower(j.SHA256) != j.SHA256 {
 		return recipe.Recipe{}, fmt.Errorf("%w: the artifact's SHA-256 is %.80q", ErrJob, j.SHA256)
 	}
-	if raw, err := hex.DecodeString(j.Commit); err != nil || len(raw) != 20 && len(raw) != 32 || strings.ToLower(j.Commit) != j.Commit {
+	if raw, err := hex.DecodeString(j.Commit); err != nil || len(raw) != 20 || strings.ToLower(j.Commit) != j.Commit {
 		return recipe.Recipe{}, fmt.Errorf("%w: the commit is %.80q", ErrJob, j.Commit)
 	}
 	if got := recipe.Digest(j.Recipe); j.RecipeSHA256 != "" && got != j.RecipeSHA256 {

@@ -204,6 +204,7 @@ func TestUnsoundJobs(t *testing.T) {
 		"digest in capitals":      func(j *Job) { j.SHA256 = strings.ToUpper(j.SHA256) },
 		"branch for a commit":     func(j *Job) { j.Commit = "main" },
 		"commit cut short":        func(j *Job) { j.Commit = j.Commit[:12] },
+		"commit of another hash":  func(j *Job) { j.Commit = strings.Repeat("5d", 32) }, // attest knows no name for it
 		"option for a commit":     func(j *Job) { j.Commit = "--upload-pack=touch /tmp/x" },
 		"another recipe":          func(j *Job) { j.Recipe = append([]byte("# \n"), j.Recipe...) },
 		"no recipe":               func(j *Job) { j.Recipe, j.RecipeSHA256 = nil, "" },

@@ -98,7 +98,7 @@ func (c *checkout) fetch(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(c.folder, "config"), []byte(config), 0o644); err != nil {
 		return fmt.Errorf("write git's configuration: %w", err)
 	}
-	if _, err := c.git(ctx, gitCall{words: []string{"init", "--quiet", "--bare", "--template=", "--object-format=" + c.format()}}); err != nil {
+	if _, err := c.git(ctx, gitCall{words: []string{"init", "--quiet", "--bare", "--template="}}); err != nil {
 		return err
 	}
 	// One commit, where the server gives single commits; else everything that it shows.
@@ -110,13 +110,6 @@ func (c *checkout) fetch(ctx context.Context) error {
 	_, err = c.git(ctx, gitCall{network: network, words: append(words, "--end-of-options", c.remote,
 		"+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/fetched/tags/*")})
 	return err
-}
-
-func (c *checkout) format() string {
-	if len(c.job.Commit) == 64 {
-		return "sha256"
-	}
-	return "sha1"
 }
 
 // config turns off all that runs programs, asks people, or reaches elsewhere.
@@ -165,7 +158,7 @@ func (c *checkout) layOut(ctx context.Context, folder string) error {
 	}
 	if c.recipe.GitDirectory {
 		calls = [][]string{
-			{"init", "--quiet", "--template=", "--object-format=" + c.format(), "/out"},
+			{"init", "--quiet", "--template=", "/out"},
 			{"-C", "/out", "fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", "/git/repository", c.job.Commit},
 			{"-C", "/out", "checkout", "--quiet", "--force", "--detach", c.job.Commit},
 		}
