@@ -61,6 +61,7 @@ func unpack(ctx context.Context, name, folder string) error {
 	}
 	defer root.Close()
 	archive := tar.NewReader(file)
+	left := int64(maxRootBytes)
 	for entries := 0; ; entries++ {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -73,7 +74,12 @@ func unpack(ctx context.Context, name, folder string) error {
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = unpackEntry(root, h, archive)
+			// Before it is written: a sparse file takes more here than in the tar.
+			if left -= h.Size; left < 0 {
+				err = fmt.Errorf("more than %d bytes", int64(maxRootBytes))
+			} else {
+				err = unpackEntry(root, h, archive)
+			}
 		}
 		if err != nil {
 			if ctx.Err() != nil {

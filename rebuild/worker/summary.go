@@ -178,16 +178,19 @@ func arMembers(r io.Reader) []part {
 func tarMembers(r io.Reader) []part {
 	archive := tar.NewReader(r)
 	var out []part
-	for len(out) < maxMembers {
+	left := int64(maxCompared) // a sparse file has as many bytes as it says
+	for len(out) < maxMembers && left > 0 {
 		h, err := archive.Next()
 		if err != nil {
 			return out
 		}
 		p := part{name: h.Name, size: h.Size, rest: fmt.Sprintf("%o %s:%s %s %s", h.Mode, h.Uname, h.Gname, h.ModTime.UTC().Format("2006-01-02T15:04:05Z"), h.Linkname)}
 		hash := sha256.New()
-		if _, err := io.Copy(hash, archive); err != nil {
+		n, err := io.Copy(hash, io.LimitReader(archive, left))
+		if err != nil {
 			return out
 		}
+		left -= n
 		hash.Sum(p.sum[:0])
 		out = append(out, p)
 	}
