@@ -39,6 +39,7 @@ EXAMPLE: hallmark rebuild request --product hello hello_1.0_amd64.deb`,
 			Name: "show", Usage: "one rebuild job", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag},
 			Description: "EXAMPLE: hallmark rebuild show 5f1c0a9be2d34c7788b0a1f2c3d4e5f6",
 		}, 1, 1, e.rebuildShow),
+		e.rebuildServeCommand(), e.rebuildTryCommand(),
 	)
 }
 

@@ -15,7 +15,7 @@ const (
 	maxWords    = 256 // of one command
 	maxOutputs  = 64  // a large Debian source package has some dozens
 	maxFiles    = 256 // declared inputs
-	maxTasks    = 16
+	maxTasks    = 15  // an outcome has 16 envelopes, and the first says whether it was reproduced
 	maxTools    = 32
 	maxVariable = 64 // environment variables
 

@@ -3,6 +3,7 @@ package recipe
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"time"
 )
 
@@ -94,4 +95,13 @@ func (r Recipe) Task(name string) (Task, bool) {
 		}
 	}
 	return Task{}, false
+}
+
+// Epoch is SOURCE_DATE_EPOCH for a commit that was made at the given time, in seconds
+// since 1970.
+func (r Recipe) Epoch(commit int64) (int64, error) {
+	if r.SourceDateEpoch == Commit {
+		return commit, nil
+	}
+	return strconv.ParseInt(r.SourceDateEpoch, 10, 64)
 }
