@@ -75,7 +75,7 @@ func withDetachedHint(f format.Format, err error) error {
 	if !errors.As(err, &malformed) || f.Kind() == format.Detached || f.Kind() == format.Deb {
 		return err
 	}
-	return withHint(err, "a signature inside such a " + string(f.Kind()) + " file would not be clear; --format detached puts it beside the file")
+	return withHint(err, "a signature inside such a "+string(f.Kind())+" file would not be clear; --format detached puts it beside the file")
 }
 
 // openOrHash is openToSign for commands that only want digests: a file that no signature
