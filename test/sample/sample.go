@@ -1,4 +1,7 @@
-package pki
+// Package sample answers: is there a small file of each format at hand? It makes what the
+// formats of package format take, around a text of the caller's, so that tests do without
+// other projects' files.
+package sample
 
 import (
 	"archive/zip"
