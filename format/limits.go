@@ -40,6 +40,10 @@ const (
 	// longer ones, which Java reads up to 512.
 	maxManifestLine = 512
 
+	// maxManifestAttributes bounds a section's attributes, which are compared with each
+	// other. OSGi's main sections have some thirty.
+	maxManifestAttributes = 256
+
 	// maxEntryName bounds the name of an archive's entry: what a ZIP can hold, less what
 	// a manifest's line adds.
 	maxEntryName = 65535 - 16

@@ -97,7 +97,10 @@ func (s section) attributes() ([][2]string, error) {
 			if len(out) == 0 {
 				return nil, refuse(BadHeader, -1, "manifest section begins with a continued line")
 			}
-			out[len(out)-1][1] += rest
+			value := &out[len(out)-1][1]
+			if *value += rest; len(*value) > maxEntryName {
+				return nil, refuse(BadHeader, -1, "manifest value of more than %d bytes", maxEntryName)
+			}
 			continue
 		}
 		name, value, ok := strings.Cut(line, ": ")
@@ -109,7 +112,9 @@ func (s section) attributes() ([][2]string, error) {
 				return nil, refuse(BadHeader, -1, "manifest section has %.64q twice", name)
 			}
 		}
-		out = append(out, [2]string{name, value})
+		if out = append(out, [2]string{name, value}); len(out) > maxManifestAttributes {
+			return nil, refuse(BadHeader, -1, "manifest section of more than %d attributes", maxManifestAttributes)
+		}
 	}
 	for _, a := range out {
 		if !utf8.ValidString(a[1]) { // seen only now: lines may be broken inside a character

@@ -104,6 +104,7 @@ func (s *Server) certificateRoutes() []Route {
 		get("/v1/revocations/{id}", "show-mass-revocation", "How far a mass revocation is", readers, s.showMassRevocation),
 
 		post("/v1/signatures", "sign", "Sign a digest, or judge it only", vendors, s.sign),
+		upload("/v1/signatures/files", "sign-file", "Sign a file whose digests the service is to take itself; it is not kept", vendors, s.signFile),
 		get("/v1/signatures", "list-signatures", "The signing record: a vendor's own, or all", certificateReaders, s.listSignatures),
 	}
 }

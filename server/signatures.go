@@ -22,7 +22,17 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
 		PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims), Commit: in.Body.Commit,
 	}
-	if in.Body.Explain {
+	if in.Body.Signed != "" {
+		if request.Signed, err = parseDigest(in.Body.Signed); err != nil {
+			return nil, err
+		}
+	}
+	return s.signRequest(ctx, request, in.Body.Explain)
+}
+
+// signRequest signs or explains, however the digests came here.
+func (s *Server) signRequest(ctx context.Context, request sign.Request, explain bool) (*body[api.Signature], error) {
+	if explain {
 		return s.explain(ctx, request)
 	}
 	result, err := s.Signing.Sign(ctx, request)
@@ -35,7 +45,7 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 		s.metrics.issued.Inc()
 	}
 	return answer(api.Signature{
-		CMS: result.CMS, Serial: result.Serial, SHA256: in.Body.SHA256, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
+		CMS: result.CMS, Serial: result.Serial, SHA256: result.Decision.Digest, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
 	}), nil
 }
 

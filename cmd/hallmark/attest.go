@@ -101,12 +101,12 @@ func (e *env) attestProvenance(c *cli.Context) error {
 	defer signer.Close()
 	var envelopes []byte
 	for _, path := range c.Args().Slice() {
-		_, digest, err := unsignedDigest(path)
+		t, err := openOrHash(path)
 		if err != nil {
 			return err
 		}
 		statement, err := attest.NewProvenanceV1(attest.Build{
-			Subjects:  []attest.Subject{{Name: filepath.Base(path), Digest: map[string]string{"sha256": hex.EncodeToString(digest[:])}}},
+			Subjects:  []attest.Subject{{Name: filepath.Base(path), Digest: t.stated()}},
 			BuilderID: c.String("builder-id"), BuildType: c.String("build-type"),
 			Source: attest.ResourceDescriptor{URI: c.String("source"), Digest: map[string]string{"gitCommit": c.String("commit")}},
 		})

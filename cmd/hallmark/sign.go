@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
-	"encoding/hex"
 	"fmt"
 
-	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/urfave/cli/v2"
 )
@@ -20,12 +17,20 @@ func (e *env) signCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "claim", Usage: "with --per-build: FRAMEWORK[/TRACK]=LEVEL to ask for (repeatable; default: all that assessments in force support)"},
 			&cli.BoolFlag{Name: "explain", Usage: "sign nothing; say what each rule of the gate finds"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace a signature that is there"},
+			&cli.StringFlag{Name: "format", Usage: "how the signature is carried: " + kinds() + " (default: what the file's content is)"},
+			&cli.BoolFlag{Name: "upload", Usage: "send the file, for the service to take its digests itself: for pe, msi, cab and jar whose evidence names only their SHA-256"},
 		},
 		Description: `The service re-checks the build against the audited level: push its attestations
-first (hallmark attest push). A .deb gets its signature as last member, any other
-file as FILE.p7s beside it.
+first (hallmark attest push). A .deb gets its signature as last member; Windows programs
+(PE), installer packages (MSI) and cabinets (CAB) get Authenticode, Java archives
+(JAR) what jarsigner would make; any other file gets FILE.p7s beside it. The content
+decides, not the name; --format detached puts FILE.p7s beside any file.
 
-EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb`,
+Authenticode and JAR sign a hash of their own. Evidence must state it beside the file's
+SHA-256 (hallmark digest prints both), or the file is sent with --upload.
+
+EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb
+EXAMPLE: hallmark sign --product hello hello.exe hello.msi hello.jar`,
 	}, 1, -1, e.sign)
 }
 
@@ -80,43 +85,11 @@ type signed struct {
 	File      string     `json:"file"`
 	Signature string     `json:"signature,omitempty"` // path of the signed file or of the detached signature
 	SHA256    string     `json:"sha256"`
+	Format    string     `json:"format"`
+	Signed    string     `json:"signed,omitempty"` // what was signed, where that is another digest: algorithm:hex
 	Serial    string     `json:"serial"`
 	Allowed   bool       `json:"allowed"`
 	Rules     []api.Rule `json:"rules"`
-}
-
-func (e *env) signFile(ctx context.Context, client *api.Client, path string, claims []api.Claim, c *cli.Context) (signed, error) {
-	kind, digest, err := unsignedDigest(path)
-	if err != nil {
-		return signed{}, err
-	}
-	sha256Hex := hex.EncodeToString(digest[:])
-	var answer api.Signature
-	err = client.Post(ctx, "/v1/signatures", api.NewSignature{
-		SHA256: sha256Hex, Format: kind, Product: c.String("product"), Certificate: c.String("cert"), Explain: c.Bool("explain"),
-		PerBuild: c.Bool("per-build"), Claims: claims,
-	}, &answer)
-	if err != nil {
-		return signed{}, err
-	}
-	out := signed{File: path, SHA256: sha256Hex, Serial: answer.Serial, Allowed: answer.Allowed, Rules: answer.Rules}
-	if c.Bool("explain") {
-		return out, nil
-	}
-	out.Signature, err = format.Attach(path, answer.CMS, format.Options{Replace: c.Bool("replace"), Digest: digest})
-	return out, err
-}
-
-// unsignedDigest hashes what is to be signed: all of a file, or all of a package
-// before its signature.
-func unsignedDigest(path string) (kind string, digest [32]byte, err error) {
-	f, err := format.Open(path)
-	if err != nil {
-		return "", digest, err
-	}
-	defer f.Close()
-	digest, err = f.Digest()
-	return string(f.Kind), digest, err
 }
 
 func (e *env) printSigned(s signed) {

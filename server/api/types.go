@@ -184,8 +184,8 @@ type Attestations struct {
 
 // NewSignature asks the signing service to sign a digest.
 type NewSignature struct {
-	SHA256      string `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the bytes to be signed"`
-	Format      string `json:"format" enum:"deb,detached"`
+	SHA256      string `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the artifact, as evidence names it"`
+	Format      string `json:"format" enum:"deb,detached,pe,msi,cab,jar"`
 	Product     string `json:"product" minLength:"1" maxLength:"200" doc:"one of the products in the audited scope"`
 	Certificate string `json:"certificate,omitempty" pattern:"^[0-9a-f]{2,40}$" doc:"serial; default: the newest valid one whose key the service holds"`
 	Explain     bool   `json:"explain,omitempty" doc:"judge only: say what each rule finds, sign nothing"`
@@ -194,6 +194,8 @@ type NewSignature struct {
 	Claims   []Claim `json:"claims,omitempty" maxItems:"16" doc:"with per_build, what the certificate is to say; default: all that assessments in force support"`
 	// Commit is what the caller means to have built.
 	Commit string `json:"commit,omitempty" pattern:"^([0-9a-f]{40}|[0-9a-f]{64})$" doc:"refuse evidence about a build of another commit"`
+	// Signed is for formats that sign another hash than the artifact's own.
+	Signed string `json:"signed,omitempty" pattern:"^[0-9a-f]{64}$" doc:"for pe, msi, cab and jar: what is signed, their own SHA-256, which evidence must state beside the artifact's"`
 }
 
 // Signature is a signed digest, or with Explain the verdicts alone.

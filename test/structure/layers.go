@@ -88,6 +88,7 @@ func Layers() []Row {
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
+		{Package: "test/sample", Layer: layerTest, TestOnly: true},
 		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
 		{Package: "test/timeserver", Layer: layerTest, TestOnly: true},
