@@ -134,8 +134,14 @@ func claimsOf(req sign.Request) (out []store.RequestClaim) {
 // modeOf is how a request wants to be signed; "" is strict.
 func modeOf(sign.Request) string { return "" }
 
-// signedOf is what the signature is over where that is not the artifact's SHA-256.
-func signedOf(sign.Request) string { return "" }
+// signedOf is what the signature is over where that is not the artifact's SHA-256; how it
+// was taken follows from the format.
+func signedOf(req sign.Request) string {
+	if req.Signed == ([32]byte{}) {
+		return ""
+	}
+	return hex.EncodeToString(req.Signed[:])
+}
 
 func uses(p store.SigningPolicy, a store.SigningApproval) int {
 	return max(1, min(a.MaxUses, max(1, p.ApprovalUses)))

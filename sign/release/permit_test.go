@@ -117,6 +117,7 @@ func TestCover(t *testing.T) {
 	add("product with a quote", "02", func(r *sign.Request) { r.Product = `app","` })
 	add("digest", "02", func(r *sign.Request) { r.Digest[0] = 2 })
 	add("format", "02", func(r *sign.Request) { r.Format = "deb" })
+	add("what is signed", "02", func(r *sign.Request) { r.Signed[0] = 2 })
 	add("serial", "03", func(*sign.Request) {})
 	add("per build", "", func(r *sign.Request) { r.PerBuild = true })
 	add("claims", "", func(r *sign.Request) {

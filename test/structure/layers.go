@@ -63,6 +63,7 @@ func Layers() []Row {
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca", "sign/gate"}},
 		{Package: "sign/gate", Layer: layerIssue},
 		{Package: "sign/release", Layer: layerIssue, Beside: []string{"ca", "sign"}},
+		{Package: "sign/workload", Layer: layerIssue},
 		{Package: "rebuild", Layer: layerIssue},
 		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
 		{Package: "rebuild/recipe", Layer: layerEvidence},
