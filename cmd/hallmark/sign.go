@@ -11,7 +11,7 @@ import (
 )
 
 func (e *env) signCommand() *cli.Command {
-	return command(cli.Command{
+	cmd := command(cli.Command{
 		Name: "sign", Usage: "vendors: sign files; only their digests travel", ArgsUsage: "FILE...",
 		Flags: []cli.Flag{jsonFlag,
 			&cli.StringFlag{Name: "product", Usage: "product in the audited scope that the files belong to"},
@@ -27,6 +27,9 @@ file as FILE.p7s beside it.
 
 EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb`,
 	}, 1, -1, e.sign)
+	cmd.Flags = append(cmd.Flags, tokenFlags...)
+	cmd.Subcommands = e.signReleaseCommands()
+	return cmd
 }
 
 func (e *env) sign(c *cli.Context) error {
