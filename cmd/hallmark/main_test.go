@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"yubikey": yubiKey, "startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
 			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte, "timeserver": startTimeServer,
-			"stepworld": stepWorld, "idtoken": idToken,
+			"stepworld": stepWorld, "ciworld": ciWorld, "idtoken": idToken,
 		},
 	})
 }
