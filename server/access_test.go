@@ -34,9 +34,9 @@ func (w *world) fill(path string) string {
 // a role that is not named is turned away before the body is looked at.
 func TestEveryRouteEveryRole(t *testing.T) {
 	w := newWorld(t)
-	people := map[string]string{"": "", "olga": api.RoleOfficer, "quill": api.RoleAuditor, "acme": api.RoleVendor, "rita": api.RoleReader, "nora": api.RoleRebuilder}
+	people := map[string]string{"": "", "olga": api.RoleOfficer, "quill": api.RoleAuditor, "acme": api.RoleVendor, "rita": api.RoleReader, "nora": api.RoleRebuilder, "robot": api.RoleMachine}
 	routes := w.server.routes()
-	if len(routes) < 45 {
+	if len(routes) < 60 {
 		t.Fatalf("only %d routes", len(routes))
 	}
 	for _, route := range routes {
@@ -101,6 +101,7 @@ func TestUnknownRoleAndRoute(t *testing.T) {
 // cannot tell "not yours" from "not there" (DESIGN invariant 8).
 func TestVendorsAreStrangers(t *testing.T) {
 	w := newWorld(t)
+	proposal, wanted := w.guarded()
 	t.Run("records", func(t *testing.T) {
 		for _, call := range []struct {
 			method, path string
@@ -122,6 +123,19 @@ func TestVendorsAreStrangers(t *testing.T) {
 			{"GET", "/v1/attestation-usage?vendor=acme", nil},
 			{"GET", "/v1/ledger/entries?about=" + w.assessment, nil},
 			{"GET", "/v1/ledger/entries?about=" + w.certificate, nil},
+			{"GET", "/v1/vendors/acme/signing-policies", nil},
+			{"POST", "/v1/vendors/acme/signing-policies", api.SigningPolicy{Product: "hello"}},
+			{"GET", "/v1/vendors/acme/policy-changes", nil},
+			{"POST", "/v1/policy-changes/" + proposal.ID + "/agree", api.NewVote{}},
+			{"POST", "/v1/policy-changes/" + proposal.ID + "/reject", nil},
+			{"GET", "/v1/approvals?vendor=acme", nil},
+			{"GET", "/v1/approvals/" + wanted.ID, nil},
+			{"POST", "/v1/approvals/" + wanted.ID + "/approve", api.NewVote{}},
+			{"POST", "/v1/approvals/" + wanted.ID + "/deny", api.NewVote{}},
+			{"GET", "/v1/factors?person=acme", nil},
+			{"GET", "/v1/vendors/acme/machines", nil},
+			{"POST", "/v1/vendors/acme/machines", api.NewMachine{ID: "mole", Products: []string{"hello"}}},
+			{"POST", "/v1/vendors/acme/machines/robot/remove", nil},
 		} {
 			if got := w.do("beta", call.method, call.path, call.in); got.status != http.StatusNotFound {
 				t.Errorf("beta %s %s: %d %s", call.method, call.path, got.status, got.body)
@@ -132,7 +146,7 @@ func TestVendorsAreStrangers(t *testing.T) {
 		}
 	})
 	t.Run("lists", func(t *testing.T) {
-		for _, path := range []string{"/v1/certificates", "/v1/signatures", "/v1/assessments", "/v1/attestations"} {
+		for _, path := range []string{"/v1/certificates", "/v1/signatures", "/v1/assessments", "/v1/attestations", "/v1/approvals"} {
 			var mine, theirs api.Page[map[string]any]
 			w.must("acme", "GET", path, nil, &mine)
 			w.must("beta", "GET", path, nil, &theirs)

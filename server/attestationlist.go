@@ -14,9 +14,9 @@ import (
 // knows a digest; lists are not.
 func (s *Server) evidenceRoutes() []Route {
 	return []Route{
-		envelopes("/v1/attestations", "push-attestations", "File evidence in the vendor's repository", vendors, s.pushAttestations),
-		get("/v1/attestations", "list-attestations", "Artifacts with evidence, by digest: a vendor's own, or of the vendor named", certificateReaders, s.listAttestations),
-		get("/v1/attestations/{sha256}", "show-attestations", "Evidence about one artifact, by its digest or what that begins with", certificateReaders, s.showAttestations),
+		envelopes("/v1/attestations", "push-attestations", "File evidence in the vendor's repository", signers, s.pushAttestations),
+		get("/v1/attestations", "list-attestations", "Artifacts with evidence, by digest: a vendor's own, or of the vendor named", approvalReaders, s.listAttestations),
+		get("/v1/attestations/{sha256}", "show-attestations", "Evidence about one artifact, by its digest or what that begins with", approvalReaders, s.showAttestations),
 		get("/v1/attestation-usage", "attestation-usage", "What a vendor has on file as evidence, and its quota", certificateReaders, s.attestationUsage),
 	}
 }

@@ -24,9 +24,9 @@ var (
 	// them: it learns of nothing but its own work.
 	everybody  = []string{api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader}
 	rebuilders = []string{api.RoleRebuilder}
-	enrolled   = []string{api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader, api.RoleRebuilder}
+	enrolled   = []string{api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader, api.RoleRebuilder, api.RoleMachine}
 	// anonymous stands for a caller without a client certificate.
-	anonymous = []string{"", api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader, api.RoleRebuilder}
+	anonymous = []string{"", api.RoleOfficer, api.RoleAuditor, api.RoleVendor, api.RoleReader, api.RoleRebuilder, api.RoleMachine}
 )
 
 type personKey struct{}
@@ -86,6 +86,9 @@ func authorise(person store.Person, roles []string) error {
 func (s *Server) admit(roles []string) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		person, err := s.identify(ctx.Context(), ctx.TLS())
+		if text := ctx.Header("Authorization"); err == nil && person.ID == "" && text != "" {
+			person, err = s.identifyMachine(ctx.Context(), text)
+		}
 		if err == nil {
 			err = authorise(person, roles)
 		}
@@ -114,11 +117,11 @@ func (s *Server) allow(h http.Handler, roles ...string) http.Handler {
 	})
 }
 
-// ownVendor narrows an access to the caller's vendor: for role vendor any other
+// ownVendor narrows an access to the caller's vendor: for roles vendor and ci any other
 // id is refused, for the rest it passes through.
 func ownVendor(ctx context.Context, id string) (string, error) {
 	p := caller(ctx)
-	if p.Role != api.RoleVendor {
+	if p.Role != api.RoleVendor && p.Role != api.RoleMachine {
 		return id, nil
 	}
 	if id != "" && id != p.Vendor {

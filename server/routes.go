@@ -35,6 +35,7 @@ func (s *Server) routes() []Route {
 		s.evidenceRoutes(),
 		s.requestRoutes(),
 		s.rebuildRoutes(),
+		s.releaseRoutes(),
 		s.publicKnowledgeRoutes(),
 	)
 }
@@ -43,7 +44,7 @@ func (s *Server) routes() []Route {
 func (s *Server) peopleRoutes() []Route {
 	return []Route{
 		post("/v1/enroll", "enroll", "Trade an enrolment token for a client certificate", anonymous, s.enroll),
-		get("/v1/whoami", "whoami", "Who the client certificate names", enrolled, s.whoami),
+		get("/v1/whoami", "whoami", "Who the client certificate or the token names", enrolled, s.whoami),
 		get("/v1/status", "status", "The CA at a glance", readers, s.status),
 
 		post("/v1/people", "add-person", "Add an officer, reader or further person of a vendor, and invite them", officers, s.addPerson),
@@ -103,9 +104,9 @@ func (s *Server) certificateRoutes() []Route {
 		post("/v1/revocations", "mass-revoke", "Revoke the certificates of a vendor, an assessment, a key or a tier, or count them", officers, s.massRevoke),
 		get("/v1/revocations/{id}", "show-mass-revocation", "How far a mass revocation is", readers, s.showMassRevocation),
 
-		post("/v1/signatures", "sign", "Sign a digest, or judge it only", vendors, s.sign),
-		upload("/v1/signatures/files", "sign-file", "Sign a file whose digests the service is to take itself; it is not kept", vendors, s.signFile),
-		get("/v1/signatures", "list-signatures", "The signing record: a vendor's own, or all", certificateReaders, s.listSignatures),
+		post("/v1/signatures", "sign", "Sign a digest, or judge it only", signers, s.sign),
+		upload("/v1/signatures/files", "sign-file", "Sign a file whose digests the service is to take itself; it is not kept", signers, s.signFile),
+		get("/v1/signatures", "list-signatures", "The signing record: a vendor's own, or all", approvalReaders, s.listSignatures),
 	}
 }
 

@@ -38,6 +38,8 @@ import (
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/release"
+	"github.com/hallmark-pki/hallmark/sign/workload"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/timesource"
 )
@@ -58,7 +60,7 @@ type Operator interface {
 	OperatorRoot() *x509.Certificate
 }
 
-// Config is what a Server is made of. All fields are required but Version, Step, ACMEDirectory and Clock.
+// Config is what a Server is made of. All fields are required but Version, Step, ACMEDirectory, Clock, Release and Machines.
 type Config struct {
 	Name       string // of the CA, for people
 	Version    string
@@ -83,6 +85,12 @@ type Config struct {
 
 	// Clock says what time sources think of the clock; nil: there are none.
 	Clock *timesource.Monitor
+
+	// Release keeps signing policies; Signing must have been made with one on the same
+	// store. nil: one that evaluates no rules in CEL.
+	Release *release.Service
+	// Machines knows build systems by their tokens; nil: tokens are refused.
+	Machines *workload.Verifier
 }
 
 // Server answers requests. It is safe for concurrent use.
@@ -108,6 +116,12 @@ func New(c Config) (*Server, error) {
 	} {
 		if missing {
 			return nil, errors.New("server: Config." + name + " is missing")
+		}
+	}
+	if c.Release == nil {
+		var err error
+		if c.Release, err = release.New(release.Config{Store: c.Store, Now: c.Now, Factors: []release.SecondFactor{release.SSH{}}}); err != nil {
+			return nil, err
 		}
 	}
 	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux(), probeTimeout: probeTimeout}

@@ -71,7 +71,7 @@ func apiRules(d gate.Decision) []api.Rule {
 
 func signProblem(refusal *sign.Refusal) *api.Problem {
 	status := http.StatusForbidden
-	if refusal.Code == sign.CodeRequest {
+	if refusal.Code == sign.CodeRequest || refusal.Code == sign.CodePolicy {
 		status = http.StatusUnprocessableEntity
 	}
 	p := problem(status, string(refusal.Code), refusal.Detail, refusal.Hint)
@@ -101,7 +101,7 @@ func (s *Server) listSignatures(ctx context.Context, in *signaturesInput) (*body
 	return list(ctx, s.Store, records, func(sig store.Signature) (string, api.SignatureRecord) {
 		return sig.ID, api.SignatureRecord{
 			ID: sig.ID, Vendor: sig.Vendor, Serial: sig.Serial, SHA256: sig.Digest,
-			Format: sig.Format, Product: sig.Product, At: sig.At, By: sig.By,
+			Format: sig.Format, Product: sig.Product, At: sig.At, By: sig.By, Approval: sig.Approval, LogSalt: sig.LogSalt,
 		}
 	})
 }

@@ -111,7 +111,11 @@ func (s *Server) showVendor(ctx context.Context, in *IDPath) (*body[api.Vendor],
 	if err != nil {
 		return nil, err
 	}
-	return answer(apiVendor(vendor)), nil
+	out := apiVendor(vendor)
+	if role := caller(ctx).Role; role == api.RoleOfficer || role == api.RoleVendor {
+		out.LogSalt = vendor.LogSalt
+	}
+	return answer(out), nil
 }
 
 func (s *Server) suspendVendor(ctx context.Context, in *IDPath) (*body[api.Vendor], error) {

@@ -34,6 +34,7 @@ import (
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 )
@@ -70,6 +71,7 @@ var openShared = sync.OnceValues(func() (*ca.Hierarchy, error) {
 //
 //	olga, otto (officers)  quill, nib (auditors)  rita (reader)  acme, beta (vendors)
 //	nora, sven (rebuilders of two operators, both in acme's scope)
+//	robot (acme's build system)
 //
 // Acme has been assessed at SLSA 3 by quill, which olga accepted, and has a
 // certificate, evidence and a signature; beta has nothing.
@@ -168,8 +170,10 @@ func (w *world) newServer() *Server {
 	files, err := evidence.Open(w.folder)
 	check(err)
 	t.Cleanup(func() { files.Close() })
+	releases, err := release.New(release.Config{Store: w.store, Now: time.Now, Factors: []release.SecondFactor{release.SSH{}}})
+	check(err)
 	signing, err := sign.New(sign.Config{
-		Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
+		Release: releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 	})
 	check(err)
@@ -178,7 +182,7 @@ func (w *world) newServer() *Server {
 	check(err)
 	t.Cleanup(func() { step.Shutdown() })
 	s, err := New(Config{
-		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
+		Release: releases, Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
 		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations, Now: time.Now}, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
@@ -287,6 +291,9 @@ func (w *world) people() {
 		w.must("olga", "POST", "/v1/vendors", api.NewVendor{ID: v, URI: "https://" + v + ".example", Organization: strings.ToUpper(v), Country: "NL"}, &added)
 		w.enrol(v, secretOf(w.t, added.Invitation))
 	}
+	var machine api.Machine
+	w.must("acme", "POST", "/v1/vendors/acme/machines", api.NewMachine{ID: "robot", Products: []string{"hello"}}, &machine)
+	w.enrol("robot", secretOf(w.t, *machine.Invitation))
 }
 
 func secretOf(t testing.TB, i api.Invitation) string {

@@ -22,7 +22,7 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 	digest := hex.EncodeToString(r.Digest[:])
 	signature := store.Signature{
 		ID: res.ID, Vendor: r.Vendor, Serial: res.Serial, Digest: digest, Format: r.Format, Product: r.Product,
-		Evidence: res.Decision.Evidence(), At: res.At, By: r.By,
+		Evidence: res.Decision.Evidence(), At: res.At, By: r.By, LogSalt: NewSalt(),
 	}
 	event := store.Event{ID: res.ID, At: res.At, Who: r.By, Action: actionSigned, Object: digest, Detail: map[string]string{
 		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "serial": res.Serial, "signature": res.ID}}
@@ -31,7 +31,8 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 	}
 	now := s.now()
 	err := s.c.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := s.records.activeVendor(tx, r.Vendor); err != nil {
+		vendor, err := s.records.activeVendor(tx, r.Vendor)
+		if err != nil {
 			return err
 		}
 		c, err := s.records.certificates.Get(tx, store.Certificates, g.record.Serial)
@@ -48,7 +49,16 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 		if _, err := s.inForce(tx, g.record, now); err != nil {
 			return err
 		}
+		signature := signature // this function may run more than once
+		if s.c.Release != nil {
+			if signature.Approval, err = s.c.Release.Use(tx, r, signature); err != nil {
+				return err
+			}
+		}
 		if err := store.Signatures.Insert(tx, signature); err != nil {
+			return err
+		}
+		if err := logSignature(tx, vendor, signature); err != nil {
 			return err
 		}
 		return store.Events.Insert(tx, event)

@@ -23,6 +23,21 @@ const (
 	CodeAssessment Code = "assessment"
 	// CodeGate: the build does not meet the audited level; Decision says what is missing.
 	CodeGate Code = "gate"
+
+	// CodeRole: the vendor's policy for the product does not let this person or machine
+	// ask for signatures.
+	CodeRole Code = "role"
+	// CodeWindow: outside the times in which the policy lets the product be signed.
+	CodeWindow Code = "window"
+	// CodeLimit: the policy's number of signatures in an hour or a day has been made.
+	CodeLimit Code = "limit"
+	// CodeApproval: the policy wants people to agree first, and not enough have, to
+	// exactly this signature.
+	CodeApproval Code = "approval"
+	// CodeFactor: the policy wants a second factor, and it was not shown.
+	CodeFactor Code = "factor"
+	// CodePolicy: a policy that somebody proposed cannot be meant, or not be proposed now.
+	CodePolicy Code = "policy"
 )
 
 // Refusal is the error for a signature that was not made. It is final for this

@@ -62,14 +62,15 @@ type Builds interface {
 	Issue(ctx context.Context, req ca.Request) (ca.Issued, error)
 }
 
-// Config is what a Service needs. All fields but Now and Builds are required.
+// Config is what a Service needs. All fields but Now, Builds and Release are required.
 type Config struct {
 	Store    Store
 	Keys     Keys
 	Evidence Evidence
 	Stamper  Stamper
 	Issuers  Issuers
-	Builds   Builds // nil: no certificates for single builds
+	Builds   Builds  // nil: no certificates for single builds
+	Release  Release // nil: whoever may ask for a vendor may ask for all its products
 	// VSASigner signs verification summaries; verifiers find its key in the trust bundle.
 	VSASigner crypto.Signer
 	// VerifierID is the URI by which summaries name this service.
@@ -165,6 +166,9 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
+	if err := s.permit(ctx, r); err != nil {
+		return Result{}, err
+	}
 	g, d, err := s.examine(ctx, r)
 	if err != nil {
 		return Result{}, err

@@ -17,13 +17,16 @@ type Vendor struct {
 	Owners      []string  `json:"owners,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	// LogSalt keeps the log from naming the vendor where it tells of signatures: entries
+	// say receipt.Commit(LogSalt, ID). 32 bytes, made with the first signature.
+	LogSalt []byte `json:"log_salt,omitempty"`
 }
 
 // Person is somebody who may hold a client certificate, in exactly one role.
 type Person struct {
 	ID           string    `json:"id"`
-	Role         string    `json:"role"`             // officer, auditor, vendor, reader or rebuilder
-	Vendor       string    `json:"vendor,omitempty"` // Vendor.ID, only in role vendor
+	Role         string    `json:"role"`             // officer, auditor, vendor, reader, rebuilder or ci
+	Vendor       string    `json:"vendor,omitempty"` // Vendor.ID, only in roles vendor and ci
 	Organization string    `json:"organization"`
 	CreatedAt    time.Time `json:"created_at"`
 	DisabledAt   time.Time `json:"disabled_at,omitzero"`
@@ -317,13 +320,15 @@ type RevocationJob struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"` // all are revoked and the lists are out
 }
 
-// SigningKey is a vendor's signing key held by the service, encrypted PKCS#8.
+// SigningKey is a vendor's signing key held by the service: encrypted PKCS#8, or on a
+// token that Place names.
 type SigningKey struct {
 	ID         string    `json:"id"`
 	Vendor     string    `json:"vendor"`
-	Encrypted  []byte    `json:"encrypted"` // PEM "ENCRYPTED PRIVATE KEY"
+	Encrypted  []byte    `json:"encrypted,omitempty"` // PEM "ENCRYPTED PRIVATE KEY"
 	SPKISHA256 string    `json:"spki_sha256"`
 	CreatedAt  time.Time `json:"created_at"`
+	Place      string    `json:"place,omitempty"` // URI as package keys opens it; "": Encrypted has the key
 }
 
 // Signature records one signature by the service. Key: time-ordered id. Index: by vendor.
@@ -337,6 +342,8 @@ type Signature struct {
 	Evidence []string  `json:"evidence"` // SHA-256 of each DSSE envelope relied on
 	At       time.Time `json:"at"`
 	By       string    `json:"by"`
+	Approval string    `json:"approval,omitempty"` // SigningApproval.ID that it used
+	LogSalt  []byte    `json:"log_salt,omitempty"` // opens the commitment in the log
 }
 
 // Event is one line of the audit trail. Key: time-ordered id.

@@ -124,7 +124,35 @@ var (
 		{"state", func(j RebuildJob) string { return j.State }},
 		{"open", RebuildJob.openOf},
 	}}
-	RebuildRecipes = Table[RebuildRecipe]{name: "rebuild_recipe", key: func(r RebuildRecipe) string { return r.SHA256 }}
+	RebuildRecipes   = Table[RebuildRecipe]{name: "rebuild_recipe", key: func(r RebuildRecipe) string { return r.SHA256 }}
+	SigningPolicies  = Table[SigningPolicy]{name: "signing_policy", key: func(p SigningPolicy) string { return ProductKey(p.Vendor, p.Product) }, indexes: []index[SigningPolicy]{{"vendor", func(p SigningPolicy) []string { return []string{p.Vendor} }}}}
+	PolicyChanges    = Table[PolicyChange]{name: "policy_change", key: func(c PolicyChange) string { return c.ID }, indexes: []index[PolicyChange]{{"vendor", func(c PolicyChange) []string { return []string{c.Vendor} }}}}
+	SigningApprovals = Table[SigningApproval]{name: "signing_approval", key: func(a SigningApproval) string { return a.ID }, indexes: []index[SigningApproval]{
+		{"vendor", func(a SigningApproval) []string { return []string{a.Vendor} }},
+		{"open", func(a SigningApproval) []string {
+			if !a.IsOpen() {
+				return nil
+			}
+			return []string{a.Covers}
+		}},
+		{"pending", func(a SigningApproval) []string {
+			if !a.IsOpen() {
+				return nil
+			}
+			return []string{a.Vendor}
+		}},
+	}}
+	SigningCounts = Table[SigningCount]{name: "signing_count", key: func(c SigningCount) string { return ProductKey(c.Vendor, c.Product) }}
+	Factors       = Table[Factor]{name: "factor", key: func(f Factor) string { return f.ID }, indexes: []index[Factor]{{"person", func(f Factor) []string { return []string{f.Person} }}}}
+	Machines      = Table[Machine]{name: "machine", key: func(m Machine) string { return m.Person }, indexes: []index[Machine]{
+		{"vendor", func(m Machine) []string { return []string{m.Vendor} }},
+		{"token", func(m Machine) []string {
+			if m.Issuer == "" {
+				return nil
+			}
+			return []string{MachineKey(m.Issuer, m.Audience)}
+		}},
+	}}
 )
 
 // present is what an index lists of a field that may be empty.
@@ -141,4 +169,5 @@ var tables = []interface{ Check(Reader) error }{
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
 	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
 	RebuildJobs, RebuildRecipes,
+	SigningPolicies, PolicyChanges, SigningApprovals, SigningCounts, Factors, Machines,
 }

@@ -46,7 +46,7 @@ func (e *env) attestCommand() *cli.Command {
 			Description: "EXAMPLE: hallmark attest sign --key scanner.key --out scan.intoto.jsonl scan.json",
 		}, 1, 1, e.attestSign),
 		command(cli.Command{
-			Name: "push", Usage: "vendors: file envelopes in the attestation repository", ArgsUsage: "FILE...", Flags: []cli.Flag{jsonFlag},
+			Name: "push", Usage: "vendors: file envelopes in the attestation repository", ArgsUsage: "FILE...", Flags: append([]cli.Flag{jsonFlag}, tokenFlags...),
 			Description: "Each file holds one DSSE envelope per line.\n\nEXAMPLE: hallmark attest push hello.intoto.jsonl",
 		}, 1, -1, e.attestPush),
 		command(cli.Command{

@@ -47,6 +47,8 @@ type config struct {
 	OCSPNonce string `yaml:"ocsp_nonce,omitempty"`
 	// What probes of assessments may reach beside the public internet.
 	Probes probesConfig `yaml:"probes,omitempty"`
+	// How the issuers of build systems' tokens are reached, beside the public internet.
+	CI ciConfig `yaml:"ci,omitempty"`
 	// Whose tokens and whose hardware are believed, beside people's client certificates.
 	OIDC []oidcConfig `yaml:"oidc,omitempty"`
 	ACME acmeConfig   `yaml:"acme,omitempty"`

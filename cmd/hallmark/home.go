@@ -61,8 +61,14 @@ func homeDir(c *cli.Context) (string, error) {
 	return filepath.Join(conf, "hallmark"), nil
 }
 
-// client returns a client of the server that the home folder belongs to.
+// client returns a client of the server that the home folder belongs to; where a build
+// system has a token, one that shows it.
 func (e *env) client(c *cli.Context) (*api.Client, error) {
+	if token, err := e.oidcToken(c); err != nil {
+		return nil, err
+	} else if token != "" {
+		return e.tokenClient(c, token)
+	}
 	dir, err := homeDir(c)
 	if err != nil {
 		return nil, err

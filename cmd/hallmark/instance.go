@@ -21,6 +21,7 @@ import (
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/bolt"
 	"github.com/hallmark-pki/hallmark/timesource"
@@ -170,8 +171,16 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
+	releases, err := release.New(release.Config{Store: in.store, Factors: []release.SecondFactor{release.SSH{}}, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	machines, err := in.machines(dir)
+	if err != nil {
+		return err
+	}
 	signing, err := sign.New(sign.Config{
-		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
+		Release: releases, Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
 		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Now: time.Now,
 	})
 	if err != nil {
@@ -186,8 +195,8 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		return err
 	}
 	in.server, err = server.New(server.Config{
-		Clock: in.clock,
-		Name:  in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
+		Clock: in.clock, Release: releases, Machines: machines,
+		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
 		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Rebuilds: in.rebuilds, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
 	})

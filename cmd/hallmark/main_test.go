@@ -46,8 +46,10 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"yubikey": yubiKey, "startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
-			"webhook": receiveNotices, "sample": sampleFile, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte, "timeserver": startTimeServer,
+			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte, "timeserver": startTimeServer,
 			"stepworld": stepWorld, "idtoken": idToken,
+			"sample":  sampleFile,
+			"ciworld": ciWorld,
 		},
 	})
 }

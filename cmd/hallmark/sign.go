@@ -8,7 +8,7 @@ import (
 )
 
 func (e *env) signCommand() *cli.Command {
-	return command(cli.Command{
+	cmd := command(cli.Command{
 		Name: "sign", Usage: "vendors: sign files; only their digests travel", ArgsUsage: "FILE...",
 		Flags: []cli.Flag{jsonFlag,
 			&cli.StringFlag{Name: "product", Usage: "product in the audited scope that the files belong to"},
@@ -32,6 +32,9 @@ SHA-256 (hallmark digest prints both), or the file is sent with --upload.
 EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb
 EXAMPLE: hallmark sign --product hello hello.exe hello.msi hello.jar`,
 	}, 1, -1, e.sign)
+	cmd.Flags = append(cmd.Flags, tokenFlags...)
+	cmd.Subcommands = e.signReleaseCommands()
+	return cmd
 }
 
 func (e *env) sign(c *cli.Context) error {

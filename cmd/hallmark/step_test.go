@@ -42,9 +42,27 @@ func stepWorld(ts *testscript.TestScript, neg bool, args []string) {
 // issuers is the issuer of one script.
 type issuers struct{ issuer *stepclient.Issuer }
 
-// idToken SUBJECT NAME sets $NAME to a token of the issuer.
+// idToken SUBJECT NAME [AUDIENCE] sets $NAME to a token of the issuer.
 func idToken(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Setenv(args[1], ts.Value(issuerKey{}).(*issuers).issuer.Token("hallmark", args[0], nil))
+	audience := "hallmark"
+	if len(args) == 3 {
+		audience = args[2]
+	}
+	ts.Setenv(args[1], ts.Value(issuerKey{}).(*issuers).issuer.Token(audience, args[0], nil))
+}
+
+// ciWorld starts an OpenID Connect issuer for build systems, which the CA's configuration
+// lets it reach.
+func ciWorld(ts *testscript.TestScript, neg bool, args []string) {
+	issuer := stepclient.NewIssuer(scriptTB{ts: ts})
+	ts.Value(issuerKey{}).(*issuers).issuer = issuer
+	ts.Setenv("issuer", issuer.URL)
+	ts.Check(os.WriteFile(ts.MkAbs("ca/ci.pem"), issuer.PEM, 0o600))
+	config, err := os.OpenFile(ts.MkAbs("ca/config.yaml"), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = fmt.Fprint(config, "ci:\n  roots_file: ci.pem\n  allow_networks: [127.0.0.0/8]\n")
+	ts.Check(err)
+	ts.Check(config.Close())
 }
 
 // TestStockStepIsThere says what is missing before every script complains.

@@ -30,6 +30,11 @@ const (
 
 	CertificateIssued  = "certificate.issued"
 	CertificateRevoked = "certificate.revoked"
+
+	SignatureMade  = "signature.made"  // the service used a vendor's key; only commitments
+	ApprovalGiven  = "approval.given"  // somebody of a vendor agreed to a signature; only commitments
+	ApprovalDenied = "approval.denied" // somebody of a vendor refused one; only commitments
+	PolicyChanged  = "policy.changed"  // what a vendor asks for before it signs is another now; only commitments
 )
 
 const entryVersion = 1
@@ -48,8 +53,9 @@ type Entry struct {
 	Track             string // empty: a framework without tracks
 	Level             int    // 1 or higher
 
-	Commitment string // Commit of what is not public: the assessment's digest
+	Commitment string // Commit of what is not public: the assessment's digest, or what was signed
 	Auditor    string // Commit of the auditor's id: the same in all entries about this auditor
+	Signer     string // Commit of the vendor's id: the same in all entries about this vendor's signing
 
 	Certificate      string   // SHA-256 of the certificate's DER, lower-case hex
 	Serial           string   // lower-case hex
@@ -77,6 +83,7 @@ type entryV1 struct {
 	Level             int       `json:"level,omitempty"`
 	Commitment        string    `json:"commitment,omitempty"`
 	Auditor           string    `json:"auditor,omitempty"`
+	Signer            string    `json:"signer,omitempty"`
 	Certificate       string    `json:"certificate_sha256,omitempty"`
 	Serial            string    `json:"serial,omitempty"`
 	Tier              string    `json:"tier,omitempty"`
@@ -128,7 +135,7 @@ func (e Entry) encode() ([]byte, error) {
 	if err := enc.Encode(entryV1{
 		V: entryVersion, Type: e.Type, At: e.At, Assessment: e.Assessment, Vendor: e.Vendor,
 		AuditorSPKI: e.AuditorSPKI, SecondAuditorSPKI: e.SecondAuditorSPKI, Framework: e.Framework, Track: e.Track, Level: e.Level,
-		Commitment: e.Commitment, Auditor: e.Auditor, Certificate: e.Certificate, Serial: e.Serial, Tier: e.Tier,
+		Commitment: e.Commitment, Auditor: e.Auditor, Signer: e.Signer, Certificate: e.Certificate, Serial: e.Serial, Tier: e.Tier,
 		Assessments: e.Assessments, RevocationReason: e.RevocationReason,
 		Reason: e.Reason, Effective: e.Effective, Invalidity: e.Invalidity, Until: e.Until,
 	}); err != nil {
@@ -164,7 +171,7 @@ func ParseEntry(raw []byte) (Entry, error) {
 	e := Entry{
 		Type: w.Type, At: w.At, Assessment: w.Assessment, Vendor: w.Vendor,
 		AuditorSPKI: w.AuditorSPKI, SecondAuditorSPKI: w.SecondAuditorSPKI, Framework: w.Framework, Track: w.Track, Level: w.Level,
-		Commitment: w.Commitment, Auditor: w.Auditor, Certificate: w.Certificate, Serial: w.Serial, Tier: w.Tier,
+		Commitment: w.Commitment, Auditor: w.Auditor, Signer: w.Signer, Certificate: w.Certificate, Serial: w.Serial, Tier: w.Tier,
 		Assessments: w.Assessments, RevocationReason: w.RevocationReason,
 		Reason: w.Reason, Effective: w.Effective, Invalidity: w.Invalidity, Until: w.Until,
 	}

@@ -34,7 +34,16 @@ var kinds = map[string]kind{
 
 	CertificateIssued:  {required: []string{"certificate_sha256", "serial", "tier", "vendor", "assessments", "until"}},
 	CertificateRevoked: {required: []string{"certificate_sha256", "serial", "tier", "vendor", "effective"}, optional: []string{"revocation_reason", "invalidity"}},
+
+	SignatureMade:  signing,
+	ApprovalGiven:  signing,
+	ApprovalDenied: signing,
+	PolicyChanged:  signing,
 }
+
+// signing is the form of an entry about a vendor's signatures: how many there are and
+// when is for everybody to see, whose and over what is not.
+var signing = kind{required: []string{"signer", "commitment"}}
 
 // ended is the form of an entry that changes whether an assessment is in force.
 var ended = kind{required: append(slices.Clone(about), "effective"), optional: []string{"track", "second_auditor_spki_sha256", "reason"}}
@@ -78,6 +87,7 @@ var fields = []field{
 	{"level", func(e Entry) bool { return e.Level != 0 }, "1 or higher, and not too high", func(e Entry) bool { return e.Level >= 1 && e.Level <= maxLevel }},
 	digest("commitment", func(e Entry) string { return e.Commitment }),
 	digest("auditor", func(e Entry) string { return e.Auditor }),
+	digest("signer", func(e Entry) string { return e.Signer }),
 	digest("certificate_sha256", func(e Entry) string { return e.Certificate }),
 	{"serial", func(e Entry) bool { return e.Serial != "" }, "lower-case hex of whole bytes, 20 at most", func(e Entry) bool { return isSerial(e.Serial) }},
 	text("tier", maxTier, func(e Entry) string { return e.Tier }),

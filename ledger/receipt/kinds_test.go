@@ -21,7 +21,7 @@ var (
 func full() Entry {
 	return Entry{
 		At: at, Assessment: digits("1"), Vendor: "https://vendor.example.com", AuditorSPKI: digits("2"), SecondAuditorSPKI: digits("3"),
-		Framework: "https://slsa.dev/spec/v0.1", Track: "build", Level: 3, Commitment: Commit(salt, digits("1")), Auditor: Commit(salt, "quill"),
+		Framework: "https://slsa.dev/spec/v0.1", Track: "build", Level: 3, Commitment: Commit(salt, digits("1")), Auditor: Commit(salt, "quill"), Signer: Commit(salt, "acme"),
 		Certificate: digits("4"), Serial: "0a1b2c", Tier: "elevated", Assessments: []string{digits("1"), digits("5")}, RevocationReason: 1,
 		Reason: "why <not> & so on", Effective: at.Add(-time.Hour), Invalidity: at.Add(-2 * time.Hour), Until: at.AddDate(1, 0, 0),
 	}
@@ -38,6 +38,7 @@ var members = map[string]struct {
 	"second_auditor_spki_sha256": digestMember(func(e *Entry) *string { return &e.SecondAuditorSPKI }),
 	"commitment":                 digestMember(func(e *Entry) *string { return &e.Commitment }),
 	"auditor":                    digestMember(func(e *Entry) *string { return &e.Auditor }),
+	"signer":                     digestMember(func(e *Entry) *string { return &e.Signer }),
 	"certificate_sha256":         digestMember(func(e *Entry) *string { return &e.Certificate }),
 	"vendor":                     stringMember(func(e *Entry) *string { return &e.Vendor }, "acme", "//acme", "https://a/\xff", "https://a/"+strings.Repeat("a", MaxURI)),
 	"framework":                  stringMember(func(e *Entry) *string { return &e.Framework }, "slsa", ":", "https://a/\xff", "https://a/"+strings.Repeat("a", MaxURI)),
@@ -149,7 +150,7 @@ func refused(t *testing.T, e Entry, detail string) {
 // Every type has exactly the fields that kinds says: a required one may not be missing,
 // an optional one may, any other is refused, and each has its form.
 func TestKinds(t *testing.T) {
-	if len(kinds) != 15 || len(members) != len(fields) {
+	if len(kinds) != 19 || len(members) != len(fields) {
 		t.Fatalf("%d types and %d of %d fields: the test looks at the wrong thing", len(kinds), len(members), len(fields))
 	}
 	for _, kindName := range kindNames() {

@@ -39,6 +39,7 @@
 //	level                       1 or higher
 //	commitment                  see below
 //	auditor                     see below
+//	signer                      see below
 //	certificate_sha256          digest of the certificate's DER
 //	serial                      the certificate's, lower-case hex of whole bytes
 //	tier                        name of the issuing CA
@@ -66,6 +67,10 @@
 //	certificate.issued     certificate_sha256 serial tier vendor assessments until
 //	certificate.revoked    certificate_sha256 serial tier vendor effective
 //	                       [revocation_reason] [invalidity]
+//	signature.made         signer commitment
+//	approval.given         signer commitment
+//	approval.denied        signer commitment
+//	policy.changed         signer commitment
 //
 // An assessment is in force after accepted and after upheld; no longer after any other
 // of its types. A certificate.issued relies on assessments that are in force where it
@@ -76,7 +81,11 @@
 // A commitment is the digest of 32 random bytes, a zero byte and a text (Commit). That
 // of a submitted or rejected assessment holds its digest; auditor, that of the auditor's
 // id at this CA, with one salt for all entries about the same auditor, so that they can
-// be counted before anybody is named. Opens checks what is told later.
+// be counted before anybody is named; signer likewise, that of the vendor's id, for which
+// the service signs. The commitment of a signature.made holds the record's id, the serial
+// number of the certificate and the SHA-256 of what was signed, with a blank between; of
+// an approval its id, who spoke, and the SHA-256 of what it covers; of a policy the SHA-256
+// of its terms. Opens checks what is told later.
 //
 // # One spelling
 //

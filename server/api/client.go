@@ -33,6 +33,23 @@ type Client struct {
 	base     string
 	http     *http.Client
 	transfer *http.Client // the same without a bound on time
+	token    string       // shown instead of a client certificate
+}
+
+// WithToken returns a client that shows an OpenID Connect token (RFC 6750 §2.1) with each
+// request to the same server.
+func (c *Client) WithToken(token string) *Client {
+	with := *c
+	with.token = token
+	return &with
+}
+
+func (c *Client) newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err == nil && c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return req, err
 }
 
 // NewClient returns a client of the server at base (https URL). Only server
@@ -107,7 +124,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	req, err := c.newRequest(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
@@ -125,7 +142,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 // Upload sends size bytes to path as they are, and reads the answer into out. It asks
 // first: a server that refuses is not sent the bytes.
 func (c *Client) Upload(ctx context.Context, path string, from io.Reader, size int64, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path, io.NopCloser(from))
+	req, err := c.newRequest(ctx, http.MethodPut, path, io.NopCloser(from))
 	if err != nil {
 		return err
 	}
@@ -144,7 +161,7 @@ func (c *Client) Upload(ctx context.Context, path string, from io.Reader, size i
 // that was. An answer that breaks off, or has more than most bytes, is an error; whether
 // the bytes are the right ones is for the caller to see.
 func (c *Client) Download(ctx context.Context, path string, to io.Writer, most int64) (int64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	req, err := c.newRequest(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -30,7 +30,7 @@ type EnrollResponse struct {
 // Person is somebody with a role.
 type Person struct {
 	ID           string    `json:"id"`
-	Role         string    `json:"role" enum:"officer,auditor,vendor,reader,rebuilder"`
+	Role         string    `json:"role" enum:"officer,auditor,vendor,reader,rebuilder,ci"`
 	Vendor       string    `json:"vendor,omitempty"`
 	Rebuilder    string    `json:"rebuilder,omitempty" doc:"role rebuilder: its id in audited scopes"`
 	Organization string    `json:"organization"`
@@ -77,6 +77,7 @@ type Vendor struct {
 	Owners       []string  `json:"owners,omitempty" doc:"organisations that own it, in part or whole"`
 	CreatedAt    time.Time `json:"created_at"`
 	SuspendedAt  time.Time `json:"suspended_at,omitzero"`
+	LogSalt      []byte    `json:"log_salt,omitempty" doc:"opens the log's name for the vendor, signer; told to officers and the vendor"`
 }
 
 // VendorInvitation is the answer to NewVendor.
@@ -226,14 +227,16 @@ type Rule struct {
 
 // SignatureRecord is one line of the signing record.
 type SignatureRecord struct {
-	ID      string    `json:"id"`
-	Vendor  string    `json:"vendor"`
-	Serial  string    `json:"serial"`
-	SHA256  string    `json:"sha256"`
-	Format  string    `json:"format"`
-	Product string    `json:"product"`
-	At      time.Time `json:"at"`
-	By      string    `json:"by"`
+	ID       string    `json:"id"`
+	Vendor   string    `json:"vendor"`
+	Serial   string    `json:"serial"`
+	SHA256   string    `json:"sha256"`
+	Format   string    `json:"format"`
+	Product  string    `json:"product"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+	Approval string    `json:"approval,omitempty" doc:"id of the request whose approval it used"`
+	LogSalt  []byte    `json:"log_salt,omitempty" doc:"opens the log's commitment: to the id, the serial and the sha256, with a blank between"`
 }
 
 // Event is one line of the audit trail.
