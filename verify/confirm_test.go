@@ -61,7 +61,9 @@ func failed(t *testing.T, p *pki.PKI, d [32]byte) []byte { return p.Summary(t, d
 
 // policy demands of attestations and confirmation what is given.
 func policy(a verify.Attestations, confirmed verify.Confirmation) func(*testing.T, *pki.PKI, *verify.Config) {
-	return func(_ *testing.T, _ *pki.PKI, c *verify.Config) { c.Policy.Attestations, c.Policy.Confirmed = a, confirmed }
+	return func(_ *testing.T, _ *pki.PKI, c *verify.Config) {
+		c.Policy.Attestations, c.Policy.Confirmed = a, confirmed
+	}
 }
 
 // asOf has revocation data of that time, with or without the signer.
@@ -189,7 +191,7 @@ func TestProvisional(t *testing.T) {
 		"for now, built-in policy":        {provisionally(open), func(_ *testing.T, _ *pki.PKI, c *verify.Config) { c.Policy = verify.DefaultPolicy() }, false},
 		"for now, summary demanded":       {provisionally(open), policy(verify.Stapled, verify.ConfirmedOrNot), false},
 		"for now, summary taken out":      {provisionally(open, summary(nil)), policy(verify.NoAttestations, ""), false},
-		"overdue, newer status":           {provisionally(overdue), all(policy(verify.NoAttestations, ""), asOf(overdue.Add(6 * time.Minute))), false},
+		"overdue, newer status":           {provisionally(overdue), all(policy(verify.NoAttestations, ""), asOf(overdue.Add(6*time.Minute))), false},
 		"confirmed":                       {provisionally(open, summary(full)), nil, true},
 		"confirmed, long ago":             {provisionally(overdue, summary(full)), nil, true},
 		"confirmed, no summary demanded":  {provisionally(overdue, summary(full)), policy(verify.NoAttestations, ""), true},
