@@ -326,7 +326,9 @@ type SigningKey struct {
 	CreatedAt  time.Time `json:"created_at"`
 }
 
-// Signature records one signature by the service. Key: time-ordered id. Index: by vendor.
+// Signature records one signature by the service. Key: time-ordered id. Indexes: by
+// vendor, by certificate, by state, by vendor and state; those that may still be revoked
+// for want of evidence by artifact, open ones by when they are due.
 type Signature struct {
 	ID       string    `json:"id"`
 	Vendor   string    `json:"vendor"`
@@ -337,6 +339,13 @@ type Signature struct {
 	Evidence []string  `json:"evidence"` // SHA-256 of each DSSE envelope relied on
 	At       time.Time `json:"at"`
 	By       string    `json:"by"`
+
+	Mode        string    `json:"mode,omitempty"`        // "": strict
+	State       string    `json:"state,omitempty"`       // "": final
+	ConfirmBy   time.Time `json:"confirm_by,omitzero"`   // provisional: revoked when it is not confirmed by then
+	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` //
+	HeldUntil   time.Time `json:"held_until,omitzero"`   // later than ConfirmBy, or it counts for nothing
+	Incident    string    `json:"incident,omitempty"`    // Incident.ID
 }
 
 // Event is one line of the audit trail. Key: time-ordered id.
