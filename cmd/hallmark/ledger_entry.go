@@ -53,6 +53,8 @@ func entryText(e receipt.Entry) string {
 		text += fmt.Sprintf("%s  serial %s  tier %s  until %s  on %s", e.Vendor, e.Serial, e.Tier, moment(e.Until), shortAll(e.Assessments))
 	case receipt.CertificateRevoked:
 		text += fmt.Sprintf("%s  serial %s  tier %s  %s", e.Vendor, e.Serial, e.Tier, revocationName(e.RevocationReason))
+	case receipt.CertificateHeld:
+		text += fmt.Sprintf("%s  serial %s  tier %s  until %s", e.Vendor, e.Serial, e.Tier, moment(e.Until))
 	default:
 		text += fmt.Sprintf("%s level %d  %s  assessment %s  by auditor %s", strings.TrimSpace(e.Framework+" "+e.Track), e.Level, e.Vendor, short(e.Assessment), short(e.AuditorSPKI))
 		if e.SecondAuditorSPKI != "" {

@@ -30,6 +30,7 @@ const (
 
 	CertificateIssued  = "certificate.issued"
 	CertificateRevoked = "certificate.revoked"
+	CertificateHeld    = "certificate.held" // it would have been revoked by itself, and people made that wait
 )
 
 const entryVersion = 1

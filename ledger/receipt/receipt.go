@@ -66,6 +66,7 @@
 //	certificate.issued     certificate_sha256 serial tier vendor assessments until
 //	certificate.revoked    certificate_sha256 serial tier vendor effective
 //	                       [revocation_reason] [invalidity]
+//	certificate.held       certificate_sha256 serial tier vendor reason until
 //
 // An assessment is in force after accepted and after upheld; no longer after any other
 // of its types. A certificate.issued relies on assessments that are in force where it
