@@ -17,9 +17,9 @@ const (
 // Open reports whether it is still to be seen what becomes of a signature.
 func (s Signature) Open() bool { return s.State == SignatureProvisional || s.State == SignatureHeld }
 
-// Due is when an open signature is revoked if nothing confirms it.
+// Due is when something must happen to an open signature if nothing confirms it.
 func (s Signature) Due() time.Time {
-	if s.HeldUntil.After(s.ConfirmBy) {
+	if s.State == SignatureHeld {
 		return s.HeldUntil
 	}
 	return s.ConfirmBy

@@ -344,7 +344,7 @@ type Signature struct {
 	State       string    `json:"state,omitempty"`       // "": final
 	ConfirmBy   time.Time `json:"confirm_by,omitzero"`   // provisional: revoked when it is not confirmed by then
 	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` //
-	HeldUntil   time.Time `json:"held_until,omitzero"`   // later than ConfirmBy, or it counts for nothing
+	HeldUntil   time.Time `json:"held_until,omitzero"`   // state held only
 	Incident    string    `json:"incident,omitempty"`    // Incident.ID
 }
 

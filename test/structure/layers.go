@@ -62,6 +62,7 @@ func Layers() []Row {
 		{Package: "ca/stepca", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca", "sign/gate"}},
 		{Package: "sign/gate", Layer: layerIssue},
+		{Package: "sign/confirm", Layer: layerIssue, Beside: []string{"ca", "sign", "sign/gate"}},
 		{Package: "rebuild", Layer: layerIssue},
 		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
 		{Package: "rebuild/recipe", Layer: layerEvidence},
