@@ -35,6 +35,7 @@ func (s *Server) routes() []Route {
 		s.evidenceRoutes(),
 		s.requestRoutes(),
 		s.rebuildRoutes(),
+		s.incidentRoutes(),
 		s.publicKnowledgeRoutes(),
 	)
 }

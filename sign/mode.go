@@ -101,10 +101,21 @@ func (r Request) setState(signature *store.Signature, g ground) {
 	if r.Mode != Provisional {
 		return
 	}
-	signature.Mode, signature.State, signature.ConfirmBy = store.SignatureModeProvisional, store.SignatureProvisional, g.confirmBy
-	if g.confirmBy.IsZero() {
-		signature.State, signature.ConfirmedAt = store.SignatureConfirmed, signature.At
+	signature.Mode, signature.State, signature.ConfirmBy = store.SignatureModeProvisional, r.state(g), g.confirmBy
+	if signature.State == store.SignatureConfirmed {
+		signature.ConfirmedAt = signature.At
 	}
+}
+
+// state is how a new signature stands.
+func (r Request) state(g ground) string {
+	switch {
+	case r.Mode != Provisional:
+		return ""
+	case g.confirmBy.IsZero():
+		return store.SignatureConfirmed
+	}
+	return store.SignatureProvisional
 }
 
 // askRebuilders asks for what is missing, in the signature's own transaction.

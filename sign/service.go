@@ -157,7 +157,8 @@ type Result struct {
 	CMS      []byte // DER ContentInfo, at most format.MaxSignatureBytes
 	VSA      []byte // the verification summary, a DSSE envelope
 	Decision gate.Decision
-	// ConfirmBy is set for a signature that is to be confirmed yet.
+	// State is that of the store.Signature; ConfirmBy is set while it is to be confirmed.
+	State     string
 	ConfirmBy time.Time
 }
 
@@ -189,7 +190,7 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 	}
 	now := s.now()
 	g.confirmBy = s.confirmBy(r, g, d, now)
-	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d, ConfirmBy: g.confirmBy}
+	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d, State: r.state(g), ConfirmBy: g.confirmBy}
 	if res.VSA, err = s.summary(ctx, r, g, d, now); err != nil {
 		return Result{}, err
 	}
