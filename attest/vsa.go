@@ -28,7 +28,16 @@ type VSA struct {
 	VerifiedLevels    []string             // e.g. "SLSA_BUILD_LEVEL_3"
 	DependencyLevels  map[string]uint64    // level to number of dependencies
 	SLSAVersion       string
+	// ConfirmBy makes a summary provisional: it verifies no level yet, and by then there
+	// will be another one, or the certificate is revoked. Zero: it is final. Only one that
+	// says PASSED and names no level may have it, so that who does not know the field is
+	// not told more than holds.
+	ConfirmBy time.Time
 }
+
+// ConfirmByField holds VSA.ConfirmBy in the predicate: an extension field, named by a
+// URI as in-toto's parsing rules recommend. SLSA's consumers ignore it.
+const ConfirmByField = "https://github.com/hallmark-pki/hallmark/confirm-by"
 
 type vsaV1 struct {
 	Verifier struct {
@@ -43,6 +52,7 @@ type vsaV1 struct {
 	VerifiedLevels     []string             `json:"verifiedLevels"`
 	DependencyLevels   map[string]uint64    `json:"dependencyLevels,omitempty"`
 	SLSAVersion        string               `json:"slsaVersion,omitempty"`
+	ConfirmBy          time.Time            `json:"https://github.com/hallmark-pki/hallmark/confirm-by,omitzero"`
 }
 
 // NewVSA writes a summary. It refuses what ParseVSA would refuse, and a zero time.
@@ -54,6 +64,7 @@ func NewVSA(v VSA) (Statement, error) {
 		TimeVerified: v.TimeVerified.UTC(), ResourceURI: v.ResourceURI, Policy: v.Policy,
 		InputAttestations: v.InputAttestations, VerificationResult: v.Result,
 		VerifiedLevels: v.VerifiedLevels, DependencyLevels: v.DependencyLevels, SLSAVersion: v.SLSAVersion,
+		ConfirmBy: v.ConfirmBy.UTC().Truncate(time.Second),
 	}
 	if w.VerifiedLevels == nil {
 		w.VerifiedLevels = []string{}
@@ -85,7 +96,10 @@ func ParseVSA(s Statement) (VSA, error) {
 		TimeVerified: f.time("timeVerified"), ResourceURI: f.required("resourceUri"),
 		InputAttestations: f.descriptors("inputAttestations"), Result: f.required("verificationResult"),
 		VerifiedLevels: f.levels("verifiedLevels"), DependencyLevels: f.counts("dependencyLevels"),
-		SLSAVersion: f.text("slsaVersion"),
+		SLSAVersion: f.text("slsaVersion"), ConfirmBy: f.time(ConfirmByField),
+	}
+	if f.raw(ConfirmByField) != nil && (v.ConfirmBy.IsZero() || v.Result != Passed || len(v.VerifiedLevels) > 0) {
+		f.fail(f.at(ConfirmByField), "only a summary that passed without a level may be provisional, and it says until when")
 	}
 	if raw := f.raw("policy"); raw != nil {
 		v.Policy = f.descriptor("predicate.policy", raw)

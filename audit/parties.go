@@ -47,6 +47,12 @@ func checkParties(r store.Reader, rec store.Assessment, a Assessment, submitted 
 	return nil
 }
 
+// CheckConflict refuses an officer who decides about the vendor of their own
+// organisation, or of one that it owns. The error is a *Refusal with CodeConflict.
+func CheckConflict(officer store.Person, vendor store.Vendor) error {
+	return checkConflict(officer, vendor, "")
+}
+
 // checkConflict refuses an auditor or officer of the vendor's own organisation, or of
 // one that owns it.
 func checkConflict(person store.Person, vendor store.Vendor, field string) error {

@@ -99,6 +99,10 @@ func (a Arc) Staple() asn1.ObjectIdentifier { return a.under(arcStaple) }
 // (RFC 3161 §2.4.2, TSTInfo.policy), arc.5.
 func (a Arc) TimestampPolicy() asn1.ObjectIdentifier { return a.under(arcTimestampPolicy) }
 
+// ConfirmBy is the OID of the CMS signed attribute that makes a signature a provisional
+// one, arc.6.
+func (a Arc) ConfirmBy() asn1.ObjectIdentifier { return a.under(arcConfirmBy) }
+
 // under returns a fresh OID below the arc, or nil for the zero Arc.
 func (a Arc) under(numbers ...int) asn1.ObjectIdentifier {
 	if a.IsZero() {

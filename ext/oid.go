@@ -19,6 +19,7 @@ const (
 	arcPolicy                = 3
 	arcStaple                = 4
 	arcTimestampPolicy       = 5
+	arcConfirmBy             = 6
 )
 
 // Entry describes one object identifier.
@@ -40,6 +41,7 @@ func Entries() []Entry {
 		{"arc.3", "id-hallmark-policy", module, true},
 		{"arc.4", "id-hallmark-staple", module, true},
 		{"arc.5", "id-hallmark-timestampPolicy", module, true},
+		{"arc.6", "id-hallmark-confirmBy", module, true},
 		{CertificatePolicies().String(), "id-ce-certificatePolicies", "RFC 5280 §4.2.1.4", false},
 		{AnyPolicy().String(), "anyPolicy", "RFC 5280 §4.2.1.4", false},
 		{InvalidityDate().String(), "id-ce-invalidityDate", "RFC 5280 §5.3.2", false},

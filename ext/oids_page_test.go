@@ -186,6 +186,7 @@ func TestEntriesAreTheArcsMethods(t *testing.T) {
 		"id-hallmark-policy":                policy.String(),
 		"id-hallmark-staple":                a.Staple().String(),
 		"id-hallmark-timestampPolicy":       a.TimestampPolicy().String(),
+		"id-hallmark-confirmBy":             a.ConfirmBy().String(),
 		"hallmark-module-v1":                a.under(arcModule, 1).String(),
 	} {
 		i := slices.IndexFunc(Entries(), func(e Entry) bool { return e.Name == name })

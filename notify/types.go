@@ -54,7 +54,7 @@ func Types() []Type {
 	decided := append(slices.Clone(request),
 		Field{Name: "officer", Kind: "text", Summary: "who decided"},
 		Field{Name: "note", Kind: "text", Summary: "the officer's words, may be empty"})
-	return []Type{
+	return slices.Concat([]Type{
 		{"assessment.submitted", "an auditor has handed in an assessment: it waits for an officer", assessment},
 		{"assessment.accepted", "an officer has accepted it: it is in force", assessment},
 		{"assessment.rejected", "an officer has refused it", assessment},
@@ -93,7 +93,7 @@ func Types() []Type {
 		{"request.pending", "a vendor asks for a certificate that an officer must agree to", request},
 		{"request.approved", "an officer agreed: the vendor may collect it", decided},
 		{"request.denied", "an officer refused it", decided},
-	}
+	}, signatureTypes())
 }
 
 // CheckDocumented says whether a notice is of one of Types and has its fields. Put does

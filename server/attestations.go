@@ -27,6 +27,9 @@ func (s *Server) pushAttestations(ctx context.Context, in *body[api.NewAttestati
 	}
 	slices.Sort(stored.SHA256)
 	stored.SHA256 = slices.Compact(stored.SHA256)
+	for _, digest := range stored.SHA256 {
+		s.Confirm.Poke(caller(ctx).Vendor, digest)
+	}
 	return answer(stored), nil
 }
 

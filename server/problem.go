@@ -56,6 +56,8 @@ func (s *Server) asProblem(ctx context.Context, err error) *api.Problem {
 		return signProblem(signNo)
 	case errors.As(err, &noWay):
 		return exportProblem(noWay)
+	case confirmRefusal(err) != nil:
+		return confirmProblem(confirmRefusal(err))
 	case errors.As(err, &noWork):
 		return rebuildProblem(noWork)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, ca.ErrUnknownIssuer):

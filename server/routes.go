@@ -36,6 +36,7 @@ func (s *Server) routes() []Route {
 		s.requestRoutes(),
 		s.rebuildRoutes(),
 		s.releaseRoutes(),
+		s.incidentRoutes(),
 		s.publicKnowledgeRoutes(),
 	)
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/confirm"
 	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/sign/workload"
 	"github.com/hallmark-pki/hallmark/store"
@@ -76,8 +77,9 @@ type Config struct {
 	Queue      *queue.Queue    // logs what transactions have put into it
 	Evidence   *evidence.Store // files that assessments name
 	Signing    *sign.Service
-	Rebuilds   *rebuild.Queue // jobs of rebuilders
-	Step       http.Handler   // smallstep-compatible API under /1.0, and ACME under /acme; nil leaves them out
+	Rebuilds   *rebuild.Queue      // jobs of rebuilders
+	Confirm    *confirm.Reconciler // settles provisional signatures
+	Step       http.Handler        // smallstep-compatible API under /1.0, and ACME under /acme; nil leaves them out
 	Log        *slog.Logger
 	Now        func() time.Time
 
@@ -111,7 +113,7 @@ func New(c Config) (*Server, error) {
 	for name, missing := range map[string]bool{
 		"Store": c.Store == nil, "CA": c.CA == nil, "Operator": c.Operator == nil, "Register": c.Register == nil,
 		"Catalogue": c.Catalogue == nil, "Repository": c.Repository == nil, "Ledger": c.Ledger == nil,
-		"Queue": c.Queue == nil, "Evidence": c.Evidence == nil, "Signing": c.Signing == nil, "Rebuilds": c.Rebuilds == nil, "Log": c.Log == nil, "Now": c.Now == nil,
+		"Queue": c.Queue == nil, "Evidence": c.Evidence == nil, "Signing": c.Signing == nil, "Rebuilds": c.Rebuilds == nil, "Confirm": c.Confirm == nil, "Log": c.Log == nil, "Now": c.Now == nil,
 		"APIURL": c.APIURL == "", "Name": c.Name == "",
 	} {
 		if missing {
@@ -126,7 +128,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c, metrics: newMetrics(), apiMux: http.NewServeMux(), probeTimeout: probeTimeout}
 	s.metrics.watch(c.Clock)
-	s.metrics.registry.MustRegister(s.rebuildGauges())
+	s.metrics.registry.MustRegister(s.rebuildGauges(), s.confirmGauges())
 	s.api = newAPI(s.apiMux, c.Name, c.Version)
 	for _, r := range s.routes() {
 		r.register(s, r)

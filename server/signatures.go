@@ -20,7 +20,7 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 	request := sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest,
 		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
-		PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims), Commit: in.Body.Commit,
+		PerBuild: in.Body.PerBuild, Mode: sign.Mode(in.Body.Mode), Claims: wantedClaims(in.Body.Claims), Commit: in.Body.Commit,
 	}
 	if in.Body.Signed != "" {
 		if request.Signed, err = parseDigest(in.Body.Signed); err != nil {
@@ -41,11 +41,12 @@ func (s *Server) signRequest(ctx context.Context, request sign.Request, explain 
 		return nil, err
 	}
 	s.metrics.signed.Inc()
-	if request.PerBuild {
+	if request.PerBuild || request.Mode == sign.Provisional {
 		s.metrics.issued.Inc()
 	}
 	return answer(api.Signature{
 		CMS: result.CMS, Serial: result.Serial, SHA256: result.Decision.Digest, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
+		ID: result.ID, State: result.State, ConfirmBy: result.ConfirmBy,
 	}), nil
 }
 
@@ -54,7 +55,7 @@ func (s *Server) explain(ctx context.Context, request sign.Request) (*body[api.S
 	if err != nil {
 		return nil, err
 	}
-	return answer(api.Signature{Allowed: decision.Granted(), SHA256: decision.Digest, Rules: apiRules(decision)}), nil
+	return answer(api.Signature{Allowed: request.Allows(decision), SHA256: decision.Digest, Rules: apiRules(decision)}), nil
 }
 
 func apiRules(d gate.Decision) []api.Rule {
@@ -85,6 +86,7 @@ func signProblem(refusal *sign.Refusal) *api.Problem {
 type signaturesInput struct {
 	PageQuery
 	Vendor string `query:"vendor" maxLength:"63"`
+	State  string `query:"state" enum:"provisional,held,confirmed,revoked"`
 }
 
 func (s *Server) listSignatures(ctx context.Context, in *signaturesInput) (*body[api.Page[api.SignatureRecord]], error) {
@@ -93,15 +95,15 @@ func (s *Server) listSignatures(ctx context.Context, in *signaturesInput) (*body
 		return nil, err
 	}
 	records := func(r store.Reader) seq[store.Signature] {
-		if vendor != "" {
+		switch {
+		case vendor != "" && in.State != "":
+			return store.Signatures.ByAfter(r, "vendor_state", vendor+"/"+in.State, in.After)
+		case vendor != "":
 			return store.Signatures.ByAfter(r, "vendor", vendor, in.After)
+		case in.State != "":
+			return store.Signatures.ByAfter(r, "state", in.State, in.After)
 		}
 		return store.Signatures.All(r, in.After)
 	}
-	return list(ctx, s.Store, records, func(sig store.Signature) (string, api.SignatureRecord) {
-		return sig.ID, api.SignatureRecord{
-			ID: sig.ID, Vendor: sig.Vendor, Serial: sig.Serial, SHA256: sig.Digest,
-			Format: sig.Format, Product: sig.Product, At: sig.At, By: sig.By, Approval: sig.Approval, LogSalt: sig.LogSalt,
-		}
-	})
+	return list(ctx, s.Store, records, func(sig store.Signature) (string, api.SignatureRecord) { return sig.ID, apiSignature(sig) })
 }

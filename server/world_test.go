@@ -34,6 +34,7 @@ import (
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/confirm"
 	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
@@ -175,6 +176,11 @@ func (w *world) newServer() *Server {
 	signing, err := sign.New(sign.Config{
 		Release: releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
+		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
+	})
+	check(err)
+	settling, err := confirm.New(confirm.Config{
+		Store: w.store, Judge: confirm.Gate{Service: signing}, Certificates: authority, Repository: attestations, Storm: confirm.DefaultStorm(), Now: time.Now,
 	})
 	check(err)
 	w.ways.CA, w.ways.Store, w.ways.DNSNames = authority, w.store, []string{"127.0.0.1"}
@@ -184,7 +190,7 @@ func (w *world) newServer() *Server {
 	s, err := New(Config{
 		Release: releases, Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
-		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations, Now: time.Now}, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations, Now: time.Now}, Confirm: settling, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	check(err)
 	return s

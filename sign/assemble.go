@@ -29,6 +29,9 @@ func (s *Service) summary(ctx context.Context, r Request, g ground, d gate.Decis
 		Result:         attest.Passed,
 		VerifiedLevels: verifiedLevels(g.mark.Assurance.Claims),
 	}
+	if !g.confirmBy.IsZero() {
+		v.VerifiedLevels, v.ConfirmBy = nil, g.confirmBy // nothing is verified yet but the basics
+	}
 	for _, e := range d.Evidence() {
 		v.InputAttestations = append(v.InputAttestations, attest.ResourceDescriptor{
 			Name: "provenance", URI: ext.EvidenceURL(g.mark.Repository.URLs[0], r.Digest), Digest: map[string]string{"sha256": e}})
@@ -80,8 +83,12 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	if err != nil {
 		return nil, err
 	}
+	attributes, err := s.provisionalAttributes(g)
+	if err != nil {
+		return nil, err
+	}
 	cms, err := BuildCMS(ctx, CMSInput{
-		Digest: tbs.Digest[:], ContentType: tbs.ContentType, Content: tbs.Content, Attributes: tbs.Attributes,
+		Digest: tbs.Digest[:], ContentType: tbs.ContentType, Content: tbs.Content, Attributes: slices.Concat(tbs.Attributes, attributes),
 		Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now,
 	})
 	if err != nil {

@@ -25,6 +25,8 @@ type ground struct {
 	assessed    []gate.Assessed // one for each of record.Assessments, in that order
 	receipts    [][]byte        // likewise
 	signer      crypto.Signer   // the key of one build, once it is made
+	evidence    [][]byte        // what the gate has seen
+	confirmBy   time.Time       // of a provisional signature, once it is known
 }
 
 func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
@@ -54,26 +56,7 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 		if err != nil {
 			return err
 		}
-		for _, rec := range records {
-			a, err := s.opener.Open(rd, rec)
-			if err != nil {
-				// Not wrapped: it was accepted once, so this is a damaged record and not
-				// a refusal of anything the caller sent.
-				return fmt.Errorf("assessment %s on record: %v", rec.ID, err)
-			}
-			if a.Vendor.ID != g.vendor.ID || a.Vendor.URI != g.vendor.URI {
-				return fmt.Errorf("assessment %s is about %s, not about %s", rec.ID, quote(a.Vendor.URI), g.vendor.URI)
-			}
-			// A catalogue that is not known leaves the track empty, which the gate refuses.
-			_, track, err := s.c.Catalogue.Pinned(rd, a)
-			var unknown *audit.Refusal
-			if err != nil && !errors.As(err, &unknown) {
-				return fmt.Errorf("assessment %s on record: %v", rec.ID, err)
-			}
-			g.assessed = append(g.assessed, gate.Assessed{ID: rec.ID, Assessment: a, Track: track})
-			g.receipts = append(g.receipts, slices.Clone(rec.Receipt))
-		}
-		return nil
+		return s.open(rd, &g, records)
 	})
 	if err != nil {
 		return ground{}, fmt.Errorf("examine request: %w", err)
@@ -85,6 +68,30 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 		return ground{}, fmt.Errorf("examine request: certificate %s: %w", g.record.Serial, err)
 	}
 	return g, nil
+}
+
+// open reads the assessments that a certificate rests on.
+func (s *Service) open(rd store.Reader, g *ground, records []store.Assessment) error {
+	for _, rec := range records {
+		a, err := s.opener.Open(rd, rec)
+		if err != nil {
+			// Not wrapped: it was accepted once, so this is a damaged record and not
+			// a refusal of anything the caller sent.
+			return fmt.Errorf("assessment %s on record: %v", rec.ID, err)
+		}
+		if a.Vendor.ID != g.vendor.ID || a.Vendor.URI != g.vendor.URI {
+			return fmt.Errorf("assessment %s is about %s, not about %s", rec.ID, quote(a.Vendor.URI), g.vendor.URI)
+		}
+		// A catalogue that is not known leaves the track empty, which the gate refuses.
+		_, track, err := s.c.Catalogue.Pinned(rd, a)
+		var unknown *audit.Refusal
+		if err != nil && !errors.As(err, &unknown) {
+			return fmt.Errorf("assessment %s on record: %v", rec.ID, err)
+		}
+		g.assessed = append(g.assessed, gate.Assessed{ID: rec.ID, Assessment: a, Track: track})
+		g.receipts = append(g.receipts, slices.Clone(rec.Receipt))
+	}
+	return nil
 }
 
 func (m *records) activeVendor(r store.Reader, id string) (store.Vendor, error) {

@@ -24,6 +24,7 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 		ID: res.ID, Vendor: r.Vendor, Serial: res.Serial, Digest: digest, Format: r.Format, Product: r.Product,
 		Evidence: res.Decision.Evidence(), At: res.At, By: r.By, LogSalt: NewSalt(),
 	}
+	r.setState(&signature, g)
 	event := store.Event{ID: res.ID, At: res.At, Who: r.By, Action: actionSigned, Object: digest, Detail: map[string]string{
 		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "serial": res.Serial, "signature": res.ID}}
 	if signed := s.signedName(r); signed != "" {
@@ -58,6 +59,9 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 		if err := store.Signatures.Insert(tx, signature); err != nil {
 			return err
 		}
+		if err := s.askRebuilders(ctx, tx, signature, g.evidence); err != nil {
+			return err
+		}
 		if err := logSignature(tx, vendor, signature); err != nil {
 			return err
 		}
@@ -65,6 +69,9 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 	})
 	if err != nil {
 		return fmt.Errorf("record signature: %w", err)
+	}
+	if r.Mode == Provisional && s.c.Provisional.Asked != nil {
+		s.c.Provisional.Asked()
 	}
 	return nil
 }

@@ -86,6 +86,8 @@ type Config struct {
 	Now func() time.Time
 	// Formats are what can be signed; none means format.Files.
 	Formats []format.Format
+	// Provisional: nil means that there are no provisional signatures.
+	Provisional *ProvisionalConfig
 }
 
 // Service signs builds. It keeps no state of its own but memories, and is safe for
@@ -145,6 +147,7 @@ type Request struct {
 	// Commit is the revision that is meant, lower-case hex: evidence about a build of
 	// another one is refused. Empty: any that the audited scope allows.
 	Commit string
+	Mode   Mode
 }
 
 // Result is a signature that is on record.
@@ -155,12 +158,16 @@ type Result struct {
 	CMS      []byte // DER ContentInfo, at most format.MaxSignatureBytes
 	VSA      []byte // the verification summary, a DSSE envelope
 	Decision gate.Decision
+	// State is that of the store.Signature; ConfirmBy is set while it is to be confirmed.
+	State     string
+	ConfirmBy time.Time
 }
 
 // Sign judges a build and signs it. The error is a *Refusal when the answer is no;
 // any other error means that no answer could be given, and the caller may try again.
 // When Sign returns a Result, its record is durable.
 func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
+	r = r.normal()
 	if refusal := s.check(r); refusal != nil {
 		return Result{}, refusal
 	}
@@ -173,7 +180,7 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if !d.Granted() {
+	if !r.Allows(d) {
 		refusal := gateRefusal(d)
 		if err := s.recordRefusal(ctx, r, refusal); err != nil {
 			return Result{}, errors.Join(refusal, err)
@@ -186,7 +193,8 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 		}
 	}
 	now := s.now()
-	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d}
+	g.confirmBy = s.confirmBy(r, g, d, now)
+	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d, State: r.state(g), ConfirmBy: g.confirmBy}
 	if res.VSA, err = s.summary(ctx, r, g, d, now); err != nil {
 		return Result{}, err
 	}
@@ -202,6 +210,7 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 // Explain judges a build and signs nothing. The Decision holds every rule's verdict;
 // errors are those of Sign, except that a denial by the gate is none.
 func (s *Service) Explain(ctx context.Context, r Request) (gate.Decision, error) {
+	r = r.normal()
 	if refusal := s.check(r); refusal != nil {
 		return gate.Decision{}, refusal
 	}
@@ -214,21 +223,32 @@ func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision
 	if err != nil {
 		return ground{}, gate.Decision{}, err
 	}
+	d, evidence, err := s.judge(ctx, r, g)
+	g.evidence = evidence
+	return g, d, err
+}
+
+// judge holds the evidence there is against what a signature is to stand on.
+func (s *Service) judge(ctx context.Context, r Request, g ground) (gate.Decision, [][]byte, error) {
 	digest := hex.EncodeToString(r.Digest[:])
 	evidence, err := s.gather(ctx, r.Vendor, digest, g.assessed)
 	if err != nil {
-		return ground{}, gate.Decision{}, err
+		return gate.Decision{}, nil, err
 	}
-	return g, s.c.Gate.Decide(s.build(r), evidence, g.assessed), nil
+	return s.c.Gate.Decide(s.build(r), evidence, g.assessed), evidence, nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }
 
+// check refuses a request that cannot be meant, or not of this service.
 func (s *Service) check(r Request) *Refusal {
 	if refusal := r.check(); refusal != nil {
 		return refusal
 	}
-	return s.checkFormat(r)
+	if refusal := s.checkFormat(r); refusal != nil {
+		return refusal
+	}
+	return s.checkMode(r)
 }
 
 // check refuses a request whose fields cannot be meant.

@@ -331,7 +331,9 @@ type SigningKey struct {
 	Place      string    `json:"place,omitempty"` // URI as package keys opens it; "": Encrypted has the key
 }
 
-// Signature records one signature by the service. Key: time-ordered id. Index: by vendor.
+// Signature records one signature by the service. Key: time-ordered id. Indexes: by
+// vendor, by certificate, by state, by vendor and state; those that may still be revoked
+// for want of evidence by artifact, open ones by when they are due.
 type Signature struct {
 	ID       string    `json:"id"`
 	Vendor   string    `json:"vendor"`
@@ -344,6 +346,13 @@ type Signature struct {
 	By       string    `json:"by"`
 	Approval string    `json:"approval,omitempty"` // SigningApproval.ID that it used
 	LogSalt  []byte    `json:"log_salt,omitempty"` // opens the commitment in the log
+
+	Mode        string    `json:"mode,omitempty"`        // "": strict
+	State       string    `json:"state,omitempty"`       // "": final
+	ConfirmBy   time.Time `json:"confirm_by,omitzero"`   // provisional: revoked when it is not confirmed by then
+	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` //
+	HeldUntil   time.Time `json:"held_until,omitzero"`   // state held only
+	Incident    string    `json:"incident,omitempty"`    // Incident.ID
 }
 
 // Event is one line of the audit trail. Key: time-ordered id.

@@ -54,6 +54,8 @@ type sample struct {
 	ACMEKey            []store.ACMEKey            `json:"acme_key"`
 	RebuildJob         []store.RebuildJob         `json:"rebuild_job,omitempty"`
 	RebuildRecipe      []store.RebuildRecipe      `json:"rebuild_recipe,omitempty"`
+	Incident           []store.Incident           `json:"incident"`
+	Summary            []store.Summary            `json:"summary"`
 }
 
 // TestSample opens a copy of the sample store of each release and compares every
@@ -122,6 +124,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.Events, &got.Event),
 			collect(r, store.VendorIdentities, &got.VendorIdentity), collect(r, store.ACMEKeys, &got.ACMEKey),
 			collect(r, store.RebuildJobs, &got.RebuildJob), collect(r, store.RebuildRecipes, &got.RebuildRecipe),
+			collect(r, store.Incidents, &got.Incident), collect(r, store.Summaries, &got.Summary),
 		)
 	})
 	// The store can still be written: each record is put back where it was.
@@ -157,6 +160,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.Events, s.Event),
 		putAll(tx, store.VendorIdentities, s.VendorIdentity), putAll(tx, store.ACMEKeys, s.ACMEKey),
 		putAll(tx, store.RebuildJobs, s.RebuildJob), putAll(tx, store.RebuildRecipes, s.RebuildRecipe),
+		putAll(tx, store.Incidents, s.Incident), putAll(tx, store.Summaries, s.Summary),
 	)
 }
 
@@ -337,6 +341,8 @@ func fullSample() sample {
 		Signature: []store.Signature{{
 			ID: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Serial: "7f01", Digest: digest, Format: "deb",
 			Product: "tool", Evidence: []string{digest}, At: day(4), By: "vera",
+			Mode: store.SignatureModeProvisional, State: store.SignatureHeld, ConfirmBy: day(5), ConfirmedAt: day(5), HeldUntil: day(6),
+			Incident: "20260305T120000.000000000Z-0000000000000008", // every field at once, as no signature has them
 		}},
 		Event: []store.Event{{
 			ID: "20260305T120000.000000000Z-0000000000000002", At: day(4), Who: "olga", Action: "accept.assessment",
@@ -358,5 +364,17 @@ func fullSample() sample {
 			Outcome: store.RebuildMismatch, Evidence: []string{digest}, Note: "nobody answered", FinishedAt: day(6),
 		}, {ID: "ffeeddccbbaa99887766554433221100", State: store.RebuildQueued, Vendor: "acme", SHA256: digest, Rebuilder: "https://rebuild.example.org/"}}, // open
 		RebuildRecipe: []store.RebuildRecipe{{SHA256: digest, Recipe: []byte("version: 1\n")}},
+		Incident: []store.Incident{{ // likewise
+			ID: "20260305T120000.000000000Z-0000000000000008", State: store.IncidentHeld, Cause: store.CauseContradiction,
+			Signature: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Product: "tool", Digest: digest, Serial: "7f01", OpenedAt: day(4),
+			Verdicts: []store.IncidentVerdict{{Rule: "reproducible", Assessment: digest, Outcome: "fail", Detail: "another digest", Evidence: digest}},
+			Evidence: []string{digest}, Steps: []store.IncidentStep{{At: day(4), Who: "olga", Action: "hold", Note: "rebuilder is broken"}},
+			HoldAskedBy: "olga", HoldAskedAt: day(4), HoldFor: 3600, HoldReason: "rebuilder is broken", HeldBy: []string{"olga", "otto"}, HeldUntil: day(6), Braked: true,
+			RevokedAt: day(6), RevokedBy: "otto", ClosedAt: day(6),
+		}, {ID: "20260305T120000.000000000Z-0000000000000009", Vendor: "acme", State: store.IncidentRevoked, RevokedAt: day(6)}}, // by nobody
+		Summary: []store.Summary{
+			{ID: "20260305T120000.000000000Z-000000000000000a", Signature: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Passed: true, Envelope: []byte("{}"), At: day(6), FiledAt: day(6)},
+			{ID: "20260305T120000.000000000Z-000000000000000b", Signature: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Envelope: []byte("{}"), At: day(6)}, // not filed
+		},
 	}
 }

@@ -101,8 +101,28 @@ var (
 		}
 		return nil
 	}}}}
-	SigningKeys      = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
-	Signatures       = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }}}}
+	SigningKeys = Table[SigningKey]{name: "signing_key", key: func(k SigningKey) string { return k.ID }, indexes: []index[SigningKey]{{"vendor", func(k SigningKey) []string { return []string{k.Vendor} }}}}
+	Signatures  = Table[Signature]{name: "signature", key: func(s Signature) string { return s.ID }, indexes: []index[Signature]{{"vendor", func(s Signature) []string { return []string{s.Vendor} }}, {"serial", func(s Signature) []string { return []string{s.Serial} }},
+		{"state", func(s Signature) []string { return present(s.State) }},
+		{"vendor_state", func(s Signature) []string {
+			if s.State == "" {
+				return nil
+			}
+			return []string{s.Vendor + "/" + s.State}
+		}},
+		{"artifact", func(s Signature) []string { // of those that more evidence may change
+			if !s.Open() && s.State != SignatureConfirmed {
+				return nil
+			}
+			return []string{s.Vendor + "/" + s.Digest}
+		}},
+		{"due", func(s Signature) []string {
+			if !s.Open() {
+				return nil
+			}
+			return []string{TimeKey(s.Due())}
+		}},
+	}}
 	Events           = Table[Event]{name: "event", key: func(e Event) string { return e.ID }}
 	VendorIdentities = Table[VendorIdentity]{name: "vendor_identity", key: func(i VendorIdentity) string { return i.ID }, indexes: []index[VendorIdentity]{{"vendor", func(i VendorIdentity) []string { return []string{i.Vendor} }}}}
 	ACMEKeys         = Table[ACMEKey]{name: "acme_key", key: func(k ACMEKey) string { return k.ID }, indexes: []index[ACMEKey]{
@@ -153,6 +173,25 @@ var (
 			return []string{MachineKey(m.Issuer, m.Audience)}
 		}},
 	}}
+	Incidents = Table[Incident]{name: "incident", key: func(i Incident) string { return i.ID }, indexes: []index[Incident]{
+		{"vendor", func(i Incident) []string { return []string{i.Vendor} }},
+		{"state", func(i Incident) []string { return []string{i.State} }},
+		{"revoked", func(i Incident) []string {
+			if i.RevokedAt.IsZero() || i.RevokedBy != "" {
+				return nil
+			}
+			return []string{TimeKey(i.RevokedAt)}
+		}},
+	}}
+	Summaries = Table[Summary]{name: "summary", key: func(s Summary) string { return s.ID }, indexes: []index[Summary]{
+		{"state", func(s Summary) []string {
+			if s.FiledAt.IsZero() {
+				return []string{SummaryUnfiled}
+			}
+			return nil
+		}},
+		{"signature", func(s Summary) []string { return []string{s.Signature} }},
+	}}
 )
 
 // present is what an index lists of a field that may be empty.
@@ -170,4 +209,5 @@ var tables = []interface{ Check(Reader) error }{
 	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
 	RebuildJobs, RebuildRecipes,
 	SigningPolicies, PolicyChanges, SigningApprovals, SigningCounts, Factors, Machines,
+	Incidents, Summaries,
 }

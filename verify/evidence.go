@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
@@ -58,20 +59,31 @@ func (v *Verifier) readStaple(s signerInfo) (staple, error) {
 // checkEvidence demands what the policy does beyond the certificate: a verification
 // summary that says PASSED about this digest, and for every claim the receipt that
 // its assessment is in a log we trust. Receipts are always stapled.
-func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, file subject) {
-	if v.policy.Attestations == NoAttestations {
+//
+// A provisional signature is held against the same summary, whatever the policy says
+// about attestations: it is what confirms it.
+func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, file subject, m moment) {
+	demanded := v.policy.Attestations != NoAttestations
+	if !demanded && verdict.ConfirmBy.IsZero() && !v.policy.wantsConfirmed() {
 		return
 	}
 	about := artifact{file.digests.Signed, file.algorithm, verdict.Vendor, mark.Assurance.Claims}
 	err := v.checkSummary(st.summary, about)
-	var r Reason
 	// Evidence is filed under the SHA-256 of the artifact before it was signed. Where that
 	// is not what is signed, a signed file does not tell it, and the staple must do.
-	if errors.As(err, &r) && r.Code != SummaryFailed && v.policy.Attestations == Fetch && about.algorithm == format.SHA256 {
-		err = v.fetchSummary(ctx, mark.Repository.URLs, about)
+	if err != nil && codeOf(err) != SummaryFailed && v.policy.Attestations == Fetch && about.algorithm == format.SHA256 {
+		if fetched := v.fetchSummary(ctx, mark.Repository.URLs, about); codeOf(err) != NotConfirmed || codeOf(fetched) != SummaryMissing {
+			err = fetched
+		}
+	}
+	verdict.Confirmed = err == nil
+	if v.toleratesProvisional(verdict, err) {
+		err = m.provisional(verdict)
 	}
 	verdict.refuse(err)
-	verdict.refuse(v.checkReceipts(st.receipts, mark.Assurance.Claims, verdict.Vendor))
+	if demanded {
+		verdict.refuse(v.checkReceipts(st.receipts, mark.Assurance.Claims, verdict.Vendor))
+	}
 }
 
 // artifact is what a summary must be about: these bytes, judged for the vendor who
@@ -86,27 +98,35 @@ type artifact struct {
 
 // checkSummary judges one DSSE envelope as the summary about an artifact.
 func (v *Verifier) checkSummary(raw []byte, a artifact) error {
+	_, err := v.judgeSummary(raw, a)
+	return err
+}
+
+// judgeSummary is checkSummary, and says when the summary was made.
+func (v *Verifier) judgeSummary(raw []byte, a artifact) (made time.Time, err error) {
 	if len(raw) == 0 {
-		return because(SummaryMissing, "no verification summary is stapled")
+		return time.Time{}, because(SummaryMissing, "no verification summary is stapled")
 	}
 	if len(v.trust.VSAKeys) == 0 {
-		return because(SummaryInvalid, "the trust bundle names no key for verification summaries")
+		return time.Time{}, because(SummaryInvalid, "the trust bundle names no key for verification summaries")
 	}
 	opened, err := attest.Open(raw, v.trust.VSAKeys...)
 	if err != nil {
-		return because(SummaryInvalid, "%v", err)
+		return time.Time{}, because(SummaryInvalid, "%v", err)
 	}
 	summary, err := attest.ParseVSA(opened.Statement)
 	if err != nil {
-		return because(SummaryInvalid, "%v", err)
+		return time.Time{}, because(SummaryInvalid, "%v", err)
 	}
-	if err := a.isAbout(summary); err != nil {
-		return err
+	switch err := a.isAbout(summary); {
+	case err != nil:
+		return time.Time{}, err
+	case summary.Result != attest.Passed:
+		return summary.TimeVerified, because(SummaryFailed, "%.64q says %s", summary.VerifierID, summary.Result)
+	case !summary.ConfirmBy.IsZero():
+		return summary.TimeVerified, because(NotConfirmed, "the summary is provisional, until %s", summary.ConfirmBy.Format(time.RFC3339))
 	}
-	if summary.Result != attest.Passed {
-		return because(SummaryFailed, "%.64q says %s", summary.VerifierID, summary.Result)
-	}
-	return nil
+	return summary.TimeVerified, nil
 }
 
 // isAbout holds a verified summary against the artifact. The signing service names
@@ -119,7 +139,7 @@ func (a artifact) isAbout(summary attest.VSA) error {
 	if vendor, _, _ := strings.Cut(summary.ResourceURI, "#"); vendor != a.vendor {
 		return because(SummaryInvalid, "the summary was made for %.64q", vendor)
 	}
-	if summary.Result != attest.Passed {
+	if summary.Result != attest.Passed || !summary.ConfirmBy.IsZero() {
 		return nil // it names no levels then
 	}
 	for _, c := range a.claims {
@@ -131,7 +151,8 @@ func (a artifact) isAbout(summary attest.VSA) error {
 }
 
 // fetchSummary looks for the summary at every address of the certificate's
-// repository. Envelopes by others are skipped; one authentic summary decides.
+// repository. Envelopes by others are skipped; an address with an authentic summary
+// decides.
 func (v *Verifier) fetchSummary(ctx context.Context, urls []string, a artifact) error {
 	var failed error
 	for _, base := range urls {
@@ -146,9 +167,7 @@ func (v *Verifier) fetchSummary(ctx context.Context, urls []string, a artifact) 
 			failed = because(EvidenceUnavailable, "%s: %d bytes, at most %d", base, len(body), maxFetchedBytes)
 			continue
 		}
-		err = v.searchSummary(body, a)
-		var r Reason
-		if err == nil || errors.As(err, &r) && r.Code == SummaryFailed {
+		if err = v.searchSummary(body, a); err == nil || codeOf(err) == SummaryFailed {
 			return err
 		}
 	}
@@ -158,8 +177,11 @@ func (v *Verifier) fetchSummary(ctx context.Context, urls []string, a artifact) 
 	return because(SummaryMissing, "no verification summary is stapled or in the repository")
 }
 
-// searchSummary goes through JSON Lines of envelopes.
+// searchSummary goes through JSON Lines of envelopes. The newest summary decides: a build
+// that failed may have been proved since, and one that passed may have been found out.
 func (v *Verifier) searchSummary(body []byte, a artifact) error {
+	decision := because(SummaryMissing, "none in the repository")
+	var newest time.Time
 	n := 0
 	for line := range bytes.Lines(body) {
 		line = bytes.TrimSpace(line)
@@ -169,13 +191,15 @@ func (v *Verifier) searchSummary(body []byte, a artifact) error {
 		if n++; n > maxFetchedEnvelopes {
 			break
 		}
-		err := v.checkSummary(line, a)
-		var r Reason
-		if err == nil || errors.As(err, &r) && r.Code == SummaryFailed {
-			return err
+		made, err := v.judgeSummary(line, a)
+		if err != nil && codeOf(err) != SummaryFailed {
+			continue
+		}
+		if codeOf(decision) == SummaryMissing || made.After(newest) || made.Equal(newest) && err != nil {
+			decision, newest = err, made
 		}
 	}
-	return because(SummaryMissing, "none in the repository")
+	return decision
 }
 
 // checkReceipts demands for every claim a receipt for its assessment.

@@ -65,6 +65,10 @@ const (
 	// authorities of the trusted CAs, with room for years of renewals.
 	maxKnownPaths = 256
 
+	// confirmationLag is how much newer than the deadline of a provisional signature
+	// revocation data must be to have its revocation: the CA acts within a minute or so.
+	confirmationLag = 5 * time.Minute
+
 	// clockSkew is by how much two honest clocks may differ. Five minutes is what
 	// Kerberos and most certificate checkers take; machines without a battery
 	// clock are off by years, which no tolerance covers.

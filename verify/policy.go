@@ -49,6 +49,19 @@ const (
 	Fetch Attestations = "fetch"
 )
 
+// Confirmation says whether a provisional signature will do: one that was made with basic
+// evidence, before rebuilders had confirmed the build.
+type Confirmation string
+
+const (
+	// ConfirmedOnly: a summary that verifies every level must be at hand; the value
+	// "required".
+	ConfirmedOnly Confirmation = "required"
+	// ConfirmedOrNot: a provisional signature passes until it is revoked, and says so; the
+	// value "any". Once it is overdue, newer revocation data must be at hand.
+	ConfirmedOrNot Confirmation = "any"
+)
+
 // Requirement is one claim that must be there: this track, at this level or above.
 type Requirement struct {
 	Framework string // URI
@@ -87,6 +100,7 @@ type Exception struct {
 //	revocation: required        # required | if-available | off; default required
 //	timestamp: required         # required | if-available; default required
 //	attestations: off           # off | stapled | fetch; default off
+//	confirmed: required         # required | any; default any with attestations off, else required
 //	max_status_age: 7d          # d, h, m; default: what each CRL says of itself
 //	exceptions:
 //	  - digest: sha256:9f86...  # either digest
@@ -108,6 +122,9 @@ type Policy struct {
 	MaxStatusAge time.Duration // 0: only each CRL's own nextUpdate counts
 	Exceptions   []Exception
 	BuiltIn      bool // set by DefaultPolicy: every verdict then says so
+	// Confirmed "" is ConfirmedOrNot where Attestations is NoAttestations, and else
+	// ConfirmedOnly: who demands a summary demands one that verifies something.
+	Confirmed Confirmation
 }
 
 // DefaultPolicy is used where there is no policy file. It demands a good chain, a
@@ -123,6 +140,7 @@ type policyFile struct {
 	Revocation   Demand          `yaml:"revocation"`
 	Timestamp    Demand          `yaml:"timestamp"`
 	Attestations Attestations    `yaml:"attestations"`
+	Confirmed    Confirmation    `yaml:"confirmed"`
 	MaxStatusAge string          `yaml:"max_status_age"`
 	Exceptions   []exceptionFile `yaml:"exceptions"`
 }
@@ -193,7 +211,7 @@ func plainYAML(n *yaml.Node, depth int) error {
 }
 
 func (f policyFile) policy() (Policy, error) {
-	p := Policy{Mode: f.Mode, Revocation: f.Revocation, Timestamp: f.Timestamp, Attestations: f.Attestations}
+	p := Policy{Mode: f.Mode, Revocation: f.Revocation, Timestamp: f.Timestamp, Attestations: f.Attestations, Confirmed: f.Confirmed}
 	if f.Version != 1 {
 		return Policy{}, fmt.Errorf("version %d, this release reads 1: %w", f.Version, errVersion)
 	}
@@ -228,6 +246,8 @@ func (p Policy) check() error {
 		return fmt.Errorf("timestamp %.32q: want required or if-available", p.Timestamp)
 	case p.Attestations != NoAttestations && p.Attestations != Stapled && p.Attestations != Fetch:
 		return fmt.Errorf("attestations %.32q: want off, stapled or fetch", p.Attestations)
+	case p.Confirmed != "" && p.Confirmed != ConfirmedOnly && p.Confirmed != ConfirmedOrNot:
+		return fmt.Errorf("confirmed %.32q: want required or any", p.Confirmed)
 	case p.MaxStatusAge < 0:
 		return errors.New("max_status_age is negative")
 	}

@@ -140,6 +140,12 @@ const (
 	ReceiptMissing Code = "receipt-missing"
 	// ReceiptInvalid: a receipt is malformed or proves nothing about a log we trust.
 	ReceiptInvalid Code = "receipt-invalid"
+	// NotConfirmed: the signature was made before all evidence was there, and the policy
+	// wants the summary that came after.
+	NotConfirmed Code = "not-confirmed"
+	// ConfirmationOverdue: a provisional signature should have been confirmed or revoked
+	// by now, and nothing at hand says which.
+	ConfirmationOverdue Code = "confirmation-overdue"
 	// EvidenceUnavailable: evidence had to be fetched and could not be.
 	EvidenceUnavailable Code = "evidence-unavailable"
 )
@@ -171,6 +177,9 @@ const (
 	NoteNoTimestamp Code = "no-timestamp"
 	// NoteRevokedLater: the certificate was revoked for something after the signature.
 	NoteRevokedLater Code = "revoked-later"
+	// NoteProvisional: the signature was made before all evidence was there, and the
+	// policy lets such a one pass for now.
+	NoteProvisional Code = "provisional"
 )
 
 // Reason is one cause of a verdict, or a note beside it.
@@ -196,7 +205,7 @@ func because(c Code, format string, args ...any) error {
 // undecided are the codes that mean "could not tell": nothing speaks against the
 // file, but something that had to be known is not known.
 var undecided = []Code{
-	FileUnreadable, ClockBehind, RevocationUnknown, RevocationStale, EvidenceUnavailable,
+	FileUnreadable, ClockBehind, RevocationUnknown, RevocationStale, EvidenceUnavailable, ConfirmationOverdue,
 	TrustUnusable, PolicyUnusable, StatusUnusable, Canceled, InternalError,
 }
 
@@ -210,7 +219,7 @@ var against = []Code{
 	ChainUntrusted, ChainExpired, IssuerUnfit, SignerUnfit, KeyWeak,
 	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, RequirementUnmet,
 	Revoked, IssuerRevoked,
-	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, ReceiptMissing, ReceiptInvalid,
+	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, NotConfirmed, ReceiptMissing, ReceiptInvalid,
 }
 
 // Codes returns every code that can make a verdict other than valid.

@@ -11,7 +11,8 @@ import (
 type standing struct {
 	listed  bool
 	entry   entry
-	missing error // RevocationUnknown, RevocationStale or ClockBehind: why it is not enough
+	missing error     // RevocationUnknown, RevocationStale or ClockBehind: why it is not enough
+	asOf    time.Time // of the newest data about it; zero: there is none
 }
 
 // standingOf asks the CRLs at hand about a certificate, RFC 5280 §6.3.3. sharded says
@@ -51,7 +52,7 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra [
 	if newest == nil {
 		return standing{missing: unknown(c, rejected)}
 	}
-	s := standing{missing: v.stale(newest, now)}
+	s := standing{missing: v.stale(newest, now), asOf: newest.ThisUpdate}
 	e, listed, err := newest.lookup(c.SerialNumber)
 	if err != nil {
 		return standing{missing: because(RevocationUnknown, "CRL of %q: %v", issuer.Subject, err)}
@@ -125,14 +126,19 @@ func (e entry) killsToken(at time.Time) bool {
 // checkRevocation judges every certificate of both paths below its anchor. Data
 // about the signer is demanded as the policy says. Data about CA certificates and
 // the timestamp authority is used whenever it is there and never demanded: roots
-// are kept offline and publish rarely.
-func (v *Verifier) checkRevocation(verdict *Verdict, chain []*x509.Certificate, s stamp, extra []*crl, now time.Time) {
+// are kept offline and publish rarely. It returns of when the newest data about the
+// signer is; zero: there is none, or it was not asked for.
+func (v *Verifier) checkRevocation(verdict *Verdict, chain []*x509.Certificate, s stamp, extra []*crl, now time.Time) (asOf time.Time) {
 	if v.policy.Revocation == Off {
 		verdict.note(NoteRevocationUnchecked, "the policy says off")
-		return
+		return time.Time{}
 	}
 	for i := range len(chain) - 1 {
-		v.checkStanding(verdict, i, v.standingOf(chain[i], chain[i+1], i == 0, extra, now), s)
+		st := v.standingOf(chain[i], chain[i+1], i == 0, extra, now)
+		v.checkStanding(verdict, i, st, s)
+		if i == 0 {
+			asOf = st.asOf
+		}
 	}
 	for i := 0; i+1 < len(s.chain); i++ {
 		st := v.standingOf(s.chain[i], s.chain[i+1], false, extra, now)
@@ -140,6 +146,7 @@ func (v *Verifier) checkRevocation(verdict *Verdict, chain []*x509.Certificate, 
 			verdict.refuse(because(TimestampRevoked, "%q: %s", s.chain[i].Subject, st.entry))
 		}
 	}
+	return asOf
 }
 
 func (v *Verifier) checkStanding(verdict *Verdict, i int, st standing, s stamp) {

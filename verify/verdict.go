@@ -52,6 +52,11 @@ type Verdict struct {
 	SignedAt time.Time   // from a trusted timestamp; zero without one
 	Serial   string      // of the signer's certificate in hex, once the chain holds
 	Warn     bool        // the policy's mode is warn: report, but do not block
+	// ConfirmBy is when a provisional signature will have been confirmed or revoked, once
+	// the chain holds; zero: it is not a provisional one. Confirmed: a summary that
+	// verifies every level was at hand.
+	ConfirmBy time.Time
+	Confirmed bool
 }
 
 // Has reports whether the code is among the reasons.
@@ -104,7 +109,7 @@ type wireClaim struct {
 
 // MarshalJSON writes the object of the --json output: file, verdict and reasons
 // always; notes, digest ("sha256:" and hex), signed_digest (algorithm, ":" and hex), vendor, claims, signed_at (RFC 3339),
-// serial (hex) and mode where they are known.
+// serial (hex), mode, confirm_by (RFC 3339) and confirmed where they are known.
 func (v Verdict) MarshalJSON() ([]byte, error) {
 	w := struct {
 		File     string      `json:"file"`
@@ -118,7 +123,10 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		SignedAt *time.Time  `json:"signed_at,omitempty"`
 		Serial   string      `json:"serial,omitempty"`
 		Mode     string      `json:"mode,omitempty"`
-	}{File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
+
+		ConfirmBy time.Time `json:"confirm_by,omitzero"`
+		Confirmed bool      `json:"confirmed,omitempty"`
+	}{ConfirmBy: v.ConfirmBy, Confirmed: v.Confirmed, File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
 	if w.Reasons == nil {
 		w.Reasons = []Reason{}
 	}

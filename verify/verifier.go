@@ -221,6 +221,11 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, about subject, n
 		verdict.refuse(err)
 		return
 	}
+	confirmBy, err := v.readConfirmBy(s.data.signer)
+	if err != nil {
+		verdict.refuse(err)
+		return
+	}
 	stamped, err := v.trustedTime(verdict, s.data.signer, about.want.Timestamp, now)
 	if err != nil {
 		verdict.refuse(err)
@@ -236,7 +241,8 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, about subject, n
 		return
 	}
 	verdict.Vendor, verdict.Serial, verdict.SignedAt = s.leaf.URIs[0].String(), s.leaf.SerialNumber.Text(16), stamped.at
-	v.checkRevocation(verdict, chain, stamped, st.crls, now)
+	verdict.ConfirmBy = confirmBy
+	statusOf := v.checkRevocation(verdict, chain, stamped, st.crls, now)
 	mark, err := v.checkMark(chain, at)
 	if err != nil {
 		verdict.refuse(err)
@@ -244,7 +250,7 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, about subject, n
 	}
 	verdict.Claims = mark.Assurance.Claims
 	verdict.refuse(v.policy.satisfied(mark.Assurance.Claims))
-	v.checkEvidence(ctx, verdict, st, mark, about)
+	v.checkEvidence(ctx, verdict, st, mark, about, moment{now, statusOf})
 	if err := ctx.Err(); err != nil {
 		verdict.refuse(because(Canceled, "%v", err))
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/confirm"
 	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/bolt"
@@ -50,6 +51,7 @@ type instance struct {
 	files    *evidence.Store
 	step     *stepca.Authority
 	server   *server.Server
+	confirm  *confirm.Reconciler
 	rebuilds *rebuild.Queue
 	clock    *timesource.Monitor // nil: no time sources
 	log      *slog.Logger
@@ -179,8 +181,13 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
+	provisional, err := in.provisional()
+	if err != nil {
+		return err
+	}
 	signing, err := sign.New(sign.Config{
-		Release: releases, Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
+		Provisional: provisional, Release: releases,
+		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
 		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Now: time.Now,
 	})
 	if err != nil {
@@ -190,6 +197,10 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err := in.rebuilds.Check(); err != nil {
 		return err
 	}
+	if in.confirm, err = in.reconciler(signing, attestations); err != nil {
+		return err
+	}
+	in.rebuilds.Filed = in.confirm.Poke
 	acmeDirectory, err := in.openStep(dir)
 	if err != nil {
 		return err
@@ -198,7 +209,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		Clock: in.clock, Release: releases, Machines: machines,
 		Name: in.ca.Summary().Name, Version: version, APIURL: in.config.APIURL,
 		Store: in.store, CA: in.ca, Operator: in.ca, Register: in.reg, Catalogue: catalogue, Repository: attestations, Queue: in.queue, Evidence: in.files,
-		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Rebuilds: in.rebuilds, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
+		Ledger: in.ledger, LedgerKey: vkey, Signing: signing, Rebuilds: in.rebuilds, Confirm: in.confirm, Step: in.step.Handler(), ACMEDirectory: acmeDirectory, Log: in.log, Now: time.Now,
 	})
 	return err
 }

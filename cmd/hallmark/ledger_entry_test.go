@@ -38,6 +38,8 @@ func oneOfEach() []receipt.Entry {
 	revoked := certificate
 	revoked.Type, revoked.Assessments, revoked.Until = receipt.CertificateRevoked, nil, time.Time{}
 	revoked.Effective, revoked.Invalidity, revoked.RevocationReason = at.Add(-time.Hour), at.Add(-2*time.Hour), 9
+	held := certificate
+	held.Type, held.Assessments, held.Reason = receipt.CertificateHeld, nil, "olga, otto: disk full"
 	return []receipt.Entry{
 		{Type: receipt.AuditorAccredited, At: at, Auditor: sixtyFour("e"), Framework: framework, Effective: at, Until: at.AddDate(2, 0, 0)},
 		{Type: receipt.AuditorKey, At: at, Auditor: sixtyFour("e"), AuditorSPKI: sixtyFour("a")},
@@ -54,6 +56,7 @@ func oneOfEach() []receipt.Entry {
 		revoked,
 		{Type: receipt.AuditorSuspended, At: at, Auditor: sixtyFour("e"), Framework: framework, Effective: at},
 		{Type: receipt.AuditorRevoked, At: at, Auditor: sixtyFour("e"), Effective: at, Reason: "bribed"},
+		held,
 	}
 }
 
@@ -82,6 +85,7 @@ func TestEntryText(t *testing.T) {
 		"2026-03-01T12:00:00Z  certificate.revoked    https://vendor.example.com  serial 0a1b  tier high  privilege withdrawn  since 2026-03-01T11:00:00Z (invalid since 2026-03-01T10:00:00Z)",
 		"2026-03-01T12:00:00Z  auditor.suspended      auditor eeeeeeeeeeeeeeee  for https://slsa.dev/spec/v0.1  since 2026-03-01T12:00:00Z",
 		"2026-03-01T12:00:00Z  auditor.revoked        auditor eeeeeeeeeeeeeeee  since 2026-03-01T12:00:00Z: \"bribed\"",
+		`2026-03-01T12:00:00Z  certificate.held       https://vendor.example.com  serial 0a1b  tier high  until 2027-03-01T12:00:00Z: "olga, otto: disk full"`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -77,6 +77,7 @@ func (in *instance) run(ctx context.Context) error {
 		return fmt.Errorf("publish revocation lists: %w", err)
 	}
 	in.askTime(ctx)
+	in.settleFirst(ctx)
 	apiListener, err := net.Listen("tcp", in.config.APIListen)
 	if err != nil {
 		return withHint(err, "api_listen in "+instanceConfig+" names the address")
@@ -89,7 +90,7 @@ func (in *instance) run(ctx context.Context) error {
 
 	background, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling, in.keepRevoking, in.keepTime} {
+	for _, work := range []func(context.Context){in.upkeep, in.keepLogging, in.keepTelling, in.keepRevoking, in.keepTime, in.keepSettling} {
 		running.Go(func() { work(background) })
 	}
 	err = in.server.Serve(ctx, apiListener, publicListener)

@@ -30,6 +30,7 @@ const (
 
 	CertificateIssued  = "certificate.issued"
 	CertificateRevoked = "certificate.revoked"
+	CertificateHeld    = "certificate.held" // it would have been revoked by itself, and people made that wait
 
 	SignatureMade  = "signature.made"  // the service used a vendor's key; only commitments
 	ApprovalGiven  = "approval.given"  // somebody of a vendor agreed to a signature; only commitments

@@ -34,6 +34,7 @@ var kinds = map[string]kind{
 
 	CertificateIssued:  {required: []string{"certificate_sha256", "serial", "tier", "vendor", "assessments", "until"}},
 	CertificateRevoked: {required: []string{"certificate_sha256", "serial", "tier", "vendor", "effective"}, optional: []string{"revocation_reason", "invalidity"}},
+	CertificateHeld:    {required: []string{"certificate_sha256", "serial", "tier", "vendor", "reason", "until"}},
 
 	SignatureMade:  signing,
 	ApprovalGiven:  signing,

@@ -67,6 +67,7 @@
 //	certificate.issued     certificate_sha256 serial tier vendor assessments until
 //	certificate.revoked    certificate_sha256 serial tier vendor effective
 //	                       [revocation_reason] [invalidity]
+//	certificate.held       certificate_sha256 serial tier vendor reason until
 //	signature.made         signer commitment
 //	approval.given         signer commitment
 //	approval.denied        signer commitment

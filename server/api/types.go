@@ -192,6 +192,7 @@ type NewSignature struct {
 	Explain     bool   `json:"explain,omitempty" doc:"judge only: say what each rule finds, sign nothing"`
 	// PerBuild asks for a certificate of its own.
 	PerBuild bool    `json:"per_build,omitempty" doc:"sign with a new key and a certificate for this build alone; revoking it touches no other build"`
+	Mode     string  `json:"mode,omitempty" enum:"strict,provisional" doc:"provisional: sign once the basic rules pass, with a certificate for this build alone; the signature is confirmed or revoked soon after. Default: strict"`
 	Claims   []Claim `json:"claims,omitempty" maxItems:"16" doc:"with per_build, what the certificate is to say; default: all that assessments in force support"`
 	// Commit is what the caller means to have built.
 	Commit string `json:"commit,omitempty" pattern:"^([0-9a-f]{40}|[0-9a-f]{64})$" doc:"refuse evidence about a build of another commit"`
@@ -207,6 +208,10 @@ type Signature struct {
 	At      time.Time `json:"at"`
 	Allowed bool      `json:"allowed"`
 	Rules   []Rule    `json:"rules"`
+
+	ID        string    `json:"id,omitempty" doc:"of the signature"`
+	State     string    `json:"state,omitempty" doc:"provisional or confirmed; absent: final"`
+	ConfirmBy time.Time `json:"confirm_by,omitzero" doc:"by then a provisional signature is confirmed or revoked"`
 }
 
 // Rule is what one rule of the gate found, for one of the assessments that the
@@ -237,6 +242,13 @@ type SignatureRecord struct {
 	By       string    `json:"by"`
 	Approval string    `json:"approval,omitempty" doc:"id of the request whose approval it used"`
 	LogSalt  []byte    `json:"log_salt,omitempty" doc:"opens the log's commitment: to the id, the serial and the sha256, with a blank between"`
+
+	Mode        string    `json:"mode,omitempty" doc:"provisional; absent: strict"`
+	State       string    `json:"state,omitempty" enum:"provisional,held,confirmed,revoked" doc:"absent: final from the beginning"`
+	ConfirmBy   time.Time `json:"confirm_by,omitzero"`
+	ConfirmedAt time.Time `json:"confirmed_at,omitzero"`
+	HeldUntil   time.Time `json:"held_until,omitzero"`
+	Incident    string    `json:"incident,omitempty" doc:"its id"`
 }
 
 // Event is one line of the audit trail.

@@ -34,6 +34,7 @@ import (
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
+	"github.com/hallmark-pki/hallmark/sign/confirm"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/hallmark-pki/hallmark/test/cast"
@@ -179,10 +180,14 @@ func (w *world) open() http.Handler {
 		VSASigner: w.ca.VSASigner(), VerifierID: "https://ca.example.com", Arc: w.ca.Arc(), Now: w.now,
 	})
 	w.check(err)
+	settling, err := confirm.New(confirm.Config{
+		Store: w.store, Judge: confirm.Gate{Service: w.signing}, Certificates: w.ca, Repository: w.evidence, Storm: confirm.DefaultStorm(), Now: w.now,
+	})
+	w.check(err)
 	s, err := server.New(server.Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com", Store: w.store, CA: w.ca, Operator: w.ca,
 		Register: w.register, Catalogue: catalogue, Repository: w.evidence, Queue: waiting, Evidence: files,
-		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence, Now: w.now}, Log: slog.New(slog.DiscardHandler), Now: w.now,
+		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence, Now: w.now}, Confirm: settling, Log: slog.New(slog.DiscardHandler), Now: w.now,
 	})
 	w.check(err)
 	return s.Public()

@@ -64,6 +64,7 @@ func Layers() []Row {
 		{Package: "sign/gate", Layer: layerIssue},
 		{Package: "sign/release", Layer: layerIssue, Beside: []string{"ca", "sign"}},
 		{Package: "sign/workload", Layer: layerIssue},
+		{Package: "sign/confirm", Layer: layerIssue, Beside: []string{"ca", "sign", "sign/gate"}},
 		{Package: "rebuild", Layer: layerIssue},
 		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
 		{Package: "rebuild/recipe", Layer: layerEvidence},

@@ -1,0 +1,142 @@
+package sign
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/sign/gate"
+	"github.com/hallmark-pki/hallmark/store"
+)
+
+// Rejudged is what the gate says today of a build that was signed.
+type Rejudged struct {
+	Decision gate.Decision
+	// Refusal is why the signature could not be made today, whatever the gate says of the
+	// build: the certificate is revoked, an assessment is not in force, the vendor is
+	// suspended. The Decision is then empty.
+	Refusal *Refusal
+}
+
+// Granted reports whether the signature would be made today in strict mode.
+func (j Rejudged) Granted() bool { return j.Refusal == nil && j.Decision.Granted() }
+
+// Rejudge holds the evidence of today against what a signature's certificate rests on.
+// summary is what is to be published when all of it is there, a DSSE envelope.
+func (s *Service) Rejudge(ctx context.Context, signature store.Signature) (j Rejudged, summary []byte, err error) {
+	r, err := requestOf(signature)
+	if err != nil {
+		return j, nil, err
+	}
+	g, err := s.groundOf(ctx, signature)
+	if errors.As(err, &j.Refusal) {
+		return j, nil, nil
+	}
+	if err != nil {
+		return j, nil, err
+	}
+	if j.Decision, _, err = s.judge(ctx, r, g); err != nil || !j.Granted() {
+		return j, nil, err
+	}
+	summary, err = s.summary(ctx, r, g, j.Decision, s.now())
+	return j, summary, err
+}
+
+// Holds returns the *Refusal for which a signature could not be made today, the gate left
+// aside; nil where it could. It is for the transaction that confirms a signature.
+func (s *Service) Holds(r store.Reader, signature store.Signature) error {
+	_, _, err := s.standing(r, signature, s.now())
+	return err
+}
+
+// standing reads what a signature stands on: its vendor, and the assessments of its
+// certificate, which must all be in force.
+func (s *Service) standing(r store.Reader, signature store.Signature, now time.Time) (ground, []store.Assessment, error) {
+	var g ground
+	var err error
+	if g.vendor, err = s.records.activeVendor(r, signature.Vendor); err != nil {
+		return ground{}, nil, err
+	}
+	if g.record, err = store.Certificates.Get(r, signature.Serial); err != nil {
+		return ground{}, nil, err
+	}
+	if why := over(g.record, now); why != "" {
+		return ground{}, nil, refuse(CodeCertificate, "", "certificate %s %s", g.record.Serial, why)
+	}
+	records, err := s.inForce(r, g.record, now)
+	return g, records, err
+}
+
+// groundOf is ground for a signature that was made.
+func (s *Service) groundOf(ctx context.Context, signature store.Signature) (ground, error) {
+	var g ground
+	err := s.c.Store.View(ctx, func(r store.Reader) error {
+		var records []store.Assessment
+		var err error
+		if g, records, err = s.standing(r, signature, s.now()); err != nil {
+			return err
+		}
+		return s.open(r, &g, records)
+	})
+	if err == nil {
+		err = s.readMark(&g)
+	}
+	if err != nil {
+		return ground{}, fmt.Errorf("judge signature %s again: %w", signature.ID, err)
+	}
+	return g, nil
+}
+
+// requestOf is the request that a signature answered, as far as the gate is concerned.
+func requestOf(signature store.Signature) (Request, error) {
+	digest, err := parseHex(signature.Digest)
+	return Request{Vendor: signature.Vendor, Digest: digest, Format: signature.Format, Product: signature.Product, By: signature.By}, err
+}
+
+// FailedSummary is the summary to be published about a build that was not borne out, a
+// DSSE envelope: it says FAILED. evidence are the envelopes, by SHA-256, that say why.
+func (s *Service) FailedSummary(ctx context.Context, signature store.Signature, evidence []string) ([]byte, error) {
+	digest, err := parseHex(signature.Digest)
+	if err != nil {
+		return nil, err
+	}
+	var g ground
+	err = s.c.Store.View(ctx, func(r store.Reader) error {
+		var err error
+		if g.vendor, err = store.Vendors.Get(r, signature.Vendor); err != nil {
+			return err
+		}
+		g.record, err = store.Certificates.Get(r, signature.Serial)
+		return err
+	})
+	if err == nil {
+		err = s.readMark(&g)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("failed summary of signature %s: %w", signature.ID, err)
+	}
+	claim := g.mark.Assurance.Claims[0]
+	v := attest.VSA{
+		Subjects:     []attest.Subject{{Name: signature.Product, Digest: map[string]string{"sha256": signature.Digest}}},
+		VerifierID:   s.c.VerifierID,
+		TimeVerified: s.now().Truncate(time.Second),
+		ResourceURI:  g.vendor.URI + "#" + signature.Product,
+		Policy: attest.ResourceDescriptor{
+			Name: "assessment", URI: claim.Framework, Digest: map[string]string{"sha256": hex.EncodeToString(claim.Assessment.Payload[:])}},
+		Result: attest.Failed,
+	}
+	url := ext.EvidenceURL(g.mark.Repository.URLs[0], digest)
+	for _, e := range slices.Compact(slices.Sorted(slices.Values(evidence))) {
+		v.InputAttestations = append(v.InputAttestations, attest.ResourceDescriptor{Name: "evidence", URI: url, Digest: map[string]string{"sha256": e}})
+	}
+	statement, err := attest.NewVSA(v)
+	if err != nil {
+		return nil, fmt.Errorf("failed summary of signature %s: %w", signature.ID, err)
+	}
+	return attest.SignStatement(ctx, statement, s.c.VSASigner)
+}
