@@ -54,6 +54,10 @@ func oneOfEach() []receipt.Entry {
 		revoked,
 		{Type: receipt.AuditorSuspended, At: at, Auditor: sixtyFour("e"), Framework: framework, Effective: at},
 		{Type: receipt.AuditorRevoked, At: at, Auditor: sixtyFour("e"), Effective: at, Reason: "bribed"},
+		{Type: receipt.SignatureMade, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
+		{Type: receipt.ApprovalGiven, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
+		{Type: receipt.ApprovalDenied, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
+		{Type: receipt.PolicyChanged, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
 	}
 }
 
@@ -82,6 +86,10 @@ func TestEntryText(t *testing.T) {
 		"2026-03-01T12:00:00Z  certificate.revoked    https://vendor.example.com  serial 0a1b  tier high  privilege withdrawn  since 2026-03-01T11:00:00Z (invalid since 2026-03-01T10:00:00Z)",
 		"2026-03-01T12:00:00Z  auditor.suspended      auditor eeeeeeeeeeeeeeee  for https://slsa.dev/spec/v0.1  since 2026-03-01T12:00:00Z",
 		"2026-03-01T12:00:00Z  auditor.revoked        auditor eeeeeeeeeeeeeeee  since 2026-03-01T12:00:00Z: \"bribed\"",
+		"2026-03-01T12:00:00Z  signature.made         signer ffffffffffffffff  commitment cccccccccccccccc",
+		"2026-03-01T12:00:00Z  approval.given         signer ffffffffffffffff  commitment cccccccccccccccc",
+		"2026-03-01T12:00:00Z  approval.denied        signer ffffffffffffffff  commitment cccccccccccccccc",
+		"2026-03-01T12:00:00Z  policy.changed         signer ffffffffffffffff  commitment cccccccccccccccc",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
