@@ -297,7 +297,7 @@ func TestPages(t *testing.T) {
 			break
 		}
 	}
-	if len(ids) != pageSize+5+8 || !slices.IsSorted(ids) || len(slices.Compact(ids)) != pageSize+13 {
+	if len(ids) != pageSize+5+10 || !slices.IsSorted(ids) || len(slices.Compact(ids)) != pageSize+15 {
 		t.Errorf("%d people", len(ids))
 	}
 	if got := w.do("olga", "GET", "/v1/people?sort=name", nil); got.status != http.StatusUnprocessableEntity {

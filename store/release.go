@@ -82,10 +82,9 @@ type PolicyChange struct {
 	State    string        `json:"state"`
 	Vendor   string        `json:"vendor"`
 	Product  string        `json:"product"`
-	Policy   SigningPolicy `json:"policy"`           // as it is to be
-	Remove   bool          `json:"remove,omitempty"` // there is to be none
-	SHA256   string        `json:"sha256"`           // of what it says, which is what people agree to
-	Replaces int           `json:"replaces"`         // SigningPolicy.Version, 0: there was none
+	Policy   SigningPolicy `json:"policy"`   // as it is to be
+	SHA256   string        `json:"sha256"`   // of what it says, which is what people agree to
+	Replaces int           `json:"replaces"` // SigningPolicy.Version, 0: there was none
 	At       time.Time     `json:"at"`
 	By       string        `json:"by"`
 	Votes    []Vote        `json:"votes,omitempty"`

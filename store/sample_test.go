@@ -56,6 +56,12 @@ type sample struct {
 	RebuildRecipe      []store.RebuildRecipe      `json:"rebuild_recipe,omitempty"`
 	Incident           []store.Incident           `json:"incident"`
 	Summary            []store.Summary            `json:"summary"`
+	SigningPolicy      []store.SigningPolicy      `json:"signing_policy"`
+	PolicyChange       []store.PolicyChange       `json:"policy_change"`
+	SigningApproval    []store.SigningApproval    `json:"signing_approval"`
+	SigningCount       []store.SigningCount       `json:"signing_count"`
+	Factor             []store.Factor             `json:"factor"`
+	Machine            []store.Machine            `json:"machine"`
 }
 
 // TestSample opens a copy of the sample store of each release and compares every
@@ -125,6 +131,12 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.VendorIdentities, &got.VendorIdentity), collect(r, store.ACMEKeys, &got.ACMEKey),
 			collect(r, store.RebuildJobs, &got.RebuildJob), collect(r, store.RebuildRecipes, &got.RebuildRecipe),
 			collect(r, store.Incidents, &got.Incident), collect(r, store.Summaries, &got.Summary),
+			collect(r, store.SigningPolicies, &got.SigningPolicy),
+			collect(r, store.PolicyChanges, &got.PolicyChange),
+			collect(r, store.SigningApprovals, &got.SigningApproval),
+			collect(r, store.SigningCounts, &got.SigningCount),
+			collect(r, store.Factors, &got.Factor),
+			collect(r, store.Machines, &got.Machine),
 		)
 	})
 	// The store can still be written: each record is put back where it was.
@@ -161,6 +173,12 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.VendorIdentities, s.VendorIdentity), putAll(tx, store.ACMEKeys, s.ACMEKey),
 		putAll(tx, store.RebuildJobs, s.RebuildJob), putAll(tx, store.RebuildRecipes, s.RebuildRecipe),
 		putAll(tx, store.Incidents, s.Incident), putAll(tx, store.Summaries, s.Summary),
+		putAll(tx, store.SigningPolicies, s.SigningPolicy),
+		putAll(tx, store.PolicyChanges, s.PolicyChange),
+		putAll(tx, store.SigningApprovals, s.SigningApproval),
+		putAll(tx, store.SigningCounts, s.SigningCount),
+		putAll(tx, store.Factors, s.Factor),
+		putAll(tx, store.Machines, s.Machine),
 	)
 }
 
@@ -274,7 +292,7 @@ func fullSample() sample {
 	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
 	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	return sample{
-		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90)}},
+		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90), LogSalt: []byte{1, 2}}},
 		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}, Rebuilder: "https://rebuild.example.org/"}},
 		Enrolment:         []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond)}},
 		ClientCertificate: []store.ClientCertificate{{Serial: "0a", Person: "vera", DER: []byte{0x30, 0}, NotAfter: day(365), RevokedAt: day(91)}},
@@ -337,10 +355,10 @@ func fullSample() sample {
 			Attestation: &store.KeyAttestation{Format: "yubikey", Data: []byte{0x30, 0}, Challenge: digest, Device: "12345678", Details: []string{"firmware 5.7.1"}, Root: digest},
 			Waiver:      "key made in front of me", DecidedAt: day(4), DecidedBy: "olga", Note: "checked", IssuedAt: day(4), Certificate: "7f01",
 		}},
-		SigningKey: []store.SigningKey{{ID: "k1", Vendor: "acme", Encrypted: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), SPKISHA256: digest, CreatedAt: day(4)}},
+		SigningKey: []store.SigningKey{{ID: "k1", Vendor: "acme", Encrypted: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), SPKISHA256: digest, CreatedAt: day(4), Place: "pkcs11:token=vendors;object=acme"}},
 		Signature: []store.Signature{{
 			ID: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Serial: "7f01", Digest: digest, Format: "deb",
-			Product: "tool", Evidence: []string{digest}, At: day(4), By: "vera",
+			Product: "tool", Evidence: []string{digest}, At: day(4), By: "vera", Approval: "20260305T120000.000000000Z-0000000000000008", LogSalt: []byte{1, 2},
 			Mode: store.SignatureModeProvisional, State: store.SignatureHeld, ConfirmBy: day(5), ConfirmedAt: day(5), HeldUntil: day(6),
 			Incident: "20260305T120000.000000000Z-0000000000000008", // every field at once, as no signature has them
 		}},
@@ -376,5 +394,32 @@ func fullSample() sample {
 			{ID: "20260305T120000.000000000Z-000000000000000a", Signature: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Passed: true, Envelope: []byte("{}"), At: day(6), FiledAt: day(6)},
 			{ID: "20260305T120000.000000000Z-000000000000000b", Signature: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Envelope: []byte("{}"), At: day(6)}, // not filed
 		},
+		SigningPolicy: []store.SigningPolicy{fullPolicy(day(4), digest)},
+		PolicyChange: []store.PolicyChange{{
+			ID: "20260305T120000.000000000Z-0000000000000009", State: store.ChangeInForce, Vendor: "acme", Product: "tool", Policy: fullPolicy(day(4), digest),
+			SHA256: digest, Replaces: 1, At: day(4), By: "vera", Votes: []store.Vote{{By: "vera", At: day(4), Factor: digest, Note: "fine"}}, DoneAt: day(5),
+		}},
+		SigningApproval: []store.SigningApproval{{
+			ID: "20260305T120000.000000000Z-0000000000000008", State: store.ApprovalGiven, Vendor: "acme", Product: "tool", SHA256: digest, Format: "deb", Mode: "provisional",
+			Certificate: "7f01", PerBuild: true, Claims: []store.RequestClaim{{Framework: "https://slsa.dev/spec/v0.1", Track: "slsa", Level: 4, LevelID: "SLSA_LEVEL_4"}},
+			Signed: digest, Covers: digest, Note: "release 1.2", At: day(4), By: "vera", ExpiresAt: day(5), Votes: []store.Vote{{By: "vera", At: day(4), Factor: digest, Note: "fine"}},
+			DeniedBy: "vlad", Reason: "not today", MaxUses: 2, Uses: []string{"20260305T120000.000000000Z-0000000000000001"}, LogSalt: []byte{1, 2},
+		}},
+		SigningCount: []store.SigningCount{{Vendor: "acme", Product: "tool", Minutes: []store.TimedCount{{From: 60, N: 1}}, Hours: []store.TimedCount{{From: 900, N: 1}}}},
+		Factor:       []store.Factor{{ID: digest, Person: "vera", Kind: "ssh", Label: "laptop", PublicKey: []byte{0, 0}, AddedAt: day(4), ConfirmedAt: day(5), ConfirmedBy: "olga", RevokedAt: day(6)}},
+		Machine: []store.Machine{{
+			Person: "ci-tool", Vendor: "acme", Products: []string{"tool"}, Issuer: "https://ci.example.com", Audience: "https://ca.example.com/ci/acme", Subject: "repo:acme/tool",
+			Claims: map[string]string{"ref": "refs/heads/main"}, AddedAt: day(4), AddedBy: "vera",
+		}},
+	}
+}
+
+// fullPolicy has every field, as no policy has them.
+func fullPolicy(at time.Time, digest string) store.SigningPolicy {
+	return store.SigningPolicy{
+		Vendor: "acme", Product: "tool", Version: 2, Roles: []store.ProductRole{{Person: "vera", Role: store.ProductSigner}}, Approvals: 2, RequesterMayApprove: true,
+		ApprovalLasts: time.Hour, ApprovalUses: 3, SecondFactor: true, Zone: "Europe/Amsterdam", Windows: []store.ReleaseWindow{{Days: []string{"mon"}, From: "09:00", Until: "17:00"}},
+		Freezes: []store.ReleaseFreeze{{From: "2026-12-18", Until: "2027-01-03", Reason: "holidays"}}, MaxPerHour: 4, MaxPerDay: 9, Rules: []store.SigningRule{{Name: "two", CEL: "true"}},
+		ChangedAt: at, ChangedBy: "vera", AgreedBy: []string{"vera"}, LogSalt: []byte{1, 2}, SHA256: digest,
 	}
 }

@@ -57,6 +57,10 @@ func oneOfEach() []receipt.Entry {
 		{Type: receipt.AuditorSuspended, At: at, Auditor: sixtyFour("e"), Framework: framework, Effective: at},
 		{Type: receipt.AuditorRevoked, At: at, Auditor: sixtyFour("e"), Effective: at, Reason: "bribed"},
 		held,
+		{Type: receipt.SignatureMade, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
+		{Type: receipt.ApprovalGiven, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
+		{Type: receipt.ApprovalDenied, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
+		{Type: receipt.PolicyChanged, At: at, Signer: sixtyFour("f"), Commitment: sixtyFour("c")},
 	}
 }
 
@@ -86,6 +90,10 @@ func TestEntryText(t *testing.T) {
 		"2026-03-01T12:00:00Z  auditor.suspended      auditor eeeeeeeeeeeeeeee  for https://slsa.dev/spec/v0.1  since 2026-03-01T12:00:00Z",
 		"2026-03-01T12:00:00Z  auditor.revoked        auditor eeeeeeeeeeeeeeee  since 2026-03-01T12:00:00Z: \"bribed\"",
 		`2026-03-01T12:00:00Z  certificate.held       https://vendor.example.com  serial 0a1b  tier high  until 2027-03-01T12:00:00Z: "olga, otto: disk full"`,
+		"2026-03-01T12:00:00Z  signature.made         signer ffffffffffffffff  commitment cccccccccccccccc",
+		"2026-03-01T12:00:00Z  approval.given         signer ffffffffffffffff  commitment cccccccccccccccc",
+		"2026-03-01T12:00:00Z  approval.denied        signer ffffffffffffffff  commitment cccccccccccccccc",
+		"2026-03-01T12:00:00Z  policy.changed         signer ffffffffffffffff  commitment cccccccccccccccc",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
