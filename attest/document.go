@@ -123,7 +123,7 @@ func (r *Keyring) signerOf(pae []byte, s signature, budget *int) (key, bool) {
 // about it has been checked.
 type CertifiedSignature struct {
 	Value      []byte
-	Chain      []byte   // PEM or DER, as it stands in the field: the leaf first
+	Chain      []byte   // PEM or DER as it stands in the fields, one behind the other, the leaf first
 	Timestamps [][]byte // RFC 3161 tokens or responses over Value, DER
 
 	pae []byte
@@ -171,7 +171,7 @@ func (f fields) readCertificate(s *signature) {
 	if raw := f.raw("certificate"); raw != nil {
 		s.chain = f.base64("certificate")
 		for _, raw := range f.list("intermediates", maxCertificates) {
-			s.chain = append(append(s.chain, '\n'), f.decodeBase64("intermediates", raw)...)
+			s.chain = append(s.chain, f.decodeBase64("intermediates", raw)...)
 		}
 	}
 	for _, raw := range f.list("timestamps", maxTimestamps) {

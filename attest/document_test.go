@@ -104,7 +104,7 @@ func TestCertified(t *testing.T) {
 	}{
 		"none":               {nil, "", 0},
 		"cert":               {map[string]any{"cert": "PEM"}, "PEM", 0},
-		"witness":            {map[string]any{"certificate": b64("leaf"), "intermediates": []string{b64("ca")}, "timestamps": []any{map[string]any{"type": "tsp", "data": b64("token")}}}, "leaf\nca", 1},
+		"witness":            {map[string]any{"certificate": b64("leaf"), "intermediates": []string{b64("ca")}, "timestamps": []any{map[string]any{"type": "tsp", "data": b64("token")}}}, "leafca", 1},
 		"another timestamp":  {map[string]any{"cert": "PEM", "timestamps": []any{map[string]any{"type": "rekor", "data": b64("token")}}}, "PEM", 0},
 		"not base64":         {map[string]any{"certificate": "*"}, "", 0},
 		"not text":           {map[string]any{"cert": 7}, "", 0},

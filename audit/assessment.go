@@ -108,6 +108,9 @@ type Identity struct {
 	Issuer  string `json:"issuer" yaml:"issuer"`   // https URL of the identity provider, as the certificate names it
 	Subject string `json:"subject" yaml:"subject"` // the certificate's one URI or email SAN
 	Root    string `json:"root" yaml:"root"`       // PEM "CERTIFICATE" of the CA that certifies it
+	// TimestampRoot is the PEM "CERTIFICATE" of the CA of the time stamping authority that
+	// says when a short-lived certificate was used. Without it no such signature counts.
+	TimestampRoot string `json:"timestampRoot,omitempty" yaml:"timestamp_root"`
 }
 
 // Rebuilder repeats builds and is run by somebody else than the vendor.

@@ -79,6 +79,8 @@ type DraftBuilder struct {
 type DraftIdentity struct {
 	Identity `yaml:",inline"`
 	RootFile string `yaml:"root_file"` // PEM "CERTIFICATE", one
+	// TimestampRootFile likewise.
+	TimestampRootFile string `yaml:"timestamp_root_file"`
 }
 
 // DraftProbe is a Probe whose parameters may lie in files.
@@ -158,7 +160,7 @@ func (d Draft) explained(p Problem) bool {
 }
 
 // fileKeys leads from the key for a file to the key for what should be in it.
-var fileKeys = strings.NewReplacer(".key_files[", ".keys[", ".root_file", ".root", ".with_files.", ".with.")
+var fileKeys = strings.NewReplacer(".key_files[", ".keys[", ".timestamp_root_file", ".timestamp_root", ".root_file", ".root", ".with_files.", ".with.")
 
 func (d Draft) check(cat *Catalogue) (Result, []Problem) {
 	var p problems

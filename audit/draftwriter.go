@@ -170,6 +170,9 @@ func (w *draftWriter) builders(builders []Builder) {
 			w.line("    - issuer: %s", quote(identity.Issuer))
 			w.line("      subject: %s", quote(identity.Subject))
 			w.block("      ", "root: ", identity.Root)
+			if identity.TimestampRoot != "" {
+				w.block("      ", "timestamp_root: ", identity.TimestampRoot)
+			}
 		}
 		w.optional("    properties: ", b.Properties)
 		w.optional("    entry_points: ", b.EntryPoints)

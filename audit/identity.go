@@ -37,6 +37,11 @@ func (o identityOwners) check(p *problems, at string, b Builder, keys keyOwners)
 		default:
 			keys.claim(p, field+".root", ownerCA, id)
 		}
+		if identity.TimestampRoot != "" {
+			if _, _, err := parseRoot(identity.TimestampRoot); err != nil {
+				p.add(CodeIdentity, field+".timestamp_root", "%v", err)
+			}
+		}
 		name := [2]string{identity.Issuer, identity.Subject}
 		if other, ok := o[name]; ok && other != b.ID {
 			p.add(CodeIdentity, field+".subject", "is an identity of builder %q as well", clip(other))
@@ -102,6 +107,16 @@ func parseRoot(text string) (*x509.Certificate, string, error) {
 	}
 	id, err := attest.KeyID(cert.PublicKey)
 	return cert, id, err
+}
+
+// Roots reads the CA that certifies an identity, and the one of its timestamps, nil where
+// there is none.
+func (i Identity) Roots() (root, timestamps *x509.Certificate, err error) {
+	if root, _, err = parseRoot(i.Root); err != nil || i.TimestampRoot == "" {
+		return root, nil, err
+	}
+	timestamps, _, err = parseRoot(i.TimestampRoot)
+	return root, timestamps, err
 }
 
 // validateRoots refuses a root that was not valid when the work was done: whoever

@@ -111,7 +111,7 @@ func TestNewDraftWithAHostileLast(t *testing.T) {
 	last.Framework.Digest = map[string]string{"sha256": text}
 	last.Scope = Scope{
 		Products: []Product{{text}}, Sources: []Source{{text, []string{text}}}, Repositories: []string{text}, Exclusions: []string{text},
-		Builders:   []Builder{{ID: text, BuildTypes: []string{text}, Properties: []string{text}, Keys: []string{text, "-----BEGIN\n a\n"}, Identities: []Identity{{text, text, text}}}},
+		Builders:   []Builder{{ID: text, BuildTypes: []string{text}, Properties: []string{text}, Keys: []string{text, "-----BEGIN\n a\n"}, Identities: []Identity{{Issuer: text, Subject: text, Root: text}}}},
 		Rebuilders: []Rebuilder{{text, text, []string{text}}},
 		Recipes:    []Recipe{{text, text, text}},
 	}

@@ -68,7 +68,7 @@ func (d *Draft) resolveScope(files fs.FS) {
 		b.Keys, b.KeyFiles = d.readKeys(files, at, b.Keys, b.KeyFiles), nil
 		b.Identities = slices.Clone(b.Identities)
 		for j := range b.Identities {
-			d.readRoot(files, fmt.Sprintf("%s.identities[%d]", at, j), &b.Identities[j])
+			d.readRoots(files, fmt.Sprintf("%s.identities[%d]", at, j), &b.Identities[j])
 		}
 	}
 	d.Scope.Rebuilders = slices.Clone(d.Scope.Rebuilders)
@@ -129,22 +129,27 @@ func (d *Draft) readKeys(files fs.FS, at string, keys, names []string) []string 
 	return keys
 }
 
-// readRoot takes the root of an identity from its file, if it lies in one.
-func (d *Draft) readRoot(files fs.FS, at string, identity *DraftIdentity) {
-	name := identity.RootFile
-	if name == "" {
+// readRoots takes the roots of an identity from their files, where they lie in some.
+func (d *Draft) readRoots(files fs.FS, at string, identity *DraftIdentity) {
+	d.readRoot(files, at+".root_file", &identity.Root, &identity.RootFile)
+	d.readRoot(files, at+".timestamp_root_file", &identity.TimestampRoot, &identity.TimestampRootFile)
+}
+
+func (d *Draft) readRoot(files fs.FS, at string, root, name *string) {
+	if *name == "" {
 		return
 	}
-	if identity.Root != "" {
-		d.unread = append(d.unread, Problem{Code: CodeIdentity, Field: at + ".root_file", Detail: "give root or root_file, not both"})
+	if *root != "" {
+		key := at[strings.LastIndexByte(at, '.')+1:]
+		d.unread = append(d.unread, Problem{Code: CodeIdentity, Field: at, Detail: "give " + strings.TrimSuffix(key, "_file") + " or " + key + ", not both"})
 		return
 	}
-	raw, err := readFile(files, name, maxRootBytes)
+	raw, err := readFile(files, *name, maxRootBytes)
 	if err != nil {
-		d.unreadable(CodeIdentity, at+".root_file", err)
+		d.unreadable(CodeIdentity, at, err)
 		return
 	}
-	identity.Root, identity.RootFile = string(raw), ""
+	*root, *name = string(raw), ""
 }
 
 // readParameters takes parameters of a probe from their files.
@@ -212,7 +217,7 @@ func (d Draft) namesOthers() bool {
 		return true
 	}
 	for _, b := range d.Scope.Builders {
-		if len(b.KeyFiles) > 0 || slices.ContainsFunc(b.Identities, func(i DraftIdentity) bool { return i.RootFile != "" }) {
+		if len(b.KeyFiles) > 0 || slices.ContainsFunc(b.Identities, func(i DraftIdentity) bool { return i.RootFile+i.TimestampRootFile != "" }) {
 			return true
 		}
 	}

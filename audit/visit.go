@@ -159,6 +159,7 @@ func (s DraftScope) below(folder string) DraftScope {
 		}
 		for j := range b.Identities {
 			b.Identities[j].RootFile = below(folder, b.Identities[j].RootFile)
+			b.Identities[j].TimestampRootFile = below(folder, b.Identities[j].TimestampRootFile)
 		}
 	}
 	for i := range s.Rebuilders {

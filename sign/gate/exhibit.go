@@ -65,8 +65,13 @@ func (f *file) newExhibit(d signed) *exhibit {
 			e.signers, e.owners = append(e.signers, id), append(e.owners, owners...)
 		}
 	}
+	signers, owners, why := f.identified(d)
+	e.signers, e.owners = append(e.signers, signers...), append(e.owners, owners...)
 	if len(e.signers) == 0 {
 		e.err = errors.New("no signature by a key of the scope's builders")
+		if why != nil {
+			e.err = why
+		}
 		return e
 	}
 	content, err := d.read()

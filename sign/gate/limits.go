@@ -9,6 +9,14 @@ const (
 	// maxRings is under how many sets of keys one envelope is remembered: it is about
 	// one vendor's build, and a vendor has a few combinations of assessments.
 	maxRings = 8
+	// maxRuleName and maxRuleLength bound a custom rule, in bytes: longer ones are not read
+	// by whoever has to answer for them.
+	maxRuleName   = 64
+	maxRuleLength = 4 << 10
+	// maxRuleCost bounds one evaluation, in CEL's units: about one for each step, so that
+	// the dearest rule takes a few milliseconds. Comparing a name with each of some
+	// thousand components fits; all of them with each other do not.
+	maxRuleCost = 100_000
 	// maxRevisions bounds the commits of one build about which evidence is looked up. A
 	// product is built from one repository, or from a few.
 	maxRevisions = 8

@@ -15,21 +15,26 @@ var sourceParameters = []string{"source", "configPath", "workflow", "buildConfig
 // beside those that name source and entry point, sorted. An object or a list with nothing
 // in it, at any depth, holds nothing.
 func (e *exhibit) parameters() []string {
-	var all map[string]any
-	if len(e.provenance.ExternalParameters) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(e.provenance.ExternalParameters, &all); err != nil {
-		return []string{"unreadable"}
-	}
 	var out []string
-	for name, v := range all {
+	for name, v := range e.externalParameters() {
 		if holdsSomething(v) && !(e.provenance.Version == "1" && slices.Contains(sourceParameters, name)) {
 			out = append(out, name)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// externalParameters are the parameters as a map. They are an object: attest refuses
+// anything else.
+func (e *exhibit) externalParameters() map[string]any {
+	all := map[string]any{}
+	if len(e.provenance.ExternalParameters) > 0 {
+		if err := json.Unmarshal(e.provenance.ExternalParameters, &all); err != nil {
+			return map[string]any{"unreadable": true}
+		}
+	}
+	return all
 }
 
 func holdsSomething(v any) bool {

@@ -17,6 +17,7 @@ type roll struct {
 	builders   map[string][]int // key id to indexes in scope.Builders
 	rebuilders map[string]int
 	attestors  map[string]int
+	identities []identity
 	asked      []asked
 	unserved   []audit.Requirement
 }
@@ -40,6 +41,7 @@ func newRoll(a Assessed) *roll {
 			r.attestors[id] = i
 		}
 	}
+	r.identities = readIdentities(s)
 	r.asked, r.unserved = ask(a)
 	return r
 }
