@@ -19,9 +19,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/attest/mirror"
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
@@ -92,6 +94,8 @@ type world struct {
 	folder  string                 // of evidence
 	ways    stepca.Config          // OIDC and ACME
 	maker   *attestationtest.Maker // of hardware that the CA believes
+	roots   *x509.CertPool         // of hosts that the server may fetch evidence from
+	ahead   *atomic.Int64          // by how much the puller's clock is, in nanoseconds
 
 	assessment  string // acme's, in force
 	certificate string // acme's serial
@@ -108,7 +112,8 @@ func newWorldWith(t testing.TB, ways stepca.Config) *world {
 	t.Helper()
 	w := &world{
 		t: t, ways: ways, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
-		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), rebuild: map[string]*ecdsa.PrivateKey{"nora": newTestKey(t), "sven": newTestKey(t)}, prober: &fakeProber{}, folder: filepath.Join(t.TempDir(), "evidence"),
+		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), rebuild: map[string]*ecdsa.PrivateKey{"nora": newTestKey(t), "sven": newTestKey(t)}, prober: &fakeProber{},
+		roots: x509.NewCertPool(), ahead: new(atomic.Int64), folder: filepath.Join(t.TempDir(), "evidence"),
 	}
 	w.server = w.newServer()
 	w.http = httptest.NewUnstartedServer(boundBodies(w.server.API()))
@@ -171,10 +176,12 @@ func (w *world) newServer() *Server {
 	files, err := evidence.Open(w.folder)
 	check(err)
 	t.Cleanup(func() { files.Close() })
+	w.roots.AddCert(authority.OperatorRoot())
 	releases, err := release.New(release.Config{Store: w.store, Now: time.Now, Factors: []release.SecondFactor{release.SSH{}}})
 	check(err)
 	signing, err := sign.New(sign.Config{
-		Release: releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
+		Elsewhere: &mirror.Puller{Into: attestations, Policy: w.reach(), Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }},
+		Release:   releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
 	})
@@ -195,6 +202,9 @@ func (w *world) newServer() *Server {
 	check(err)
 	return s
 }
+
+// later puts the puller's clock forward.
+func (w *world) later(d time.Duration) { w.ahead.Add(int64(d)) }
 
 func (w *world) client(identity *tls.Certificate) *http.Client {
 	roots := x509.NewCertPool()
