@@ -105,6 +105,8 @@ type Server struct {
 	clients store.Memo[store.ClientCertificate]
 	people  store.Memo[store.Person]
 
+	summaries summaries
+
 	probeTimeout time.Duration
 }
 

@@ -41,6 +41,7 @@ func (s *Server) signRequest(ctx context.Context, request sign.Request, explain 
 		return nil, err
 	}
 	s.metrics.signed.Inc()
+	s.publish(ctx, request.Vendor, result)
 	if request.PerBuild || request.Mode == sign.Provisional {
 		s.metrics.issued.Inc()
 	}

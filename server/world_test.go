@@ -19,9 +19,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/attest/mirror"
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/audit/evidence"
@@ -92,6 +94,8 @@ type world struct {
 	folder  string                 // of evidence
 	ways    stepca.Config          // OIDC and ACME
 	maker   *attestationtest.Maker // of hardware that the CA believes
+	roots   *x509.CertPool         // of hosts that the server may fetch evidence from
+	ahead   *atomic.Int64          // by how much the puller's clock is, in nanoseconds
 
 	assessment  string // acme's, in force
 	certificate string // acme's serial
@@ -108,7 +112,8 @@ func newWorldWith(t testing.TB, ways stepca.Config) *world {
 	t.Helper()
 	w := &world{
 		t: t, ways: ways, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
-		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), rebuild: map[string]*ecdsa.PrivateKey{"nora": newTestKey(t), "sven": newTestKey(t)}, prober: &fakeProber{}, folder: filepath.Join(t.TempDir(), "evidence"),
+		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), rebuild: map[string]*ecdsa.PrivateKey{"nora": newTestKey(t), "sven": newTestKey(t)}, prober: &fakeProber{},
+		roots: x509.NewCertPool(), ahead: new(atomic.Int64), folder: filepath.Join(t.TempDir(), "evidence"),
 	}
 	w.server = w.newServer()
 	w.http = httptest.NewUnstartedServer(boundBodies(w.server.API()))
@@ -171,10 +176,12 @@ func (w *world) newServer() *Server {
 	files, err := evidence.Open(w.folder)
 	check(err)
 	t.Cleanup(func() { files.Close() })
+	w.roots.AddCert(authority.OperatorRoot())
 	releases, err := release.New(release.Config{Store: w.store, Now: time.Now, Factors: []release.SecondFactor{release.SSH{}}})
 	check(err)
 	signing, err := sign.New(sign.Config{
-		Release: releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
+		Elsewhere: &mirror.Puller{Into: attestations, Policy: w.reach(), Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }},
+		Release:   releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
 	})
@@ -190,11 +197,14 @@ func (w *world) newServer() *Server {
 	s, err := New(Config{
 		Release: releases, Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
-		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations, Now: time.Now}, Confirm: settling, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations.Independent(), Now: time.Now}, Confirm: settling, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	check(err)
 	return s
 }
+
+// later puts the puller's clock forward.
+func (w *world) later(d time.Duration) { w.ahead.Add(int64(d)) }
 
 func (w *world) client(identity *tls.Certificate) *http.Client {
 	roots := x509.NewCertPool()

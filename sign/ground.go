@@ -27,6 +27,7 @@ type ground struct {
 	signer      crypto.Signer   // the key of one build, once it is made
 	evidence    [][]byte        // what the gate has seen
 	confirmBy   time.Time       // of a provisional signature, once it is known
+	unread      string          // what evidence could not be read, for a refusal
 }
 
 func (s *Service) ground(ctx context.Context, r Request) (ground, error) {

@@ -62,7 +62,7 @@ type Builds interface {
 	Issue(ctx context.Context, req ca.Request) (ca.Issued, error)
 }
 
-// Config is what a Service needs. All fields but Now, Builds and Release are required.
+// Config is what a Service needs. All fields but Now, Builds, Release and Elsewhere are required.
 type Config struct {
 	Store    Store
 	Keys     Keys
@@ -71,6 +71,9 @@ type Config struct {
 	Issuers  Issuers
 	Builds   Builds  // nil: no certificates for single builds
 	Release  Release // nil: whoever may ask for a vendor may ask for all its products
+	// Elsewhere finds evidence that vendors keep themselves; nil: what is not in Evidence
+	// does not count.
+	Elsewhere Elsewhere
 	// VSASigner signs verification summaries; verifiers find its key in the trust bundle.
 	VSASigner crypto.Signer
 	// VerifierID is the URI by which summaries name this service.
@@ -182,6 +185,7 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 	}
 	if !r.Allows(d) {
 		refusal := gateRefusal(d)
+		refusal.Detail += g.unread
 		if err := s.recordRefusal(ctx, r, refusal); err != nil {
 			return Result{}, errors.Join(refusal, err)
 		}
@@ -224,6 +228,9 @@ func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision
 		return ground{}, gate.Decision{}, err
 	}
 	d, evidence, err := s.judge(ctx, r, g)
+	if err == nil && !r.Allows(d) && s.pull(ctx, r.Vendor, hex.EncodeToString(r.Digest[:]), &g) {
+		d, evidence, err = s.judge(ctx, r, g)
+	}
 	g.evidence = evidence
 	return g, d, err
 }

@@ -42,6 +42,17 @@ func newSource(p outbound.Policy, base string) (*source, error) {
 	return &source{outbound.Client(p), base}, nil
 }
 
+// Fetch returns what a repository at an https URL holds about a SHA-256 (lower-case
+// hex), one envelope for each line that is about it; others are left out. None is no error.
+func Fetch(ctx context.Context, p outbound.Policy, base, digest string) ([][]byte, error) {
+	from, err := newSource(p, base)
+	if err != nil {
+		return nil, err
+	}
+	lines, _, err := from.fetch(ctx, digest)
+	return lines, err
+}
+
 // fetch returns the lines about an artifact that may stand in its file, and how many
 // others there were. What the address does not have is no lines and no error.
 func (s *source) fetch(ctx context.Context, digest string) (good [][]byte, bad int, err error) {

@@ -38,6 +38,11 @@ func (i Independent) Put(ctx context.Context, vendor string, envelope []byte) ([
 	return i.r.put(ctx, vendor, envelope, room{envelopes: MaxEnvelopes, bytes: MaxFile})
 }
 
+// Get is Repository.Get.
+func (i Independent) Get(ctx context.Context, vendor, digest string) ([][]byte, error) {
+	return i.r.Get(ctx, vendor, digest)
+}
+
 // room is what somebody may fill of one digest, and whether a quota bounds the whole.
 type room struct {
 	envelopes, bytes int

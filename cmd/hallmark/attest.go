@@ -47,11 +47,18 @@ func (e *env) attestCommand() *cli.Command {
 		}, 1, 1, e.attestSign),
 		command(cli.Command{
 			Name: "push", Usage: "vendors: file envelopes in the attestation repository", ArgsUsage: "FILE...", Flags: append([]cli.Flag{jsonFlag}, tokenFlags...),
-			Description: "Each file holds one DSSE envelope per line.\n\nEXAMPLE: hallmark attest push hello.intoto.jsonl",
+			Description: `Each file holds one DSSE envelope per line; a bundle of 'attest bundle' is such a file.
+What is on file already is not filed twice, and nothing is ever removed.
+
+EXAMPLE: hallmark attest push hello.intoto.jsonl`,
 		}, 1, -1, e.attestPush),
+		e.attestListCommand(), e.attestBundleCommand(), e.attestImportCommand(), e.attestMirrorCommand(),
 		command(cli.Command{
-			Name: "show", Usage: "vendors: what the repository holds about a file or digest", ArgsUsage: "FILE|SHA256", Flags: []cli.Flag{jsonFlag, formatFlag},
-			Description: "Lists what envelopes claim; 'sign --explain' says what they prove.\n\nEXAMPLE: hallmark attest show hello_1.0_amd64.deb",
+			Name: "show", Usage: "vendors: what the repository holds about a file or digest", ArgsUsage: "FILE|SHA256", Flags: []cli.Flag{jsonFlag, formatFlag, evidenceVendorFlag},
+			Description: `Lists what envelopes claim; 'sign --explain' says what they prove. Of a digest the first
+digits are enough, four at least, if they are of one artifact only.
+
+EXAMPLE: hallmark attest show hello_1.0_amd64.deb`,
 		}, 1, 1, e.attestShow),
 		command(cli.Command{
 			Name: "verify", Usage: "verify envelopes under public keys and print their statements", ArgsUsage: "FILE",
@@ -146,30 +153,6 @@ func (e *env) attestSign(c *cli.Context) error {
 	return e.writeOut(c, append(envelope, '\n'))
 }
 
-func (e *env) attestPush(c *cli.Context) error {
-	client, err := e.client(c)
-	if err != nil {
-		return err
-	}
-	var in api.NewAttestations
-	for _, path := range c.Args().Slice() {
-		envelopes, err := repository.ReadFile(path)
-		if err != nil {
-			return withHint(fmt.Errorf("%s: %w", path, err), "one DSSE envelope per line is wanted")
-		}
-		in.Envelopes = append(in.Envelopes, envelopes...)
-	}
-	var stored api.StoredAttestations
-	if err := client.Post(c.Context, "/v1/attestations", in, &stored); err != nil {
-		return err
-	}
-	lines := []string{fmt.Sprintf("filed %d envelope(s) under", len(in.Envelopes))}
-	for _, digest := range stored.SHA256 {
-		lines = append(lines, "  sha256:"+digest)
-	}
-	return e.printDone(c, stored, lines...)
-}
-
 // digestArgument takes a digest as it is, and anything else as a file to hash.
 func digestArgument(arg string) (string, error) {
 	if raw, err := hex.DecodeString(arg); err == nil && len(raw) == 32 {
@@ -180,16 +163,19 @@ func digestArgument(arg string) (string, error) {
 }
 
 func (e *env) attestShow(c *cli.Context) error {
-	digest, err := digestArgument(c.Args().First())
-	if err != nil {
-		return err
+	digest := c.Args().First()
+	if !isDigestPrefix(digest) {
+		var err error
+		if digest, err = digestArgument(digest); err != nil {
+			return err
+		}
 	}
 	client, err := e.client(c)
 	if err != nil {
 		return err
 	}
 	var found api.Attestations
-	if err := client.Get(c.Context, "/v1/attestations/"+digest, &found); err != nil {
+	if err := client.Get(c.Context, "/v1/attestations/"+digest+evidenceQuery(c), &found); err != nil {
 		return err
 	}
 	t := table{header: []string{"claims to be", "key hints"}, records: found}

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/hallmark-pki/hallmark/attest/mirror"
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/outbound"
+	"github.com/hallmark-pki/hallmark/sign"
 )
 
 // attestationsConfig is about the attestation repository.
@@ -72,4 +74,17 @@ func (c attestationsConfig) outbound(dir string) (outbound.Policy, error) {
 		return policy, fmt.Errorf("attestations: %s holds no certificate", c.RootsFile)
 	}
 	return policy, nil
+}
+
+// elsewhere looks for evidence at vendors' own hosts; nil: the configuration forbids it.
+func (in *instance) elsewhere(dir string, into *repository.Repository) (sign.Elsewhere, error) {
+	c := in.config.Attestations
+	if c.NoFetch {
+		return nil, nil
+	}
+	policy, err := c.outbound(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &mirror.Puller{Into: into, Policy: policy, Own: []string{in.config.APIURL + "/att"}}, nil
 }

@@ -177,6 +177,10 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
+	elsewhere, err := in.elsewhere(dir, attestations)
+	if err != nil {
+		return err
+	}
 	machines, err := in.machines(dir)
 	if err != nil {
 		return err
@@ -186,14 +190,14 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		return err
 	}
 	signing, err := sign.New(sign.Config{
-		Provisional: provisional, Release: releases,
+		Provisional: provisional, Release: releases, Elsewhere: elsewhere,
 		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
 		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Now: time.Now,
 	})
 	if err != nil {
 		return err
 	}
-	in.rebuilds = &rebuild.Queue{Store: in.store, Repository: attestations, Now: time.Now, Operators: in.config.Rebuilds.Operators, Log: in.log}
+	in.rebuilds = &rebuild.Queue{Store: in.store, Repository: attestations.Independent(), Now: time.Now, Operators: in.config.Rebuilds.Operators, Log: in.log}
 	if err := in.rebuilds.Check(); err != nil {
 		return err
 	}

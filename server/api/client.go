@@ -76,6 +76,9 @@ func NewClient(base string, roots *x509.CertPool, identity *tls.Certificate) (*C
 	}, nil
 }
 
+// URL is where the server is, without a slash at its end.
+func (c *Client) URL() string { return c.base }
+
 func (c *Client) transport() *http.Transport { return c.http.Transport.(*http.Transport) }
 
 // Signer is the key of the identity that the client presents, nil when it has none: what
