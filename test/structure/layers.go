@@ -89,6 +89,7 @@ func Layers() []Row {
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/faults", Layer: layerTest, Beside: []string{"test/cast"}},
 		{Package: "test/nonet", Layer: layerTest},
+		{Package: "test/offload", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
 		{Package: "test/sample", Layer: layerTest, TestOnly: true},
