@@ -68,6 +68,7 @@ func Layers() []Row {
 		{Package: "rebuild", Layer: layerIssue},
 		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
 		{Package: "rebuild/recipe", Layer: layerEvidence},
+		{Package: "rebuild/buildinfo", Layer: layerLeaf},
 		{Package: "rebuild/sandbox", Layer: layerLeaf},
 		{Package: "rebuild/worker", Layer: layerIssue},
 
