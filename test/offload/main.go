@@ -1,7 +1,7 @@
 // Command offload answers: how much sooner is a pipeline done when a rebuilder runs its
 // tests and scans?
 //
-//	go run ./test/offload [--json] [--packages "PACKAGE ..."]
+//	go run ./test/offload [--json] [--program PACKAGE] [--packages "PACKAGE ..."]
 //
 // The project is this one: hallmark-verify is built, the tests of what it links are run,
 // and a bill of material is made. All of it happens twice, from cold caches and without a
@@ -56,7 +56,7 @@ func main() {
 const source = "https://git.example.com/hallmark"
 
 // sbom writes the modules of a program as an SPDX document.
-const sbom = `go list -deps -f "{{with .Module}}{{.Path}} {{.Version}}{{end}}" ./cmd/hallmark-verify | sort -u | awk '` +
+const sbom = `go list -deps -f "{{with .Module}}{{.Path}} {{.Version}}{{end}}" $PROGRAM | sort -u | awk '` +
 	`BEGIN { printf "{\"spdxVersion\":\"SPDX-2.3\",\"name\":\"hallmark-verify\",\"packages\":[" } ` +
 	`NF { printf "%s{\"SPDXID\":\"SPDXRef-%d\",\"name\":\"%s\",\"versionInfo\":\"%s\"}", (n++ ? "," : ""), n, $1, $2 } END { print "]}" }' > sbom.json`
 
@@ -78,6 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("offload", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	isJSON := flags.Bool("json", false, "print JSON")
+	program := flags.String("program", "./cmd/hallmark-verify", "package of the program to build")
 	packages := flags.String("packages", "./ext ./verify/... ./truststore ./timesource", "packages to test")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -93,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := os.Chmod(folder, 0o755); err != nil {
 		return err
 	}
-	p, err := newProject(ctx, folder, *packages)
+	p, err := newProject(ctx, folder, *program, *packages)
 	if err != nil {
 		return err
 	}
@@ -147,13 +148,13 @@ func (r result) print(w io.Writer) error {
 
 // project is what both ways build.
 type project struct {
-	folder, repository, commit, packages string
-	goRoot, modules                      string
-	document                             []byte
+	folder, repository, commit, program, packages string
+	goRoot, modules                               string
+	document                                      []byte
 }
 
-func newProject(ctx context.Context, folder, packages string) (*project, error) {
-	p := &project{folder: folder, repository: filepath.Join(folder, "hallmark.git"), packages: packages}
+func newProject(ctx context.Context, folder, program, packages string) (*project, error) {
+	p := &project{folder: folder, repository: filepath.Join(folder, "hallmark.git"), program: program, packages: packages}
 	for _, q := range []struct {
 		to    *string
 		words []string
@@ -179,15 +180,15 @@ func newProject(ctx context.Context, folder, packages string) (*project, error) 
 		return nil, fmt.Errorf("copy the modules: %w: %s", err, out)
 	}
 	quoted := strings.ReplaceAll(sbom, "'", "''")
-	p.document = fmt.Appendf(nil, "version: 1\nproduct: hallmark-verify\nsource: git+%s\nroot: {host: true}\nfetch: {go_modules: true, go_packages: [%s]}\nenvironment: {CGO_ENABLED: \"0\"}\n"+
+	p.document = fmt.Appendf(nil, "version: 1\nproduct: hallmark-verify\nsource: git+%s\nroot: {host: true}\nfetch: {go_modules: true, go_packages: [%s]}\nenvironment: {CGO_ENABLED: \"0\", PROGRAM: \"%s\"}\n"+
 		"command: [sh, -c, '%s']\nsource_date_epoch: commit\noutputs: [out/hallmark-verify]\nlimits: {time: 1h, memory: 8GiB, disk: 16GiB, processes: 4096}\n"+
 		"tasks:\n  - {name: tests, command: [sh, -c, '%s'], statement: test-result}\n  - {name: bill of material, command: [sh, -c, '%s'], statement: spdx, report: sbom.json}\n",
-		source, strings.Join(append(strings.Fields(packages), "./cmd/hallmark-verify"), ", "), p.build(), "go test "+packages, quoted)
+		source, strings.Join(append(strings.Fields(packages), program), ", "), program, p.build(), "go test "+packages, quoted)
 	return p, nil
 }
 
 func (p *project) build() string {
-	return "go build -trimpath -buildvcs=false -o out/hallmark-verify ./cmd/hallmark-verify"
+	return "go build -trimpath -buildvcs=false -o out/hallmark-verify $PROGRAM"
 }
 
 // oneServer does everything in turn on the first CPU.

@@ -27,7 +27,7 @@ func (p *project) command(ctx context.Context, cache, line string) error {
 	return pinned(0, func() error {
 		cmd := exec.CommandContext(ctx, "sh", "-c", line)
 		cmd.Dir = filepath.Join(p.folder, "tree")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOPROXY=off", "GOTOOLCHAIN=local", "GOCACHE="+filepath.Join(p.folder, "cache-"+cache), "CI=", "HALLMARK_CORPORA=")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PROGRAM="+p.program, "GOFLAGS=", "GOPROXY=off", "GOTOOLCHAIN=local", "GOCACHE="+filepath.Join(p.folder, "cache-"+cache), "CI=", "HALLMARK_CORPORA=")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", line, err, out)
 		}
@@ -87,7 +87,9 @@ func measured(step string, do func() error) (spent, error) {
 	if err := do(); err != nil {
 		return spent{}, fmt.Errorf("%s: %w", step, err)
 	}
-	return spent{Step: step, Wall: time.Since(start).Seconds(), CPU: (childTime() - before).Seconds()}, nil
+	took := spent{Step: step, Wall: time.Since(start).Seconds(), CPU: (childTime() - before).Seconds()}
+	fmt.Fprintf(os.Stderr, "  %s: %.1f s, %.1f s CPU\n", step, took.Wall, took.CPU)
+	return took, nil
 }
 
 func childTime() time.Duration {
