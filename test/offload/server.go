@@ -27,6 +27,9 @@ func (p *project) command(ctx context.Context, cache, line string) error {
 	return pinned(0, func() error {
 		cmd := exec.CommandContext(ctx, "sh", "-c", line)
 		cmd.Dir = filepath.Join(p.folder, "tree")
+		// The shell's children too: go is one, and has compilers of its own.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PROGRAM="+p.program, "GOFLAGS=", "GOPROXY=off", "GOTOOLCHAIN=local", "GOCACHE="+filepath.Join(p.folder, "cache-"+cache), "CI=", "HALLMARK_CORPORA=")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", line, err, out)
