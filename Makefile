@@ -89,6 +89,11 @@ bench: ## print the table of ratios (BENCHFLAGS=--json for a program)
 	@$(MAKE) --no-print-directory build
 	@$(GO) run ./test/bench $(BENCHFLAGS)
 
+.PHONY: bench-offload
+bench-offload: ## a pipeline on one server and on two; some minutes, and two idle CPUs
+	@test/setup test
+	@$(GO) run ./test/offload $(BENCHFLAGS)
+
 run: build ## start a throwaway CA
 	@test/run '$(RUN_DIR)' '$(LISTEN)'
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/rebuild/buildinfo"
 	"github.com/hallmark-pki/hallmark/rebuild/recipe"
 	"github.com/hallmark-pki/hallmark/rebuild/worker"
 	"github.com/urfave/cli/v2"
@@ -23,6 +24,7 @@ func (e *env) rebuildTryCommand() *cli.Command {
 		Flags: append([]cli.Flag{jsonFlag,
 			&cli.StringFlag{Name: "source", Usage: "FOLDER@COMMIT of a git repository on this machine (a branch or tag will do)"},
 			&cli.StringFlag{Name: "expect", Usage: "file or SHA-256 that should come out; without, the two runs are held against each other alone"},
+			&cli.StringFlag{Name: "buildinfo", Usage: "Debian .buildinfo of the original build: expect what it names, and say what this machine has in other versions"},
 		}, builderFlags()...),
 		Description: `Needs no server and no key, and signs nothing. Builds twice, in environments that
 differ, and says whether the same came out, and the tasks' results if it was what was
@@ -40,7 +42,9 @@ type trial struct {
 	Outputs []trialOutput `json:"outputs"`
 	Varied  []string      `json:"varied"`
 	Diff    string        `json:"diff,omitempty"`
-	Tasks   []trialTask   `json:"tasks,omitempty"`
+	// Versions are the packages that the original build had in other versions.
+	Versions []string    `json:"versions,omitempty"`
+	Tasks    []trialTask `json:"tasks,omitempty"`
 }
 
 type trialOutput struct {
@@ -87,11 +91,19 @@ func (e *env) rebuildTry(c *cli.Context) error {
 			}
 		}
 	}
+	var others []buildinfo.Difference
+	if name := c.String("buildinfo"); name != "" {
+		if others, err = e.expectBuildinfo(c, name, r, &job); err != nil {
+			return err
+		}
+	}
 	report, err := e.tryRecipe(c, job, expected, folder)
 	if err != nil {
 		return err
 	}
-	return e.printTrial(c, newTrial(report))
+	t := newTrial(report)
+	t.Versions = versionLines(others)
+	return e.printTrial(c, t)
 }
 
 // localSource reads FOLDER@COMMIT. The repository is the caller's own.
@@ -198,6 +210,9 @@ func (e *env) printTrial(c *cli.Context, t trial) error {
 		for line := range strings.Lines(task.Log) {
 			lines = append(lines, "    "+printable(strings.TrimSuffix(line, "\n")))
 		}
+	}
+	for _, text := range t.Versions {
+		lines = append(lines, "  "+printable(text))
 	}
 	for line := range strings.Lines(t.Diff) {
 		lines = append(lines, printable(strings.TrimSuffix(line, "\n")))

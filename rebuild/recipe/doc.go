@@ -18,6 +18,7 @@
 //	  files:                    # found under /inputs
 //	    - {url: "https://files.example.com/fonts.tar", sha256: "<hex>", path: fonts.tar}
 //	  go_modules: true          # 'go mod download', held against the go.sum of the commit
+//	  go_packages: [./...]      # with it: only what these packages and their tests need
 //	command: [go, build, -trimpath, -o, out/hello, .]
 //	environment: {CGO_ENABLED: "0"}
 //	source_date_epoch: commit   # the commit's time, or seconds since 1970

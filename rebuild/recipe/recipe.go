@@ -45,6 +45,8 @@ type Tool struct {
 type Fetch struct {
 	Files     []File `yaml:"files"`
 	GoModules bool   `yaml:"go_modules"`
+	// GoPackages narrows GoModules down to what these packages and their tests need.
+	GoPackages []string `yaml:"go_packages"`
 }
 
 // File is an input.

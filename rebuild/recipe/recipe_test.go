@@ -22,6 +22,7 @@ fetch:
   files:
     - {url: "https://files.example.com/fonts.tar", sha256: "abababababababababababababababababababababababababababababababab", path: fonts/fonts.tar}
   go_modules: true
+  go_packages: [./...]
 command: [go, build, -trimpath, -o, out/hello, .]
 environment: {CGO_ENABLED: "0"}
 source_date_epoch: commit
@@ -41,7 +42,7 @@ func TestParse(t *testing.T) {
 	want := Recipe{
 		Version: 1, Product: "hello", Source: "git+https://git.example.com/hello",
 		Root:    Root{Host: true, Tools: []Tool{{[]string{"go", "version"}, "go1.26"}}},
-		Fetch:   Fetch{GoModules: true, Files: []File{{"https://files.example.com/fonts.tar", strings.Repeat("ab", 32), "fonts/fonts.tar"}}},
+		Fetch:   Fetch{GoModules: true, GoPackages: []string{"./..."}, Files: []File{{"https://files.example.com/fonts.tar", strings.Repeat("ab", 32), "fonts/fonts.tar"}}},
 		Command: []string{"go", "build", "-trimpath", "-o", "out/hello", "."}, Environment: map[string]string{"CGO_ENABLED": "0"},
 		SourceDateEpoch: Commit, Path: "/build/hello", Outputs: []string{"out/hello", "../hello_*.deb"},
 		Tasks: []Task{
@@ -83,6 +84,8 @@ func TestRefused(t *testing.T) {
 		"file by http":                  {"https://files", "http://files", BadValue},
 		"file that climbs":              {"path: fonts/fonts.tar", "path: ../fonts.tar", Escapes},
 		"file at the root":              {"path: fonts/fonts.tar", "path: /etc/passwd", Escapes},
+		"packages without modules":      {"go_modules: true", "go_modules: false", BadValue},
+		"option for a package":          {"[./...]", "[-toolexec=evil]", BadValue},
 		"no command":                    {"command: [go, build, -trimpath, -o, out/hello, .]", "command: []", Missing},
 		"command that is an option":     {"command: [go, build", "command: [--bind, build", BadValue},
 		"variable of the loader":        {"CGO_ENABLED:", "LD_PRELOAD:", BadValue},
@@ -169,7 +172,7 @@ func written(r Recipe) map[string]any {
 	}
 	return map[string]any{
 		"version": r.Version, "product": r.Product, "source": r.Source, "git_directory": r.GitDirectory, "root": root,
-		"fetch":   map[string]any{"files": list(r.Fetch.Files), "go_modules": r.Fetch.GoModules},
+		"fetch":   map[string]any{"files": list(r.Fetch.Files), "go_modules": r.Fetch.GoModules, "go_packages": list(r.Fetch.GoPackages)},
 		"command": r.Command, "environment": r.Environment, "source_date_epoch": r.SourceDateEpoch, "path": r.Path,
 		"outputs": r.Outputs, "tasks": list(r.Tasks),
 		"limits": map[string]any{"time": r.Limits.Time.String(), "memory": r.Limits.Memory.String(), "disk": r.Limits.Disk.String(), "processes": r.Limits.Processes},

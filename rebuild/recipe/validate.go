@@ -67,6 +67,21 @@ func (r Recipe) checkFetch() error {
 	if len(r.Fetch.Files) > maxFiles {
 		return refuse(TooLarge, "fetch.files", "%d, at most %d", len(r.Fetch.Files), maxFiles)
 	}
+	if len(r.Fetch.GoPackages) > maxFiles {
+		return refuse(TooLarge, "fetch.go_packages", "%d, at most %d", len(r.Fetch.GoPackages), maxFiles)
+	}
+	if len(r.Fetch.GoPackages) > 0 && !r.Fetch.GoModules {
+		return refuse(BadValue, "fetch.go_packages", "goes with go_modules: true")
+	}
+	for i, pattern := range r.Fetch.GoPackages {
+		at := fmt.Sprintf("fetch.go_packages[%d]", i)
+		if err := checkName(at, pattern); err != nil {
+			return err
+		}
+		if strings.HasPrefix(pattern, "-") {
+			return refuse(BadValue, at, "%.64q is an option, not a package", pattern)
+		}
+	}
 	seen := map[string]bool{}
 	for i, f := range r.Fetch.Files {
 		at := fmt.Sprintf("fetch.files[%d]", i)

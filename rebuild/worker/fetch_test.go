@@ -118,6 +118,10 @@ func TestGoModules(t *testing.T) {
 	if r := w.rebuild(w.job(commit, doc, sum(want))); r.Reason != "" {
 		t.Fatalf("%s\n%s", r.Reason, r.Diff)
 	}
+	narrow := []byte(strings.Replace(string(doc), "go_modules: true", "go_modules: true, go_packages: [.]", 1))
+	if r := w.rebuild(w.job(commit, narrow, sum(want))); r.Reason != "" {
+		t.Fatalf("%s\n%s", r.Reason, r.Diff)
+	}
 	goModule(t, w, "package lib\n\nconst Text = \"evil\"\n")
 	w.wantReason(w.rebuild(w.job(commit, doc, sum(want))), attest.RebuildFetchFailed, "checksum mismatch")
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/outbound"
@@ -147,11 +148,16 @@ func (w *Worker) fetchModules(ctx context.Context, j *workspace, b build, source
 		defer proxy.Close()
 		network, env = true, append(env, "GOPROXY="+w.GoProxy, "HTTPS_PROXY="+proxy.URL())
 	}
+	words := []string{"go", "mod", "download"}
+	if p := b.recipe.Fetch.GoPackages; len(p) > 0 {
+		// Listing runs nothing of what it lists.
+		words = append([]string{"go", "list", "-deps", "-test", "--"}, p...)
+	}
 	l := b.recipe.Limits
 	r, err := sandbox.Run(ctx, sandbox.Spec{
-		Root: b.root, Mounts: mounts, Dir: "/build", Command: []string{"go", "mod", "download"}, Environment: env, Hostname: "fetch",
+		Root: b.root, Mounts: mounts, Dir: "/build", Command: words, Environment: env, Hostname: "fetch",
 		User: firstUser, Umask: 0o022, Network: network,
 		Limits: sandbox.Limits{Time: l.Time, Memory: int64(l.Memory), Disk: int64(l.Disk), Processes: l.Processes},
 	})
-	return cache, ended(attest.RebuildFetchFailed, "go mod download", r, err)
+	return cache, ended(attest.RebuildFetchFailed, strings.Join(words[:3], " "), r, err)
 }

@@ -68,6 +68,7 @@ func Layers() []Row {
 		{Package: "rebuild", Layer: layerIssue},
 		// A recipe is part of an audited scope; what runs it needs nothing of the CA.
 		{Package: "rebuild/recipe", Layer: layerEvidence},
+		{Package: "rebuild/buildinfo", Layer: layerLeaf},
 		{Package: "rebuild/sandbox", Layer: layerLeaf},
 		{Package: "rebuild/worker", Layer: layerIssue},
 
@@ -89,6 +90,7 @@ func Layers() []Row {
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/faults", Layer: layerTest, Beside: []string{"test/cast"}},
 		{Package: "test/nonet", Layer: layerTest},
+		{Package: "test/offload", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
 		{Package: "test/sample", Layer: layerTest, TestOnly: true},
