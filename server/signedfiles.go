@@ -33,7 +33,12 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 	if err := checkUpload(x.request); err != nil {
 		return nil, err
 	}
+	if s.uploads.Add(1) > maxUploads {
+		s.uploads.Add(-1)
+		return nil, problem(http.StatusServiceUnavailable, "busy", "too many files are being sent at once", "try again in a moment")
+	}
 	digests, err := s.digestUpload(format.Kind(in.Format), x.body())
+	s.uploads.Add(-1)
 	if err != nil {
 		return nil, err
 	}
