@@ -33,12 +33,7 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 	if err := checkUpload(x.request); err != nil {
 		return nil, err
 	}
-	if s.uploads.Add(1) > maxUploads {
-		s.uploads.Add(-1)
-		return nil, problem(http.StatusServiceUnavailable, "busy", "too many files are being sent at once", "try again in a moment")
-	}
 	digests, err := s.digestUpload(format.Kind(in.Format), x.body())
-	s.uploads.Add(-1)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +46,10 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 // digestUpload writes an upload to a file of its own, takes its digests and deletes it.
 // What a crash leaves is in the system's folder for temporary files.
 func (s *Server) digestUpload(kind format.Kind, from io.Reader) (format.Digests, error) {
+	defer s.uploads.Add(-1)
+	if s.uploads.Add(1) > maxUploads {
+		return format.Digests{}, problem(http.StatusServiceUnavailable, "busy", "too many files are being sent at once", "try again in a moment")
+	}
 	f, err := format.Find(format.Files(), kind)
 	if err != nil {
 		return format.Digests{}, invalid("format", err.Error(), "")
