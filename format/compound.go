@@ -154,6 +154,11 @@ func (c *compound) readFAT(h []byte) error {
 		}
 		c.fat = append(c.fat, table...)
 	}
+	for i := c.sectors(); i < int64(len(c.fat)); i++ {
+		if c.fat[i] != cfFree {
+			return refuse(Truncated, -1, "sector %d is in use, the file has %d", i, c.sectors())
+		}
+	}
 	return nil
 }
 

@@ -158,7 +158,7 @@ func TestBadInput(t *testing.T) {
 		{"claim too high", "acme", "/v1/certificates", api.NewCertificate{Claims: []api.Claim{{Framework: "slsa-v0.1", Level: 4}}}, 403, "level-too-high"},
 		{"461 days", "acme", "/v1/certificates", map[string]any{"validity_days": 461}, 422, "validity_days"},
 		{"sign: not a digest", "acme", "/v1/signatures", map[string]any{"sha256": "AB", "format": "deb", "product": "hello"}, 422, "body.sha256"},
-		{"sign: unknown format", "acme", "/v1/signatures", map[string]any{"sha256": w.artifact, "format": "pe", "product": "hello"}, 422, "body.format"},
+		{"sign: unknown format", "acme", "/v1/signatures", map[string]any{"sha256": w.artifact, "format": "exe", "product": "hello"}, 422, "body.format"},
 		{"sign: no evidence", "acme", "/v1/signatures", api.NewSignature{SHA256: strings.Repeat("cd", 32), Format: "detached", Product: "hello"}, 403, "provenance.available"},
 		{"sign: product outside the scope", "acme", "/v1/signatures", api.NewSignature{SHA256: w.artifact, Format: "detached", Product: "other"}, 403, "product"},
 		{"attestation: garbage", "acme", "/v1/attestations", api.NewAttestations{Envelopes: [][]byte{[]byte("{}")}}, 422, "envelopes[0]"},

@@ -34,6 +34,12 @@ func (w *world) put(who, id, sha256, mediaType string, content io.Reader) reply 
 		w.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", mediaType)
+	return w.answerOf(who, req)
+}
+
+// answerOf does a request as somebody.
+func (w *world) answerOf(who string, req *http.Request) reply {
+	w.t.Helper()
 	resp, err := w.clients[who].Do(req)
 	if err != nil {
 		w.t.Fatal(err)

@@ -21,6 +21,10 @@ const (
 	// answers and not memory: 512 bodies of ordinary size. A guess.
 	maxInFlight = 512
 
+	// maxUploads bounds the files that are taken in at once, to be signed: eight of the
+	// largest need 8 GiB of the folder for temporary files. A guess.
+	maxUploads = 8
+
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second
 	writeTimeout      = 90 * time.Second // the ledger may take a moment to publish

@@ -46,6 +46,10 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 // digestUpload writes an upload to a file of its own, takes its digests and deletes it.
 // What a crash leaves is in the system's folder for temporary files.
 func (s *Server) digestUpload(kind format.Kind, from io.Reader) (format.Digests, error) {
+	defer s.uploads.Add(-1)
+	if s.uploads.Add(1) > maxUploads {
+		return format.Digests{}, problem(http.StatusServiceUnavailable, "busy", "too many files are being sent at once", "try again in a moment")
+	}
 	f, err := format.Find(format.Files(), kind)
 	if err != nil {
 		return format.Digests{}, invalid("format", err.Error(), "")

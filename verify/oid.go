@@ -4,7 +4,6 @@ import "encoding/asn1"
 
 // Object identifiers of CMS, timestamps and CRLs that the profile knows; all theirs.
 var (
-	oidData       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}        // id-data, RFC 5652 §4
 	oidSignedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}        // id-signedData, RFC 5652 §5.1
 	oidTSTInfo    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4} // id-ct-TSTInfo, RFC 3161 §2.4.2
 

@@ -10,6 +10,7 @@ func (w *world) groups() []group {
 		all = append(all, w.authenticode(oldPE))
 	}
 	all = append(all, w.jars(oldJAR))
+	all = append(all, w.sealedFiles()...)
 	content := []byte("what acme's builder built before its key was lost\n")
 	signature, serial := w.signWith(content)
 	w.revokeSerial(serial)

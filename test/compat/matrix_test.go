@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hallmark-pki/hallmark/test/corpora"
+	"github.com/hallmark-pki/hallmark/verify"
 )
 
 var update = flag.Bool("update", false, "write docs/compatibility.md anew")
@@ -36,6 +37,8 @@ type kase struct {
 	// wrong says why the verdict is not the one we would give; it is expected all the same.
 	wrong string
 	note  string
+	// file is judged by our own verifier too, whose verdict is the same.
+	file string
 	// older says which release that people still have judges the other way, and
 	// olderSays is what that prints then. The page has the verdict of the newer one.
 	older, olderSays string
@@ -82,6 +85,11 @@ func countCases(groups []group) (n int) {
 }
 
 func (w *world) judge(t *testing.T, k kase) bool {
+	if k.file != "" {
+		if verdict := w.verifier.File(t.Context(), k.file); (verdict.Outcome == verify.Valid) != k.want {
+			t.Errorf("hallmark-verify: %v %v", verdict.Outcome, verdict.Reasons)
+		}
+	}
 	s := w.run(k.args...)
 	accepted := s.ok && strings.Contains(s.text, k.shows)
 	if accepted != k.want && k.older != "" && strings.Contains(s.text, k.olderSays) {

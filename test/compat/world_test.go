@@ -38,6 +38,7 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/hallmark-pki/hallmark/test/cast"
+	"github.com/hallmark-pki/hallmark/verify"
 )
 
 // past is how long ago the world begins: what was signed then has expired by now.
@@ -69,7 +70,9 @@ type world struct {
 	lag   time.Duration // of the world's clock behind the machine's
 	files int
 
-	program string // an unsigned one, for Windows
+	program  string // an unsigned one, for Windows
+	verifier *verify.Verifier
+	vkey     string // of the log
 
 	expired  leaf // issued in the past; nothing is left of it
 	standard leaf // SLSA 2
@@ -162,6 +165,7 @@ func (w *world) open() http.Handler {
 	w.check(err)
 	signer, vkey, err := ledger.NewSigner("ca.example.com/log", w.ca.LedgerKey())
 	w.check(err)
+	w.vkey = vkey
 	log, err := ledger.Open(ctx, ledger.Options{Dir: w.path("ledger"), Signer: signer, VKey: vkey})
 	w.check(err)
 	w.t.Cleanup(func() { log.Close(ctx) })
