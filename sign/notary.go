@@ -23,19 +23,22 @@ import (
 
 // NotaryInput is what a Notary Project signature is made of.
 type NotaryInput struct {
-	// Target is the manifest; the payload is made of it here.
-	Target oci.Descriptor
+	// Payload names the manifest: oci.Payload.
+	Payload []byte
 	// Signer holds the private key of Chain[0]: ECDSA, or RSA with 3072 or 4096 bits.
 	Signer crypto.Signer
 	// Chain is the signer's certificate and then each issuer's, the self-signed root
 	// last: unlike CMS, the Notary Project wants it inside.
 	Chain       []*x509.Certificate
 	SigningTime time.Time // what the signer says, to the second
+	// ConfirmBy makes the signature a provisional one; zero: it is not.
+	ConfirmBy time.Time
 }
 
 // BuildNotary makes a signature as package format/oci describes it, without timestamp
 // and staple. The library writes it and checks the chain against the Notary Project's
-// rules; what it wrote is read back and verified, since a key device that returns
+// rules (it puts the members of the payload in an order of its own, which means nothing);
+// what it wrote is read back and verified, since a key device that returns
 // something else must be found out here.
 func BuildNotary(ctx context.Context, in NotaryInput) (oci.Envelope, error) {
 	e, err := in.build(ctx)
@@ -52,7 +55,7 @@ func (in NotaryInput) build(ctx context.Context) (oci.Envelope, error) {
 	if in.Signer == nil || len(in.Chain) < 2 {
 		return oci.Envelope{}, errors.New("no signer, or a chain without a root")
 	}
-	payload, err := oci.Payload(in.Target)
+	target, err := oci.ParsePayload(in.Payload)
 	if err != nil {
 		return oci.Envelope{}, err
 	}
@@ -62,7 +65,7 @@ func (in NotaryInput) build(ctx context.Context) (oci.Envelope, error) {
 	}
 	thumbprint := sha256.Sum256(leaf.Raw)
 	request := (&signature.SignRequest{
-		Payload:       signature.Payload{ContentType: oci.MediaTypePayload, Content: payload},
+		Payload:       signature.Payload{ContentType: oci.MediaTypePayload, Content: in.Payload},
 		Signer:        notarySigner{in.Signer, in.Chain},
 		SigningTime:   in.SigningTime.UTC(),
 		SigningScheme: signature.SigningSchemeX509,
@@ -71,6 +74,10 @@ func (in NotaryInput) build(ctx context.Context) (oci.Envelope, error) {
 			{Key: oci.HeaderThumbprint, Value: base64.RawURLEncoding.EncodeToString(thumbprint[:])},
 		},
 	}).WithContext(ctx)
+	if !in.ConfirmBy.IsZero() {
+		request.ExtendedSignedAttributes = append(request.ExtendedSignedAttributes, signature.Attribute{
+			Key: oci.HeaderConfirmBy, Value: in.ConfirmBy.UTC().Truncate(time.Second).Format(time.RFC3339)})
+	}
 	raw, err := jws.NewEnvelope().Sign(request)
 	if err != nil {
 		return oci.Envelope{}, err
@@ -79,7 +86,7 @@ func (in NotaryInput) build(ctx context.Context) (oci.Envelope, error) {
 	if err == nil {
 		err = e.Verify(leaf.PublicKey)
 	}
-	if err == nil && (e.Target != in.Target || e.Thumbprint != thumbprint) {
+	if err == nil && (e.Target != target || e.Thumbprint != thumbprint) {
 		err = errors.New("it is about something else")
 	}
 	if err != nil {
@@ -138,4 +145,39 @@ func sideBySide(der []byte, n int) ([]byte, error) {
 	copy(out[n-len(r):], r)
 	copy(out[2*n-len(s):], s)
 	return out, nil
+}
+
+// notaryJob is what signature hands on.
+type notaryJob struct {
+	g       ground
+	payload []byte
+	key     crypto.Signer
+	issuer  *x509.Certificate
+	vsa     []byte
+	now     time.Time
+}
+
+// notary makes a JWS with its timestamp and staple.
+func (s *Service) notary(ctx context.Context, j notaryJob) ([]byte, error) {
+	root, err := s.c.Issuers.Root(j.g.record.IssuingCA())
+	if err != nil {
+		return nil, fmt.Errorf("root of issuing CA %s: %w", j.g.record.IssuingCA(), err)
+	}
+	e, err := BuildNotary(ctx, NotaryInput{
+		Payload: j.payload, Signer: j.key, Chain: []*x509.Certificate{j.g.certificate, j.issuer, root},
+		SigningTime: j.now, ConfirmBy: j.g.confirmBy})
+	if err != nil {
+		return nil, err
+	}
+	hash, imprint, err := e.Imprint(j.key.Public())
+	if err != nil {
+		return nil, err
+	}
+	if e.Token, err = s.c.Stamper.StampDigest(ctx, hash, imprint); err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
+	}
+	if e.Staple, err = s.staple(ctx, j.g, j.vsa); err != nil {
+		return nil, err
+	}
+	return e.Marshal()
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/durable"
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // modes of new files: what is in a layout is public.
@@ -97,7 +98,7 @@ func (l *Layout) lock() (func(), error) {
 // chain ends in the same root as e's.
 func (l *Layout) others(d Descriptor, e Envelope, raw []byte) (same *Descriptor, rivals []Descriptor, err error) {
 	all, err := l.Signatures(d)
-	if err != nil && !errors.Is(err, ErrUnsigned) {
+	if err != nil && !errors.Is(err, format.ErrUnsigned) {
 		return nil, nil, err
 	}
 	for _, s := range all {

@@ -28,7 +28,8 @@
 //	payload    {"targetArtifact":{"mediaType":…,"digest":"sha256:…","size":…}}
 //	protected  alg, cty application/vnd.cncf.notary.payload.v1+json,
 //	           crit ["io.cncf.notary.signingScheme"], io.cncf.notary.signingScheme notary.x509,
-//	           io.cncf.notary.signingTime, and x5t#S256, RFC 7515 §4.1.8
+//	           io.cncf.notary.signingTime, x5t#S256, RFC 7515 §4.1.8,
+//	           and in a provisional signature com.github.hallmark-pki.confirmBy
 //	header     x5c, io.cncf.notary.timestampSignature, io.cncf.notary.signingAgent,
 //	           com.github.hallmark-pki.staple
 //	signature  ES256/384/512 by the key's curve, PS384 for RSA-3072, PS512 for RSA-4096

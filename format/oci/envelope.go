@@ -22,10 +22,15 @@ const (
 	headerAgent       = "io.cncf.notary.signingAgent"
 	headerStaple      = "com.github.hallmark-pki.staple"
 
+	// HeaderConfirmBy makes a signature a provisional one: by then the CA will have
+	// confirmed the build or revoked the certificate. RFC 3339, UTC, to the second.
+	HeaderConfirmBy = "com.github.hallmark-pki.confirmBy"
 	// HeaderThumbprint is the SHA-256 of the signer's certificate, base64url, RFC 7515 §4.1.8.
 	HeaderThumbprint = "x5t#S256"
 
 	schemeX509 = "notary.x509"
+
+	confirmByForm = "2006-01-02T15:04:05Z"
 )
 
 // Envelope is a JWS in the form of the package comment. What is in it is a claim until
@@ -35,7 +40,8 @@ type Envelope struct {
 	Algorithm   string    // "ES256", …
 	SigningTime time.Time // what the signer says, to the second
 	Thumbprint  [sha256.Size]byte
-	Signature   []byte // the value, over which a timestamp is taken
+	ConfirmBy   time.Time // zero: the signature is not a provisional one
+	Signature   []byte    // the value, over which a timestamp is taken
 
 	Chain  [][]byte // DER: the signer's certificate, then each issuer's, the root last
 	Token  []byte   // RFC 3161 time-stamp token, nil when absent
@@ -145,7 +151,7 @@ func (e *Envelope) readProtected() error {
 	}
 	fields, err := object(raw)
 	if err == nil {
-		err = only(fields, headerAlg, headerContentType, headerCritical, headerScheme, headerTime, HeaderThumbprint)
+		err = only(fields, headerAlg, headerContentType, headerCritical, headerScheme, headerTime, HeaderThumbprint, HeaderConfirmBy)
 	}
 	if err != nil {
 		return refuse(BadEnvelope, "protected: %v", err)
@@ -168,6 +174,15 @@ func (e *Envelope) readProtected() error {
 	}
 	if e.SigningTime, err = time.Parse(time.RFC3339, at); err != nil {
 		return refuse(BadEnvelope, "protected: %s is no RFC 3339 time", headerTime)
+	}
+	if fields[HeaderConfirmBy] != nil {
+		by, err := member[string](fields, HeaderConfirmBy)
+		if err == nil {
+			e.ConfirmBy, err = time.Parse(confirmByForm, by)
+		}
+		if err != nil || e.ConfirmBy.IsZero() {
+			return refuse(BadEnvelope, "protected: %s is no time like %s", HeaderConfirmBy, confirmByForm)
+		}
 	}
 	thumbprint, err := binary(fields, HeaderThumbprint, base64.RawURLEncoding, len(e.Thumbprint))
 	if err != nil || copy(e.Thumbprint[:], thumbprint) != len(e.Thumbprint) {

@@ -1,8 +1,9 @@
 package oci
 
 import (
-	"errors"
 	"fmt"
+
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // Reason says what is wrong. The values are stable: programs switch on them.
@@ -42,12 +43,11 @@ const (
 	WrongAlgorithm Reason = "algorithm"
 	// OtherArtifact: the signature is about another manifest.
 	OtherArtifact Reason = "other-artifact"
+	// Changed: the artefact is not the one that the signature was made over.
+	Changed Reason = "changed"
 	// AlreadySigned: the artefact carries another signature by this CA.
 	AlreadySigned Reason = "already-signed"
 )
-
-// ErrUnsigned says that no signature in the layout is about the artefact.
-var ErrUnsigned = errors.New("artefact has no signature")
 
 // Error is a refusal with its Reason.
 type Error struct {
@@ -57,10 +57,16 @@ type Error struct {
 
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }
 
-// Is makes errors.Is(err, &Error{Reason: r}) ask for the reason alone.
+// Is makes errors.Is(err, &Error{Reason: r}) ask for the reason alone. A format.Error
+// asks for the reason of the same name.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error)
-	return ok && t.Reason == e.Reason
+	switch t := target.(type) {
+	case *Error:
+		return t.Reason == e.Reason
+	case *format.Error:
+		return string(t.Reason) == string(e.Reason)
+	}
+	return false
 }
 
 func refuse(r Reason, format string, args ...any) error {

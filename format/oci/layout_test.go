@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/test/pki"
 )
@@ -325,7 +326,7 @@ func TestSignaturesPassOver(t *testing.T) {
 	l := pki.NewLayout(t, t.TempDir())
 	d := l.Image(t, "a layer")
 	l.Tag(t, d, "v1")
-	if _, err := open(t, l.Dir).Signatures(d); !errors.Is(err, oci.ErrUnsigned) {
+	if _, err := open(t, l.Dir).Signatures(d); !errors.Is(err, format.ErrUnsigned) {
 		t.Error(err)
 	}
 	envelope := p.SignOCI(t, d)
@@ -350,7 +351,7 @@ func TestSignaturesPassOver(t *testing.T) {
 	} {
 		referrer(change)
 	}
-	if _, err := open(t, l.Dir).Signatures(d); !errors.Is(err, oci.ErrUnsigned) {
+	if _, err := open(t, l.Dir).Signatures(d); !errors.Is(err, format.ErrUnsigned) {
 		t.Error(err)
 	}
 	l.Attach(t, d, envelope)

@@ -3,6 +3,8 @@ package oci
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // fallbackPrefix begins the tag of the image index that lists what refers to a
@@ -17,7 +19,7 @@ type Signature struct {
 
 // Signatures returns the JWS signatures that refer to a manifest, in the order of
 // index.json. What is broken, of another kind or about another manifest is passed over:
-// anybody may add it. ErrUnsigned when nothing is left; the error then also says what
+// anybody may add it. format.ErrUnsigned when nothing is left; the error then also says what
 // was broken.
 func (l *Layout) Signatures(d Descriptor) ([]Signature, error) {
 	x, err := l.index()
@@ -39,10 +41,10 @@ func (l *Layout) Signatures(d Descriptor) ([]Signature, error) {
 		}
 	}
 	if len(out) == 0 && broken != nil {
-		return nil, fmt.Errorf("%w; passed over: %w", ErrUnsigned, broken)
+		return nil, fmt.Errorf("%w; passed over: %w", format.ErrUnsigned, broken)
 	}
 	if len(out) == 0 {
-		return nil, ErrUnsigned
+		return nil, format.ErrUnsigned
 	}
 	return out, nil
 }
