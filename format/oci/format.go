@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/hallmark-pki/hallmark/format"
 )
@@ -42,8 +43,13 @@ func (Format) Detect(path string) (bool, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, nil // whoever opens it will hear about it
 	}
-	ref, err := ParseReference(path)
-	return err == nil && IsLayout(ref.Dir), nil
+	// Also what names a layout and then no tag or digest: Open says what is wrong with it.
+	for _, at := range []int{strings.Index(path, "@"), strings.LastIndex(path, ":")} {
+		if at > 0 && IsLayout(path[:at]) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Open implements format.Format. The Artifact is an *Artifact.
