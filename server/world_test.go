@@ -27,6 +27,8 @@ import (
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ca/stepca"
+	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/keys/attestation/attestationtest"
 	"github.com/hallmark-pki/hallmark/ledger"
@@ -176,6 +178,7 @@ func (w *world) newServer() *Server {
 	signing, err := sign.New(sign.Config{
 		Release: releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
+		Formats: append(format.Files(), oci.Format{}),
 		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
 	})
 	check(err)
