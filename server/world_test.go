@@ -178,7 +178,7 @@ func (w *world) newServer() *Server {
 	signing, err := sign.New(sign.Config{
 		Release: releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
-		Formats: append(format.Files(), oci.Format{}),
+		Formats:     append(format.Files(), oci.Format{}),
 		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
 	})
 	check(err)

@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format/oci"
 )
 
@@ -177,6 +179,31 @@ func (s *Service) notary(ctx context.Context, j notaryJob) ([]byte, error) {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
 	if e.Staple, err = s.staple(ctx, j.g, j.vsa); err != nil {
+		return nil, err
+	}
+	return e.Marshal()
+}
+
+// restapleNotary is restaple for a JWS.
+func (s *Service) restapleNotary(ctx context.Context, g ground, summary, raw []byte) ([]byte, error) {
+	foreign := func(why string) error {
+		return refuse(CodeRequest, "hand in the signature as the service gave it out", "not a signature of certificate %s: %s", g.record.Serial, why)
+	}
+	e, err := oci.ParseEnvelope(raw)
+	if err != nil {
+		return nil, foreign("it does not parse")
+	}
+	if leaf, err := x509.ParseCertificate(g.record.DER); err != nil || !bytes.Equal(e.Chain[0], leaf.Raw) || e.Verify(leaf.PublicKey) != nil {
+		return nil, foreign("another certificate signed it")
+	}
+	old, err := ext.ParseStaple(e.Staple)
+	if err != nil {
+		return nil, foreign("staple: " + err.Error())
+	}
+	if summary == nil {
+		summary = old.VSA
+	}
+	if e.Staple, err = s.staple(ctx, g, summary); err != nil {
 		return nil, err
 	}
 	return e.Marshal()

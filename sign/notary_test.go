@@ -181,3 +181,25 @@ func TestBuildNotary(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRefreshManifest: a JWS gets a staple of today, and nothing under its signature changes.
+func TestRefreshManifest(t *testing.T) {
+	w := newWorld(t)
+	s := notaryService(t, w)
+	res, err := s.Sign(t.Context(), w.manifest())
+	must(t, err)
+	again, err := s.Refresh(t.Context(), "vendor", res.ID, res.CMS)
+	must(t, err)
+	before, err := oci.ParseEnvelope(res.CMS)
+	must(t, err)
+	after, err := oci.ParseEnvelope(again)
+	must(t, err)
+	if string(before.Signature) != string(after.Signature) || string(before.Token) != string(after.Token) || after.Verify(w.vendor.Public()) != nil {
+		t.Error("more than the staple changed")
+	}
+	for name, raw := range map[string][]byte{"another": []byte("{}"), "none": nil} {
+		if _, err := s.Refresh(t.Context(), "vendor", res.ID, raw); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/format/oci"
 )
@@ -95,6 +96,13 @@ func (v *Verifier) openEnvelope(raw []byte, d oci.Descriptor) (signed, error) {
 		return signed{}, err
 	}
 	s.data.signer.signature = e.Signature
+	if !e.ConfirmBy.IsZero() {
+		der, err := ext.MarshalConfirmBy(e.ConfirmBy)
+		if err != nil {
+			return signed{}, because(AttributeMalformed, "confirm-by: %v", err)
+		}
+		s.data.signer.signed = append(s.data.signer.signed, attribute{v.trust.Arc.ConfirmBy(), [][]byte{der}})
+	}
 	if e.Token != nil {
 		s.data.signer.unsigned = append(s.data.signer.unsigned, attribute{oidTimeStampToken, [][]byte{e.Token}})
 	}

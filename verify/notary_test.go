@@ -198,3 +198,31 @@ func refer(t testing.TB, l *pki.Layout, d oci.Descriptor, envelope []byte) {
 		"layers": []any{l.Blob(t, oci.MediaTypeEnvelope, envelope)}, "subject": d,
 	}), "")
 }
+
+// TestProvisionalLayout: a provisional signature says so under its own signature, and a
+// policy can demand that it was confirmed.
+func TestProvisionalLayout(t *testing.T) {
+	p := pki.New(t)
+	l, d := image(t)
+	by := p.Now.Add(time.Hour)
+	l.Attach(t, d, p.SignOCI(t, d, func(j *pki.JWS) {
+		j.Protected["com.github.hallmark-pki.confirmBy"] = by.Format(time.RFC3339)
+		j.Staple.VSA = provisionalSummary(t, p, d.SHA256(), by)
+	}))
+	for name, want := range map[verify.Confirmation]verify.Outcome{verify.ConfirmedOnly: verify.NotValid, verify.ConfirmedOrNot: verify.Valid} {
+		c := config(t, p)
+		c.Policy.Confirmed = name
+		got := newVerifier(t, c).File(context.Background(), l.Dir)
+		if (got.Outcome == verify.Valid) != (want == verify.Valid) || !got.ConfirmBy.Equal(by) {
+			t.Errorf("%s: %v %v, confirm by %v", name, got.Outcome, got.Reasons, got.ConfirmBy)
+		}
+	}
+	// Once a summary with all levels is stapled it is a confirmed one.
+	l, d = image(t)
+	l.Attach(t, d, p.SignOCI(t, d, func(j *pki.JWS) { j.Protected["com.github.hallmark-pki.confirmBy"] = by.Format(time.RFC3339) }))
+	c := config(t, p)
+	c.Policy.Confirmed = verify.ConfirmedOnly
+	if got := newVerifier(t, c).File(context.Background(), l.Dir); got.Outcome != verify.Valid {
+		t.Errorf("confirmed: %v %v", got.Outcome, got.Reasons)
+	}
+}
