@@ -65,6 +65,20 @@ func (c *CA) Certificate(name string) (*x509.Certificate, error) {
 	return nil, fmt.Errorf("certificate of %q: %w", name, ErrUnknownIssuer)
 }
 
+// Root returns the self-signed certificate that signed an issuing CA's: for signatures
+// that must carry the whole chain. The error wraps ErrUnknownIssuer.
+func (c *CA) Root(issuer string) (*x509.Certificate, error) {
+	t, ok := c.issuing(issuer)
+	if !ok {
+		return nil, fmt.Errorf("root of %q: %w", issuer, ErrUnknownIssuer)
+	}
+	root := c.hierarchy.rootOf(t.issuer.cert)
+	if root == nil {
+		return nil, fmt.Errorf("root of %q: none on file signed its certificate", issuer)
+	}
+	return root.cert, nil
+}
+
 // Cross returns what leads from an issuing CA to roots in force that its own
 // certificate does not lead to: for signatures to carry. Usually there is nothing.
 func (c *CA) Cross(issuer string) []*x509.Certificate {

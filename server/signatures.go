@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/sign/gate"
@@ -21,6 +22,7 @@ func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[ap
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest,
 		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
 		PerBuild: in.Body.PerBuild, Mode: sign.Mode(in.Body.Mode), Claims: wantedClaims(in.Body.Claims), Commit: in.Body.Commit,
+		MediaType: in.Body.MediaType, Size: in.Body.Size,
 	}
 	if in.Body.Signed != "" {
 		if request.Signed, err = parseDigest(in.Body.Signed); err != nil {
@@ -45,10 +47,14 @@ func (s *Server) signRequest(ctx context.Context, request sign.Request, explain 
 	if request.PerBuild || request.Mode == sign.Provisional {
 		s.metrics.issued.Inc()
 	}
-	return answer(api.Signature{
+	signature := api.Signature{
 		CMS: result.CMS, Serial: result.Serial, SHA256: result.Decision.Digest, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
 		ID: result.ID, State: result.State, ConfirmBy: result.ConfirmBy,
-	}), nil
+	}
+	if request.Format == string(oci.Kind) {
+		signature.CMS, signature.JWS = nil, result.CMS
+	}
+	return answer(signature), nil
 }
 
 func (s *Server) explain(ctx context.Context, request sign.Request) (*body[api.Signature], error) {

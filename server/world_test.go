@@ -29,6 +29,8 @@ import (
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ca/stepca"
+	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/keys/attestation/attestationtest"
 	"github.com/hallmark-pki/hallmark/ledger"
@@ -183,6 +185,7 @@ func (w *world) newServer() *Server {
 		Elsewhere: &mirror.Puller{Into: attestations, Policy: w.reach(), Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }},
 		Release:   releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
+		Formats:     append(format.Files(), oci.Format{}),
 		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
 	})
 	check(err)

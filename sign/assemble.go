@@ -67,7 +67,8 @@ func verifiedLevels(claims []ext.Claim) []string {
 	return out
 }
 
-// signature makes the CMS with its timestamp and staple.
+// signature makes the signature in the form that the format asks for, with its
+// timestamp and staple.
 func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte, now time.Time) ([]byte, error) {
 	issuer, err := s.c.Issuers.Certificate(g.record.IssuingCA())
 	if err != nil {
@@ -82,6 +83,9 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	tbs, err := s.toBeSigned(r)
 	if err != nil {
 		return nil, err
+	}
+	if tbs.Envelope == format.JWS {
+		return s.notary(ctx, notaryJob{g, tbs.Payload, key, issuer, vsa, now})
 	}
 	attributes, err := s.provisionalAttributes(g)
 	if err != nil {

@@ -16,6 +16,15 @@ func (s *Service) format(r Request) (format.Format, *Refusal) {
 		refusal.Field = "format"
 		return nil, refusal
 	}
+	if d, ok := f.(interface {
+		Describe(mediaType string, size int64) format.Format
+	}); ok {
+		f = d.Describe(r.MediaType, r.Size)
+	} else if r.MediaType != "" || r.Size != 0 {
+		refusal := refuse(CodeRequest, "", "a %s signature says nothing about media type and size", f.Kind())
+		refusal.Field = "media_type"
+		return nil, refusal
+	}
 	return f, nil
 }
 
@@ -55,7 +64,7 @@ func (s *Service) checkFormat(r Request) *Refusal {
 	case f.Algorithm() != format.SHA256 && r.Signed == ([32]byte{}):
 		problem = fmt.Sprintf("a %s signature signs the %s, which is required", f.Kind(), f.Algorithm())
 	default:
-		return nil
+		return s.checkContent(f, r)
 	}
 	refusal = refuse(CodeRequest, "", "%s", problem)
 	refusal.Field = "signed"
@@ -100,4 +109,15 @@ func (s *Service) signedName(r Request) string {
 		return algorithm + ":" + hex.EncodeToString(r.Signed[:])
 	}
 	return ""
+}
+
+// checkContent asks the format before the gate is asked: what cannot be signed is the
+// caller's mistake.
+func (s *Service) checkContent(f format.Format, r Request) *Refusal {
+	if _, err := f.ToBeSigned(r.signed()); err != nil {
+		refusal := refuse(CodeRequest, "", "%v", err)
+		refusal.Field = "media_type"
+		return refusal
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/sassoftware/relic/v7/lib/pkcs7"
 )
@@ -21,6 +22,7 @@ import (
 func (s *Service) Refresh(ctx context.Context, vendor, id string, cms []byte) ([]byte, error) {
 	var g ground
 	var summary []byte
+	restaple := s.restaple
 	err := s.c.Store.View(ctx, func(r store.Reader) error {
 		g, summary = ground{}, nil
 		signature, err := store.Signatures.Get(r, id)
@@ -29,6 +31,9 @@ func (s *Service) Refresh(ctx context.Context, vendor, id string, cms []byte) ([
 		}
 		if err != nil {
 			return err
+		}
+		if signature.Format == string(oci.Kind) {
+			restaple = s.restapleNotary
 		}
 		if g.record, err = store.Certificates.Get(r, signature.Serial); err != nil {
 			return err
@@ -45,7 +50,7 @@ func (s *Service) Refresh(ctx context.Context, vendor, id string, cms []byte) ([
 	if err != nil {
 		return nil, fmt.Errorf("refresh signature: %w", err)
 	}
-	der, err := s.restaple(ctx, g, summary, cms)
+	der, err := restaple(ctx, g, summary, cms)
 	if err != nil {
 		return nil, fmt.Errorf("refresh signature %s: %w", id, err)
 	}

@@ -47,6 +47,8 @@ type Stamper interface {
 type Issuers interface {
 	// Certificate returns the certificate of an issuing CA, the one that the root signed.
 	Certificate(id string) (*x509.Certificate, error)
+	// Root returns the self-signed certificate above that one.
+	Root(id string) (*x509.Certificate, error)
 	// Cross returns further certificates that lead from an issuing CA to other roots.
 	Cross(id string) []*x509.Certificate
 	// CRLOf returns the newest CRL that covers a certificate on record, DER.
@@ -151,6 +153,11 @@ type Request struct {
 	// another one is refused. Empty: any that the audited scope allows.
 	Commit string
 	Mode   Mode
+	// MediaType and Size are signed beside the digest of an OCI manifest: what the
+	// signature is worth elsewhere if they are wrong is nothing, since whoever checks it
+	// has the manifest. Empty for all other formats.
+	MediaType string
+	Size      int64
 }
 
 // Result is a signature that is on record.
@@ -158,7 +165,7 @@ type Result struct {
 	ID       string // of the store.Signature
 	Serial   string // of the certificate used
 	At       time.Time
-	CMS      []byte // DER ContentInfo, at most format.MaxSignatureBytes
+	CMS      []byte // DER ContentInfo, at most format.MaxSignatureBytes; for OCI, the JWS
 	VSA      []byte // the verification summary, a DSSE envelope
 	Decision gate.Decision
 	// State is that of the store.Signature; ConfirmBy is set while it is to be confirmed.

@@ -88,6 +88,8 @@ func (w *world) StampDigest(ctx context.Context, h crypto.Hash, d []byte) ([]byt
 
 func (w *world) Certificate(string) (*x509.Certificate, error) { return w.issuing.cert, w.certErr }
 
+func (w *world) Root(string) (*x509.Certificate, error) { return w.root.cert, w.certErr }
+
 func (w *world) Cross(string) []*x509.Certificate { return nil }
 
 func (w *world) CRLOf(context.Context, store.Certificate) ([]byte, error) { return w.crl, w.crlErr }

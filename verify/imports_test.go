@@ -24,7 +24,7 @@ const module = "github.com/hallmark-pki/hallmark/"
 // the rules of outbound, and nothing else of the network.
 func TestImports(t *testing.T) {
 	// durable comes with format, which also attaches signatures; it is the standard library alone.
-	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "durable"}
+	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "format/oci", "durable"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
 		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/fetch", "outbound"}, judge...), nil},

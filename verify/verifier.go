@@ -13,6 +13,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 )
 
 // Config is what a Verifier is made of.
@@ -92,6 +93,11 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 	}()
 	verdict = v.start(path)
 	now := v.now()
+	if is, _ := (oci.Format{}).Detect(path); is {
+		v.layout(ctx, &verdict, path, now)
+		v.except(&verdict, now)
+		return verdict
+	}
 	s, err := readFile(ctx, path)
 	verdict.name(s)
 	if err != nil {
@@ -216,6 +222,11 @@ func (v *Verifier) judge(ctx context.Context, verdict *Verdict, about subject, n
 		verdict.refuse(err)
 		return
 	}
+	v.judgeSigned(ctx, verdict, about, s, now)
+}
+
+// judgeSigned goes on where the signature's value holds and its form no longer matters.
+func (v *Verifier) judgeSigned(ctx context.Context, verdict *Verdict, about subject, s signed, now time.Time) {
 	st, err := v.readStaple(s.data.signer)
 	if err != nil {
 		verdict.refuse(err)

@@ -41,6 +41,7 @@ func offline() {
 //	good.deb good.tar      signed at SLSA 3        low.deb     at SLSA 2
 //	tampered.deb           a byte changed          plain.tar   not signed
 //	appended.deb           a byte appended         revoked.deb its certificate is on the CRL
+//	image                  an OCI layout, signed   bad-image   a byte of a layer changed
 //	unsummarised.deb       no summary stapled      trust.json status.json stale.json
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -91,6 +92,15 @@ func fixtures(t *testing.T, dir string) {
 	revoked := p.NewLeaf(t, p.High, p.Claims(3))
 	pki.Write(t, dir, "revoked.deb", pki.Deb([]byte("revoked")), by(revoked))
 
+	for name, spoilt := range map[string]bool{"image": false, "bad-image": true} {
+		l := pki.NewLayout(t, filepath.Join(dir, name))
+		d := l.Image(t, "a layer")
+		l.Tag(t, d, "v1")
+		l.Attach(t, d, p.SignOCI(t, d))
+		if spoilt {
+			l.Flip(t, l.Blob(t, "application/vnd.oci.image.layer.v1.tar", []byte("a layer")))
+		}
+	}
 	entry := pki.Revocation{At: p.Signed, Reason: 9}.Revoke(t, revoked.Cert)
 	status := p.Status(t)
 	status.CRLs[0] = p.CRL(t, p.High, 7, entry)

@@ -193,6 +193,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		Provisional: provisional, Release: releases, Elsewhere: elsewhere,
 		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
 		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Now: time.Now,
+		Formats: formats(),
 	})
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hallmark": main})
+	testscript.Main(m, map[string]func(){"hallmark": main, "notation": notationProgram})
 }
 
 // demoAssets has the worked assessment that scripts use too.
@@ -49,8 +49,9 @@ func TestScripts(t *testing.T) {
 			"yubikey": yubiKey, "startca": startCA, "killca": killCA, "stopca": stopCA, "restartca": restartCA,
 			"webhook": receiveNotices, "wastold": wasTold, "soon": soon, "waituntil": waitUntil, "tokenof": tokenOf, "field": field, "softhsm": softHSM, "gigabyte": gigabyte, "timeserver": startTimeServer,
 			"stepworld": stepWorld, "idtoken": idToken,
-			"sample":  sampleFile,
-			"ciworld": ciWorld,
+			"sample":   sampleFile,
+			"ciworld":  ciWorld,
+			"ociimage": ociImage,
 		},
 	})
 }

@@ -24,13 +24,16 @@ func (e *env) signCommand() *cli.Command {
 first (hallmark attest push). A .deb gets its signature as last member; Windows programs
 (PE), installer packages (MSI) and cabinets (CAB) get Authenticode, Java archives
 (JAR) what jarsigner would make; any other file gets FILE.p7s beside it. The content
-decides, not the name; --format detached puts FILE.p7s beside any file.
+decides, not the name; --format detached puts FILE.p7s beside any file. A folder is an
+OCI image layout (DIR, DIR:TAG or DIR@sha256:HEX): its manifest is signed, and gets a
+Notary Project signature as referrer.
 
 Authenticode and JAR sign a hash of their own. Evidence must state it beside the file's
 SHA-256 (hallmark digest prints both), or the file is sent with --upload.
 
 EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb
-EXAMPLE: hallmark sign --product hello hello.exe hello.msi hello.jar`,
+EXAMPLE: hallmark sign --product hello hello.exe hello.msi hello.jar
+EXAMPLE: hallmark sign --product hello image:v1`,
 	}, 1, -1, e.sign)
 	cmd.Flags = append(cmd.Flags, tokenFlags...)
 	cmd.Subcommands = e.signReleaseCommands()

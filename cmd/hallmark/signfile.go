@@ -11,12 +11,14 @@ import (
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/urfave/cli/v2"
 )
 
-// formats are what the command can sign.
-func formats() []format.Format { return format.Files() }
+// formats are what can be signed. The one for folders comes first: those for files would
+// say that a folder is none.
+func formats() []format.Format { return append([]format.Format{oci.Format{}}, format.Files()...) }
 
 // kinds lists the formats' names for a help text.
 func kinds() string {
@@ -44,6 +46,9 @@ type toSign struct {
 	path    string
 	format  format.Format
 	digests format.Digests
+	// Of an OCI manifest; the service signs them with the digest.
+	mediaType string
+	size      int64
 }
 
 // openToSign takes a file's digests.
@@ -66,7 +71,11 @@ func openToSign(kind, path string, replace bool) (toSign, error) {
 	if err != nil {
 		return toSign{}, withDetachedHint(f, err)
 	}
-	return toSign{path, f, digests}, nil
+	t := toSign{path: path, format: f, digests: digests}
+	if m, ok := artifact.(*oci.Artifact); ok {
+		t.mediaType, t.size = m.Descriptor.MediaType, m.Descriptor.Size
+	}
+	return t, nil
 }
 
 // withDetachedHint tells of a way out when a file is of a format and breaks its rules.
@@ -127,6 +136,7 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, cla
 	request := api.NewSignature{
 		SHA256: hex.EncodeToString(t.digests.SHA256[:]), Format: string(t.format.Kind()), Product: c.String("product"), Certificate: c.String("cert"),
 		Explain: c.Bool("explain"), PerBuild: c.Bool("per-build"), Claims: claims, Signed: t.other(),
+		MediaType: t.mediaType, Size: t.size,
 	}
 	var answer api.Signature
 	if c.Bool("upload") {
@@ -146,7 +156,7 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, cla
 	}
 	// The digest is taken once more before the file is touched: it may have changed while
 	// the service was asked, and then the signature is another file's.
-	out.Signature, err = t.format.Attach(path, answer.CMS, format.Options{Replace: c.Bool("replace"), Digest: t.digests.Signed})
+	out.Signature, err = t.format.Attach(path, append(answer.CMS, answer.JWS...), format.Options{Replace: c.Bool("replace"), Digest: t.digests.Signed})
 	return out, err
 }
 

@@ -21,8 +21,10 @@ const (
 	formatPEM    = "pem"    // one tier's anchor
 	formatJKS    = "jks"    // a Java truststore with that anchor
 	formatP12    = "p12"    // a PKCS #12 truststore with it
+	// formatNotation is a folder: the configuration of the Notary Project's tools.
+	formatNotation = "notation"
 
-	trustFormats = formatBundle + ", " + formatPEM + ", " + formatJKS + " or " + formatP12
+	trustFormats = formatBundle + ", " + formatPEM + ", " + formatJKS + ", " + formatP12 + " or " + formatNotation
 )
 
 // otherFormats are forms that people ask for and do not get, and what serves them.
@@ -44,10 +46,13 @@ func (e *env) trustCommand() *cli.Command {
 anchor of a tier, for openssl and others. jks, p12: a truststore for Java and
 others, with that anchor, the tier's CA as it stands in signatures, and the CA of
 timestamps; nothing in it is secret, its password only shows that it was not damaged.
+notation: a folder to be notation's configuration, with trust stores and a policy that
+checks OCI signatures and their timestamps; a policy that is there stays.
 
 EXAMPLE: hallmark trust export --out trust.json
          hallmark trust export --tier elevated --out elevated.pem
-         hallmark trust export --tier elevated --format jks --out elevated.jks`,
+         hallmark trust export --tier elevated --format jks --out elevated.jks
+         hallmark trust export --tier elevated --format notation --out ~/.config/notation`,
 		}, 0, 0, e.trustExport),
 		command(cli.Command{
 			Name: "status", Usage: "status bundle for hallmark-verify: the revocation lists", Flags: []cli.Flag{out},
@@ -84,6 +89,12 @@ func (e *env) trustExport(c *cli.Context) error {
 			return err
 		}
 		return e.exportStore(c, format)
+	}
+	if format == formatNotation {
+		if err := need(c, "out"); err != nil {
+			return err
+		}
+		return e.exportNotation(c)
 	}
 	return &usageError{text: fmt.Sprintf("unknown format %q", format), hint: trustFormats}
 }

@@ -186,7 +186,7 @@ type Attestations struct {
 // NewSignature asks the signing service to sign a digest.
 type NewSignature struct {
 	SHA256      string `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the artifact, as evidence names it"`
-	Format      string `json:"format" enum:"deb,detached,pe,msi,cab,jar"`
+	Format      string `json:"format" enum:"deb,detached,pe,msi,cab,jar,oci"`
 	Product     string `json:"product" minLength:"1" maxLength:"200" doc:"one of the products in the audited scope"`
 	Certificate string `json:"certificate,omitempty" pattern:"^[0-9a-f]{2,40}$" doc:"serial; default: the newest valid one whose key the service holds"`
 	Explain     bool   `json:"explain,omitempty" doc:"judge only: say what each rule finds, sign nothing"`
@@ -198,6 +198,9 @@ type NewSignature struct {
 	Commit string `json:"commit,omitempty" pattern:"^([0-9a-f]{40}|[0-9a-f]{64})$" doc:"refuse evidence about a build of another commit"`
 	// Signed is for formats that sign another hash than the artifact's own.
 	Signed string `json:"signed,omitempty" pattern:"^[0-9a-f]{64}$" doc:"for pe, msi, cab and jar: what is signed, their own SHA-256, which evidence must state beside the artifact's"`
+	// MediaType and Size are signed with the digest of an OCI manifest.
+	MediaType string `json:"media_type,omitempty" maxLength:"255" doc:"with format oci, the manifest's"`
+	Size      int64  `json:"size,omitempty" minimum:"0" doc:"with format oci, the manifest's, in bytes"`
 }
 
 // Signature is a signed digest, or with Explain the verdicts alone.
@@ -208,6 +211,8 @@ type Signature struct {
 	At      time.Time `json:"at"`
 	Allowed bool      `json:"allowed"`
 	Rules   []Rule    `json:"rules"`
+	// JWS takes the place of CMS where the format is oci.
+	JWS []byte `json:"jws,omitempty" doc:"Notary Project signature, JSON, timestamped and stapled"`
 
 	ID        string    `json:"id,omitempty" doc:"of the signature"`
 	State     string    `json:"state,omitempty" doc:"provisional or confirmed; absent: final"`

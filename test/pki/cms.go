@@ -290,8 +290,19 @@ func (c *CMS) addSignerInfo(b *cryptobyte.Builder, value []byte, unsigned []Attr
 func (p *PKI) Stamp(t testing.TB, tsa *Identity, value []byte, at time.Time, edits ...func(*timestamp.Timestamp)) []byte {
 	t.Helper()
 	sum := sha256.Sum256(value)
+	return p.stamp(t, tsa, crypto.SHA256, sum[:], at, edits...)
+}
+
+// StampImprint makes a timestamp token over a digest that is there.
+func (p *PKI) StampImprint(t testing.TB, hash crypto.Hash, imprint []byte, at time.Time) []byte {
+	t.Helper()
+	return p.stamp(t, p.TSA, hash, imprint, at)
+}
+
+func (p *PKI) stamp(t testing.TB, tsa *Identity, hash crypto.Hash, imprint []byte, at time.Time, edits ...func(*timestamp.Timestamp)) []byte {
+	t.Helper()
 	ts := &timestamp.Timestamp{
-		HashAlgorithm: crypto.SHA256, HashedMessage: sum[:], Time: at, Policy: p.Arc.TimestampPolicy(),
+		HashAlgorithm: hash, HashedMessage: imprint, Time: at, Policy: p.Arc.TimestampPolicy(),
 		Certificates: append([]*x509.Certificate{}, tsa.Chain[1:]...), AddTSACertificate: true,
 	}
 	for _, e := range edits {

@@ -33,6 +33,7 @@ func Layers() []Row {
 		{Package: "recent", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
 		{Package: "format", Layer: layerLeaf, Beside: []string{"durable", "ext"}},
+		{Package: "format/oci", Layer: layerLeaf, Beside: []string{"durable", "format"}},
 		{Package: "templates", Layer: layerLeaf},
 		{Package: "truststore", Layer: layerLeaf},
 		{Package: "timesource", Layer: layerLeaf},

@@ -44,7 +44,8 @@ func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // ExitCode returns the code.
 func (e Exit) ExitCode() int { return int(e) }
 
-const description = `Judges each FILE: the signature in it (Debian packages) or beside it in FILE.p7s.
+const description = `Judges each FILE: the signature in it (Debian packages) or beside it in FILE.p7s. A
+folder is an OCI image layout, named as DIR, DIR:TAG or DIR@sha256:HEX.
 The answer is "valid", "not valid" or "could not tell"; only the first should let a
 file be installed. Opens no network connection unless the policy says
 "attestations: fetch".

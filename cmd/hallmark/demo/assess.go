@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 
 	"github.com/hallmark-pki/hallmark/server/api"
 )
@@ -37,6 +38,13 @@ func assessAcme(ctx context.Context, s *stage) error {
 	}
 	s.say("Acme's builder has a key; its public half goes into the audited scope.")
 	if _, err := s.hallmark(ctx, "builder", succeeds, []string{"attest", "keygen", "assessment/builder"}, "wrote"); err != nil {
+		return err
+	}
+	s.say("\nSo do two rebuilders of other organisations, and how they build it goes in as well.")
+	if err := s.prepareSource(ctx); err != nil {
+		return err
+	}
+	if err := s.scopeRebuilders(ctx); err != nil {
 		return err
 	}
 	s.say("\n'hallmark audit start' would write an empty draft. Quill has filled theirs in:\nassessment/acme.yaml, every requirement with a finding and its evidence.")
@@ -80,12 +88,14 @@ func issueCertificate(ctx context.Context, s *stage) error {
 	return s.rememberCertificate(ctx, "certificate")
 }
 
-// rememberCertificate keeps the serial of Acme's only valid certificate.
+// rememberCertificate keeps the serial of Acme's only valid certificate, those of single
+// builds left aside.
 func (s *stage) rememberCertificate(ctx context.Context, name string) error {
 	var certs []api.Certificate
 	if err := s.capture(ctx, "acme", &certs, "cert", "list", "--state", "valid", "--json"); err != nil {
 		return err
 	}
+	certs = slices.DeleteFunc(certs, func(c api.Certificate) bool { return c.Build != "" || c.Serial == "" })
 	if len(certs) != 1 {
 		return errors.New("expected one valid certificate")
 	}

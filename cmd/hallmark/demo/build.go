@@ -3,8 +3,6 @@ package demo
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,15 +22,6 @@ const (
 // buildPackage is Acme's CI: a Go program becomes a .deb and a tarball, and the
 // builder writes down what it did.
 func buildPackage(ctx context.Context, s *stage) error {
-	if err := s.unpack("hello", "hello"); err != nil {
-		return err
-	}
-	if err := os.Rename(s.path("hello", "main.go.txt"), s.path("hello", "main.go")); err != nil {
-		return err
-	}
-	if err := os.Rename(s.path("hello", "go.mod.txt"), s.path("hello", "go.mod")); err != nil {
-		return err
-	}
 	control, err := assets.ReadFile("assets/hello/control")
 	if err != nil {
 		return err
@@ -56,9 +45,8 @@ func buildPackage(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.say("\nThe builder signs provenance for both files, with the key in the audited scope:")
-	commit := sha1.Sum([]byte("the demo has no git repository; this stands for its commit"))
 	_, err = s.hallmark(ctx, "builder", succeeds, []string{"attest", "provenance", "--key", "assessment/builder.key",
-		"--builder-id", builderID, "--build-type", buildType, "--source", source, "--commit", hex.EncodeToString(commit[:]),
+		"--builder-id", builderID, "--build-type", buildType, "--source", source, "--commit", s.captured["commit"],
 		"--out", "hello.intoto.jsonl", packageFile, tarball}, "wrote")
 	if err != nil {
 		return err

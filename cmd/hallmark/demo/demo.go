@@ -37,6 +37,9 @@ var acts = []act{
 	{"Only what was assessed is certified", issueCertificate},
 	{"Acme builds a package, and proves how", buildPackage},
 	{"Acme signs, and an installer verifies", signAndVerify},
+	{"Rebuilders of two other organisations", startRebuilders},
+	{"A good build comes out again", goodBuild},
+	{"A compromised builder is found out", tamperedBuild},
 	{"Six things an installer refuses", refuseSix},
 	{"Unchanged tools read the same mark", unchangedTools},
 }
@@ -57,7 +60,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	start := time.Now()
 	s := &stage{out: c.Out, binary: c.Binary, dir: dir, captured: map[string]string{}}
-	defer func() { err = errors.Join(err, s.stopServer()) }()
+	defer func() { err = errors.Join(err, s.stopRebuilders(), s.stopServer()) }()
 	s.say("hallmark demo: from an audit to a refused package. Everything happens in\n%s", dir)
 	for i, a := range acts {
 		s.say("\n── %d. %s %s", i+1, a.title, rule(a.title))

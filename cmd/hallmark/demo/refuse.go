@@ -75,7 +75,7 @@ func revokedCertificate(ctx context.Context, s *stage) error {
 }
 
 func withdrawnAssessment(ctx context.Context, s *stage) error {
-	s.say("\n(6) Acme gets a new certificate and signs again; then its assessment is withdrawn.")
+	s.say("\n(6) Acme gets a new certificate and signs again; then its assessment is withdrawn,\nwhich takes the certificate of the rebuilt program along.")
 	if _, err := s.hallmark(ctx, "acme", succeeds, []string{"cert", "request"}, "SLSA_LEVEL_3"); err != nil {
 		return err
 	}
@@ -89,10 +89,10 @@ func withdrawnAssessment(ctx context.Context, s *stage) error {
 		return err
 	}
 	withdraw := []string{"audit", "withdraw", "--reason", "the builder was shared with another team", "--since", "2000-01-01T00:00:00Z"}
-	if _, err := s.hallmark(ctx, "olga", succeeds, append(withdraw, "--dry-run", s.captured["assessment"]), "would revoke 1 certificate", s.captured["second"]); err != nil {
+	if _, err := s.hallmark(ctx, "olga", succeeds, append(withdraw, "--dry-run", s.captured["assessment"]), "would revoke 2 certificate", s.captured["second"]); err != nil {
 		return err
 	}
-	if _, err := s.hallmark(ctx, "olga", succeeds, append(withdraw, s.captured["assessment"]), "revoked 1 certificate", s.captured["second"]); err != nil {
+	if _, err := s.hallmark(ctx, "olga", succeeds, append(withdraw, s.captured["assessment"]), "revoked 2 certificate", s.captured["second"]); err != nil {
 		return err
 	}
 	if err := s.refreshStatus(ctx); err != nil {

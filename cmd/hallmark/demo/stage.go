@@ -29,6 +29,9 @@ type stage struct {
 	publicURL string
 	server    *exec.Cmd
 	serverLog *os.File
+
+	open       string      // a folder that every user gets to
+	background []*exec.Cmd // rebuilders
 }
 
 // Exit codes of the commands that the story expects.
@@ -74,7 +77,7 @@ func (s *stage) command(ctx context.Context, who string, code int, name string, 
 }
 
 func (s *stage) judge(got, code int, output string, want []string) error {
-	if (code == succeeds) != (got == succeeds) || (code > refuses && got != code) {
+	if (code == succeeds) != (got == succeeds) || (code > refuses && got != code) || got < 0 {
 		return fmt.Errorf("exit code %d, expected %d", got, code)
 	}
 	for _, text := range want {
