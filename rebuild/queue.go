@@ -18,7 +18,7 @@ type Store interface {
 	Update(ctx context.Context, fn func(store.Tx) error) error
 }
 
-// Repository is the attestation repository.
+// Repository is the attestation repository; see Independently.
 type Repository interface {
 	// Put files an envelope under the artifacts that it names; it is on disk when Put
 	// returns. Filing it once more changes nothing.

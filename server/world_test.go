@@ -190,7 +190,7 @@ func (w *world) newServer() *Server {
 	s, err := New(Config{
 		Release: releases, Name: "Example CA", Version: "test", APIURL: "https://ca.example.com",
 		Store: w.store, CA: authority, Operator: authority, Register: register, Catalogue: catalogue, Repository: attestations,
-		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: attestations, Now: time.Now}, Confirm: settling, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Queue: waiting, Evidence: files, Ledger: log, LedgerKey: vkey, Signing: signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: rebuild.Independently(attestations), Now: time.Now}, Confirm: settling, Step: step.Handler(), ACMEDirectory: "https://ca.example.com" + stepca.ACMEDirectory, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	check(err)
 	return s
