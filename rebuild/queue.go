@@ -47,7 +47,8 @@ type Queue struct {
 	mu    sync.Mutex
 	woken chan struct{}  // closed when there is work; nil: nobody waits
 	ended chan struct{}  // closed when nobody is to wait any more
-	polls map[string]int // claims that wait, by rebuilder
+	polls map[string]int // claims under way, by rebuilder
+	waits int            // all of them
 }
 
 // Check says what is missing.
@@ -104,23 +105,25 @@ func (q *Queue) signals() (woken, ended <-chan struct{}) {
 	return q.woken, q.end()
 }
 
-// enter counts a claim that may wait.
-func (q *Queue) enter(rebuilder string) error {
+// enter counts a claim, and says whether there is room for it to wait.
+func (q *Queue) enter(rebuilder string) (mayWait bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.polls == nil {
 		q.polls = map[string]int{}
 	}
 	if q.polls[rebuilder] >= maxPolls {
-		return refuse(CodeFull, "let fewer machines ask at once", "%d claims of this rebuilder wait already", maxPolls)
+		return false, refuse(CodeFull, "let fewer machines ask at once", "%d claims of this rebuilder wait already", maxPolls)
 	}
 	q.polls[rebuilder]++
-	return nil
+	q.waits++
+	return q.waits <= maxWaits, nil
 }
 
 func (q *Queue) leave(rebuilder string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.waits--
 	if q.polls[rebuilder]--; q.polls[rebuilder] == 0 {
 		delete(q.polls, rebuilder)
 	}

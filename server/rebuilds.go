@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -40,7 +42,7 @@ type JobPath struct {
 
 func (s *Server) addRebuilder(ctx context.Context, in *body[api.NewRebuilder]) (*body[api.Invitation], error) {
 	u, err := url.Parse(in.Body.Rebuilder)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsFunc(in.Body.Rebuilder, unicode.IsSpace) {
 		return nil, invalid("rebuilder", "want an https URL", "the id that audited scopes have for it, and its provenance as builder.id")
 	}
 	person := store.Person{

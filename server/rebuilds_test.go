@@ -141,6 +141,7 @@ func TestRebuildersAreStrangers(t *testing.T) {
 		{"beta", "POST", "/v1/rebuilds", api.NewRebuilds{SHA256: w.artifact}, http.StatusUnprocessableEntity, "source"},
 		{"olga", "POST", "/v1/rebuilds", api.NewRebuilds{SHA256: w.artifact}, http.StatusUnprocessableEntity, "invalid-field"},
 		{"olga", "POST", "/v1/rebuilders", api.NewRebuilder{ID: "rob", Rebuilder: "rebuild.example", Organization: "Rob"}, http.StatusUnprocessableEntity, "invalid-field"},
+		{"olga", "POST", "/v1/rebuilders", api.NewRebuilder{ID: "rob", Rebuilder: "https://rebuild.nora.example/ x", Organization: "Rob"}, http.StatusUnprocessableEntity, "invalid-field"},
 	} {
 		if got := w.do(c.who, c.method, c.path, c.in); got.status != c.status || got.problem.Code != c.code {
 			t.Errorf("%s %s %s: %d %s", c.who, c.method, c.path, got.status, got.body)
