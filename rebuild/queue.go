@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -39,8 +38,6 @@ type Queue struct {
 	// Filed is told of an artifact about which a rebuilder's outcome was filed, or a job
 	// given up, after that is durable. nil: nobody is told.
 	Filed func(vendor, sha256 string)
-	// Log is told what could not be put on record; nil: nobody.
-	Log *slog.Logger
 
 	opener audit.Opener
 
