@@ -13,11 +13,11 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-// askers may have builds repeated: a vendor its own.
-var askers = []string{api.RoleVendor, api.RoleOfficer}
+// askers may have builds repeated: a vendor, and its build systems, their own.
+var askers = []string{api.RoleVendor, api.RoleMachine, api.RoleOfficer}
 
 // jobReaders see rebuild jobs: a vendor those about its artifacts, a rebuilder its own.
-var jobReaders = []string{api.RoleOfficer, api.RoleReader, api.RoleVendor, api.RoleRebuilder}
+var jobReaders = []string{api.RoleOfficer, api.RoleReader, api.RoleVendor, api.RoleMachine, api.RoleRebuilder}
 
 // rebuildRoutes are about builds that others repeat.
 func (s *Server) rebuildRoutes() []Route {
@@ -126,7 +126,7 @@ func rebuilderKey(p store.Person) string {
 // mayReadJob narrows what is seen: a vendor's own artifacts, a rebuilder's own work.
 func mayReadJob(p store.Person, j store.RebuildJob) bool {
 	switch p.Role {
-	case api.RoleVendor:
+	case api.RoleVendor, api.RoleMachine:
 		return p.Vendor != "" && j.Vendor == p.Vendor
 	case api.RoleRebuilder:
 		return p.Rebuilder != "" && j.Rebuilder == p.Rebuilder
