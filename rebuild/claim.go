@@ -34,10 +34,14 @@ func (q *Queue) Claim(ctx context.Context, w Worker, wait time.Duration) (*Assig
 	if w.Person == "" || w.Rebuilder == "" {
 		return nil, refuse(CodeOperator, "ask an officer", "the caller is bound to no rebuilder")
 	}
-	if err := q.enter(w.Rebuilder); err != nil {
+	mayWait, err := q.enter(w.Rebuilder)
+	if err != nil {
 		return nil, err
 	}
 	defer q.leave(w.Rebuilder)
+	if !mayWait {
+		wait = 0
+	}
 	over := time.NewTimer(max(0, min(wait, MaxWait)))
 	defer over.Stop()
 	for {
@@ -135,7 +139,7 @@ func dueJobs(r store.Reader, rebuilder string, now time.Time) ([]store.RebuildJo
 		if err != nil {
 			return nil, err
 		}
-		if now.Before(job.NotBefore) || len(due) == maxLook {
+		if now.Before(job.NotBefore) || len(due) == maxLook || job.Rebuilder != rebuilder {
 			break
 		}
 		due = append(due, job)

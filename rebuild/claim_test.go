@@ -189,6 +189,15 @@ func TestTooManyWait(t *testing.T) {
 	}
 	cancel()
 	all.Wait()
+
+	// All together they leave the server room for others: who comes then is told at once.
+	w.queue.waits = maxWaits
+	if a, err := w.queue.Claim(context.Background(), worker(south), MaxWait); a != nil || err != nil {
+		t.Errorf("%+v %v", a, err)
+	}
+	if w.queue.waits != maxWaits {
+		t.Errorf("%d claims are counted", w.queue.waits)
+	}
 }
 
 // TestClaimOnce: of many that ask at the same time, one gets the job.

@@ -11,6 +11,9 @@ const (
 	// maxPolls is how many claims of one rebuilder wait at once. Each holds a request
 	// open; machines of one operator may share an id. A guess.
 	maxPolls = 8
+	// maxWaits is how many claims of all rebuilders wait at once: a quarter of the requests
+	// that a server works on. Further ones are answered without waiting.
+	maxWaits = 128
 
 	// leaseTime is how long a job stays with a rebuilder that is not heard of.
 	leaseTime = 5 * time.Minute

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -18,7 +17,7 @@ type Store interface {
 	Update(ctx context.Context, fn func(store.Tx) error) error
 }
 
-// Repository is the attestation repository.
+// Repository is the attestation repository; see repository.Independent.
 type Repository interface {
 	// Put files an envelope under the artifacts that it names; it is on disk when Put
 	// returns. Filing it once more changes nothing.
@@ -39,15 +38,14 @@ type Queue struct {
 	// Filed is told of an artifact about which a rebuilder's outcome was filed, or a job
 	// given up, after that is durable. nil: nobody is told.
 	Filed func(vendor, sha256 string)
-	// Log is told what could not be put on record; nil: nobody.
-	Log *slog.Logger
 
 	opener audit.Opener
 
 	mu    sync.Mutex
 	woken chan struct{}  // closed when there is work; nil: nobody waits
 	ended chan struct{}  // closed when nobody is to wait any more
-	polls map[string]int // claims that wait, by rebuilder
+	polls map[string]int // claims under way, by rebuilder
+	waits int            // all of them
 }
 
 // Check says what is missing.
@@ -104,23 +102,25 @@ func (q *Queue) signals() (woken, ended <-chan struct{}) {
 	return q.woken, q.end()
 }
 
-// enter counts a claim that may wait.
-func (q *Queue) enter(rebuilder string) error {
+// enter counts a claim, and says whether there is room for it to wait.
+func (q *Queue) enter(rebuilder string) (mayWait bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.polls == nil {
 		q.polls = map[string]int{}
 	}
 	if q.polls[rebuilder] >= maxPolls {
-		return refuse(CodeFull, "let fewer machines ask at once", "%d claims of this rebuilder wait already", maxPolls)
+		return false, refuse(CodeFull, "let fewer machines ask at once", "%d claims of this rebuilder wait already", maxPolls)
 	}
 	q.polls[rebuilder]++
-	return nil
+	q.waits++
+	return q.waits <= maxWaits, nil
 }
 
 func (q *Queue) leave(rebuilder string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.waits--
 	if q.polls[rebuilder]--; q.polls[rebuilder] == 0 {
 		delete(q.polls, rebuilder)
 	}

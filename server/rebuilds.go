@@ -4,18 +4,20 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-// askers may have builds repeated: a vendor its own.
-var askers = []string{api.RoleVendor, api.RoleOfficer}
+// askers may have builds repeated: a vendor, and its build systems, their own.
+var askers = []string{api.RoleVendor, api.RoleMachine, api.RoleOfficer}
 
 // jobReaders see rebuild jobs: a vendor those about its artifacts, a rebuilder its own.
-var jobReaders = []string{api.RoleOfficer, api.RoleReader, api.RoleVendor, api.RoleRebuilder}
+var jobReaders = []string{api.RoleOfficer, api.RoleReader, api.RoleVendor, api.RoleMachine, api.RoleRebuilder}
 
 // rebuildRoutes are about builds that others repeat.
 func (s *Server) rebuildRoutes() []Route {
@@ -40,7 +42,7 @@ type JobPath struct {
 
 func (s *Server) addRebuilder(ctx context.Context, in *body[api.NewRebuilder]) (*body[api.Invitation], error) {
 	u, err := url.Parse(in.Body.Rebuilder)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsFunc(in.Body.Rebuilder, unicode.IsSpace) {
 		return nil, invalid("rebuilder", "want an https URL", "the id that audited scopes have for it, and its provenance as builder.id")
 	}
 	person := store.Person{
@@ -124,7 +126,7 @@ func rebuilderKey(p store.Person) string {
 // mayReadJob narrows what is seen: a vendor's own artifacts, a rebuilder's own work.
 func mayReadJob(p store.Person, j store.RebuildJob) bool {
 	switch p.Role {
-	case api.RoleVendor:
+	case api.RoleVendor, api.RoleMachine:
 		return p.Vendor != "" && j.Vendor == p.Vendor
 	case api.RoleRebuilder:
 		return p.Rebuilder != "" && j.Rebuilder == p.Rebuilder

@@ -138,15 +138,17 @@ func TestRebuildersAreStrangers(t *testing.T) {
 		{"beta", "GET", "/v1/rebuild-jobs/" + job.ID, nil, http.StatusNotFound, "not-found"},
 		{"beta", "GET", "/v1/rebuild-jobs?vendor=acme", nil, http.StatusNotFound, "not-found"},
 		{"beta", "POST", "/v1/rebuilds", api.NewRebuilds{Vendor: "acme", SHA256: w.artifact}, http.StatusNotFound, "not-found"},
+		{"robot", "POST", "/v1/rebuilds", api.NewRebuilds{Vendor: "beta", SHA256: w.artifact}, http.StatusNotFound, "not-found"},
 		{"beta", "POST", "/v1/rebuilds", api.NewRebuilds{SHA256: w.artifact}, http.StatusUnprocessableEntity, "source"},
 		{"olga", "POST", "/v1/rebuilds", api.NewRebuilds{SHA256: w.artifact}, http.StatusUnprocessableEntity, "invalid-field"},
 		{"olga", "POST", "/v1/rebuilders", api.NewRebuilder{ID: "rob", Rebuilder: "rebuild.example", Organization: "Rob"}, http.StatusUnprocessableEntity, "invalid-field"},
+		{"olga", "POST", "/v1/rebuilders", api.NewRebuilder{ID: "rob", Rebuilder: "https://rebuild.nora.example/ x", Organization: "Rob"}, http.StatusUnprocessableEntity, "invalid-field"},
 	} {
 		if got := w.do(c.who, c.method, c.path, c.in); got.status != c.status || got.problem.Code != c.code {
 			t.Errorf("%s %s %s: %d %s", c.who, c.method, c.path, got.status, got.body)
 		}
 	}
-	for who, want := range map[string]int{"nora": 1, "sven": 1, "acme": 2, "beta": 0, "olga": 2, "rita": 2} {
+	for who, want := range map[string]int{"nora": 1, "sven": 1, "acme": 2, "robot": 2, "beta": 0, "olga": 2, "rita": 2} {
 		var page api.Page[api.RebuildJob]
 		w.must(who, "GET", "/v1/rebuild-jobs", nil, &page)
 		if len(page.Items) != want {

@@ -40,7 +40,7 @@ func (s *Server) signRequest(ctx context.Context, request sign.Request, explain 
 	result, err := s.Signing.Sign(ctx, request)
 	if err != nil {
 		s.metrics.refused.WithLabelValues("sign").Inc()
-		return nil, err
+		return nil, s.askRebuilders(ctx, request, err)
 	}
 	s.metrics.signed.Inc()
 	s.publish(ctx, request.Vendor, result)

@@ -198,7 +198,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
-	in.rebuilds = &rebuild.Queue{Store: in.store, Repository: attestations.Independent(), Now: time.Now, Operators: in.config.Rebuilds.Operators, Log: in.log}
+	in.rebuilds = &rebuild.Queue{Store: in.store, Repository: attestations.Independent(), Now: time.Now, Operators: in.config.Rebuilds.Operators}
 	if err := in.rebuilds.Check(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/urfave/cli/v2"
@@ -22,11 +23,14 @@ func (e *env) rebuildCommand() *cli.Command {
 				&cli.StringFlag{Name: "source", Usage: "repository, as in the audited scope (default: what the builder's provenance on file names)"},
 				&cli.StringFlag{Name: "commit", Usage: "commit of the source, hex; with --source"},
 				&cli.IntFlag{Name: "operators", Usage: "how many different operators to ask (default: as the CA is configured)"},
+				&cli.DurationFlag{Name: "wait", Usage: "wait until all have answered, or for so long, e.g. 30m"},
 				&cli.BoolFlag{Name: "again", Usage: "ask those anew whose rebuild came to nothing: given up, or the build or its fetching failed"},
 			},
 			Description: `The rebuilders are those of the audited scope. Each has one job for a file, so asking
 twice is asking once. What they find lands in the attestation repository, signed by
 them. Push the builder's provenance first: it says which commit to build.
+
+EXIT CODE 1 with --wait: not all of them reproduced it, or not all answered in time.
 
 EXAMPLE: hallmark rebuild request --product hello hello_1.0_amd64.deb`,
 		}, 1, 1, e.rebuildRequest),
@@ -81,7 +85,58 @@ func (e *env) rebuildRequest(c *cli.Context) error {
 	if err := client.Post(c.Context, "/v1/rebuilds", in, &out); err != nil {
 		return err
 	}
-	return e.printJobs(c, out, out.Jobs)
+	if c.IsSet("wait") {
+		if out.Jobs, err = awaitJobs(c, client, out); err != nil {
+			return err
+		}
+	}
+	if err := e.printJobs(c, out, out.Jobs); err != nil || !c.IsSet("wait") {
+		return err
+	}
+	for _, j := range out.Jobs {
+		if j.Outcome != "reproduced" {
+			return exitWith(exitRefused)
+		}
+	}
+	return nil
+}
+
+// awaitInterval is how often a command that waits looks: a rebuild takes minutes.
+const awaitInterval = 2 * time.Second
+
+// awaitJobs asks about the jobs until all of them are over, or the time is.
+func awaitJobs(c *cli.Context, client *api.Client, asked api.Rebuilds) ([]api.RebuildJob, error) {
+	deadline := time.NewTimer(c.Duration("wait"))
+	defer deadline.Stop()
+	tick := time.NewTicker(awaitInterval)
+	defer tick.Stop()
+	jobs := asked.Jobs
+	for {
+		open := 0
+		for i := range jobs {
+			if jobs[i].State != "queued" && jobs[i].State != "claimed" {
+				continue
+			}
+			var now api.RebuildJob
+			if err := client.Get(c.Context, "/v1/rebuild-jobs/"+url.PathEscape(jobs[i].ID), &now); err != nil {
+				return nil, err
+			}
+			jobs[i] = now
+			if jobs[i].State == "queued" || jobs[i].State == "claimed" {
+				open++
+			}
+		}
+		if open == 0 {
+			return jobs, nil
+		}
+		select {
+		case <-c.Context.Done():
+			return nil, c.Context.Err()
+		case <-deadline.C:
+			return jobs, nil
+		case <-tick.C:
+		}
+	}
 }
 
 func (e *env) rebuildJobs(c *cli.Context) error {

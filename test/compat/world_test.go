@@ -191,7 +191,7 @@ func (w *world) open() http.Handler {
 	s, err := server.New(server.Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com", Store: w.store, CA: w.ca, Operator: w.ca,
 		Register: w.register, Catalogue: catalogue, Repository: w.evidence, Queue: waiting, Evidence: files,
-		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence, Now: w.now}, Confirm: settling, Log: slog.New(slog.DiscardHandler), Now: w.now,
+		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence.Independent(), Now: w.now}, Confirm: settling, Log: slog.New(slog.DiscardHandler), Now: w.now,
 	})
 	w.check(err)
 	return s.Public()
