@@ -21,7 +21,7 @@ const claimWait = 25 * time.Second
 // builderFlags are those of whatever builds: serve and try.
 func builderFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "work", Usage: "folder to build in; run as root, user 65534 has to get there"},
+		&cli.StringFlag{Name: "work", Usage: "folder to build in; run as root, other users have to get there"},
 		&cli.StringSliceFlag{Name: "mirror", Usage: "URL-PREFIX=FOLDER: take sources and inputs that begin so from this machine (repeatable)"},
 		&cli.StringSliceFlag{Name: "tools", Usage: "folder beside /usr that builds may use, such as a compiler's; its bin is on their PATH (repeatable)"},
 		&cli.StringFlag{Name: "go-proxy", Usage: "where Go modules come from, one https or file URL", Value: "https://proxy.golang.org"},

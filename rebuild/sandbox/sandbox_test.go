@@ -24,7 +24,8 @@ func box(t *testing.T, command ...string) (Spec, string) {
 	s := Spec{
 		Mounts: []Mount{{Host: dir, Inside: "/build", Writable: true}}, Dir: "/build", Command: command,
 		Environment: []string{"PATH=/usr/bin:/bin", "HOME=/build"}, Hostname: "first", User: 1000, Umask: 0o022,
-		Limits: Limits{Time: time.Minute, Memory: 1 << 30, Disk: 64 << 20, Processes: 64},
+		Limits:      Limits{Time: time.Minute, Memory: 1 << 30, Disk: 64 << 20, Processes: 64},
+		RootBecomes: 1<<30 + os.Getpid(), // the limit of processes is for each user
 	}
 	if err := os.Chown(dir, s.Identity(), s.Identity()); err != nil {
 		t.Fatal(err)

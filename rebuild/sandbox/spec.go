@@ -29,7 +29,7 @@ type Spec struct {
 	// Limits.Disk; nil: into Result.Output, with standard error.
 	Stdout io.Writer
 	// RootBecomes is the host's uid and gid that a command of root's runs as; 0: 65534,
-	// which is "nobody" everywhere.
+	// which is "nobody" everywhere. Limits.Processes then counts all that this user runs.
 	RootBecomes int
 }
 

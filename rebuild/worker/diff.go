@@ -39,14 +39,14 @@ func (w *Worker) diffoscope(ctx context.Context, r recipe.Recipe, a, b string) (
 		return "", fmt.Errorf("make a folder for the diff: %w", err)
 	}
 	defer func() { _ = removeAll(scratch) }()
-	j := &workspace{folder: scratch, owner: sandbox.Spec{}.Identity()}
+	j := &workspace{folder: scratch, owner: owner()}
 	if err := j.own(scratch); err != nil {
 		return "", err
 	}
 	first, second := filepath.Join("/first", filepath.Base(a)), filepath.Join("/second", filepath.Base(b))
 	result, err := sandbox.Run(ctx, sandbox.Spec{
 		Mounts: []sandbox.Mount{{Host: a, Inside: first}, {Host: b, Inside: second}, {Host: scratch, Inside: "/build", Writable: true}},
-		Dir:    "/build", Hostname: "diff", User: firstUser, Umask: 0o022,
+		Dir:    "/build", Hostname: "diff", User: firstUser, RootBecomes: j.owner, Umask: 0o022,
 		Command:     []string{diffoscope, "--no-progress", "--max-text-report-size", fmt.Sprint(attest.MaxRebuildDiff), "--text", "-", first, second},
 		Environment: []string{"PATH=" + w.path(), "HOME=/build", "TMPDIR=/build", "LC_ALL=C.UTF-8", "TZ=UTC"},
 		Limits:      sandbox.Limits{Time: diffTime, Memory: int64(r.Limits.Memory), Disk: int64(r.Limits.Disk), Processes: r.Limits.Processes},

@@ -69,6 +69,7 @@ type build struct {
 	epoch   int64
 	extra   []string // tools' folders
 	path    string
+	owner   int
 }
 
 // spec is a command in one of the environments, without a network.
@@ -92,7 +93,7 @@ func (b build) spec(p place, command []string) sandbox.Spec {
 	l := b.recipe.Limits
 	return sandbox.Spec{
 		Root: b.root, Mounts: mounts, Dir: path.Join(p.parent, p.base), Command: command, Environment: b.environment(p),
-		Hostname: p.hostname, User: p.uid, Umask: p.umask, CPUs: p.cpus,
+		Hostname: p.hostname, User: p.uid, RootBecomes: b.owner, Umask: p.umask, CPUs: p.cpus,
 		Limits: sandbox.Limits{Time: l.Time, Memory: int64(l.Memory), Disk: int64(l.Disk), Processes: l.Processes},
 	}
 }

@@ -156,7 +156,7 @@ func (w *Worker) fetchModules(ctx context.Context, j *workspace, b build, source
 	l := b.recipe.Limits
 	r, err := sandbox.Run(ctx, sandbox.Spec{
 		Root: b.root, Mounts: mounts, Dir: "/build", Command: words, Environment: env, Hostname: "fetch",
-		User: firstUser, Umask: 0o022, Network: network,
+		User: firstUser, RootBecomes: j.owner, Umask: 0o022, Network: network,
 		Limits: sandbox.Limits{Time: l.Time, Memory: int64(l.Memory), Disk: int64(l.Disk), Processes: l.Processes},
 	})
 	return cache, ended(attest.RebuildFetchFailed, strings.Join(words[:3], " "), r, err)

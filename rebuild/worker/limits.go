@@ -7,11 +7,9 @@ const (
 	// desktop's build dependencies has 400,000 files and 10 GB.
 	maxRootEntries = 2 << 20
 	maxRootBytes   = 32 << 30
-	// maxRef is how much of git's answers is read: one line.
-	maxAnswer = 4096
 	// maxReport is the size of a task's report: it has to fit into an envelope, in base64.
 	maxReport = 700 << 10
-	// maxTestLines bounds the output of a test that is read for the names of its tests.
+	// maxTestOutput bounds the output of a test that is read for the names of its tests.
 	maxTestOutput = 64 << 20
 	// maxTestNames and maxTestNameBytes bound the names in one statement; beyond that,
 	// it has the packages only.

@@ -142,7 +142,7 @@ func (j *workspace) places(r recipe.Recipe) ([2]place, error) {
 
 // prepare is the fetch phase.
 func (w *Worker) prepare(ctx context.Context, j *workspace, report Report, places [2]place) (build, error) {
-	b := build{recipe: report.Recipe, extra: w.Tools, path: w.path()}
+	b := build{recipe: report.Recipe, extra: w.Tools, path: w.path(), owner: j.owner}
 	c, err := w.newCheckout(j, report.Job, report.Recipe)
 	if err != nil {
 		return build{}, err

@@ -25,6 +25,7 @@ type checkout struct {
 	remote  string // what git is told to fetch from
 	mounts  []sandbox.Mount
 	isLocal bool
+	owner   int
 }
 
 func (w *Worker) newCheckout(j *workspace, job Job, r recipe.Recipe) (*checkout, error) {
@@ -32,7 +33,7 @@ func (w *Worker) newCheckout(j *workspace, job Job, r recipe.Recipe) (*checkout,
 	if err != nil {
 		return nil, err
 	}
-	c := &checkout{Worker: w, recipe: r, job: job, folder: folder, mounts: []sandbox.Mount{{Host: folder, Inside: "/git", Writable: true}}}
+	c := &checkout{Worker: w, recipe: r, job: job, folder: folder, owner: j.owner, mounts: []sandbox.Mount{{Host: folder, Inside: "/git", Writable: true}}}
 	c.remote, _, _ = strings.Cut(strings.TrimPrefix(job.SourceURI, "git+"), "@")
 	if folder, ok := w.mirrored(c.remote); ok {
 		if _, err := os.Stat(folder); err != nil {
@@ -191,7 +192,7 @@ func (c *checkout) git(ctx context.Context, g gitCall) (string, error) {
 	}
 	l := c.recipe.Limits
 	r, err := sandbox.Run(ctx, sandbox.Spec{
-		Mounts: mounts, Dir: dir, Command: append([]string{"git"}, g.words...), Hostname: "fetch", User: firstUser, Umask: 0o022, Network: g.network,
+		Mounts: mounts, Dir: dir, Command: append([]string{"git"}, g.words...), Hostname: "fetch", User: firstUser, RootBecomes: c.owner, Umask: 0o022, Network: g.network,
 		Environment: append(repository,
 			"PATH="+c.path(), "HOME=/git", "LC_ALL=C", "TZ=UTC",
 			"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/git/config", "GIT_ATTR_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=false",

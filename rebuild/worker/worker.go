@@ -22,7 +22,7 @@ type Config struct {
 	// ID is the rebuilder's in the scope, a URI; Key is one of its keys there.
 	ID  string
 	Key crypto.Signer
-	// Folder is where it works. Run as root, user 65534 has to get there.
+	// Folder is where it works. Run as root, other users have to get there.
 	Folder string
 	// Mirrors say where something is to be had instead; the first prefix that fits counts.
 	Mirrors []Mirror
@@ -121,7 +121,7 @@ func (w *Worker) Check(ctx context.Context) error {
 // small is a sandbox for our own commands.
 func (w *Worker) small(j *workspace) sandbox.Spec {
 	return sandbox.Spec{
-		Hostname: "rebuild", User: firstUser, Umask: 0o022, Dir: "/",
+		Hostname: "rebuild", User: firstUser, RootBecomes: j.owner, Umask: 0o022, Dir: "/",
 		Environment: []string{"PATH=" + w.path(), "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC"},
 		Limits:      sandbox.Limits{Time: toolTime, Memory: 1 << 30, Disk: 1 << 30, Processes: 256},
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -16,12 +17,19 @@ type workspace struct {
 	owner  int // who commands run as
 }
 
+// owner is who commands of a job run as. Those of root's become a user that nobody is:
+// RLIMIT_NPROC counts by user, and one job's processes are none of another's.
+func owner() int {
+	const low, spread = 1 << 30, 1 << 24
+	return sandbox.Spec{RootBecomes: low + rand.IntN(spread)}.Identity()
+}
+
 func (w *Worker) newWorkspace() (*workspace, error) {
 	folder, err := os.MkdirTemp(w.jobs(), "job-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the job: %w", err)
 	}
-	j := &workspace{folder: folder, owner: sandbox.Spec{}.Identity()}
+	j := &workspace{folder: folder, owner: owner()}
 	if err := j.own(folder); err != nil {
 		j.remove()
 		return nil, err

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -73,22 +72,20 @@ func (w *world) config() Config {
 		Mirrors: []Mirror{{"https://git.example.com/", filepath.Join(w.folder, "git")}, {"https://files.example.com/", filepath.Join(w.folder, "files")}},
 		GoProxy: "file://" + filepath.Join(w.folder, "files"),
 	}
-	if root := goRoot(); !strings.HasPrefix(root, "/usr/") {
+	if root := goRoot(w.t); !strings.HasPrefix(root, "/usr/") {
 		c.Tools = []string{root}
 	}
 	return c
 }
 
 // goRoot is where the Go of this test lies.
-func goRoot() string {
-	path, err := exec.LookPath("go")
+func goRoot(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		return runtime.GOROOT()
+		t.Fatal(err)
 	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return runtime.GOROOT()
-	}
-	return filepath.Dir(filepath.Dir(path))
+	return strings.TrimSpace(string(out))
 }
 
 func (w *world) start() {
