@@ -26,6 +26,7 @@ func (e *env) signReleaseCommands() []*cli.Command {
 				&cli.StringFlag{Name: "cert", Usage: "serial of the certificate (default: the newest valid one whose key the service holds)"},
 				&cli.BoolFlag{Name: "per-build", Usage: "to be signed with a new key and a certificate of its own"},
 				&cli.StringSliceFlag{Name: "claim", Usage: "with --per-build: FRAMEWORK[/TRACK]=LEVEL (repeatable)"},
+				&cli.StringFlag{Name: "format", Usage: "how the signature is carried: " + kinds() + " (default: what the file's content is)"},
 				&cli.StringFlag{Name: "note", Usage: "for the approvers"},
 			}, tokenFlags...),
 			Description: `An approval covers exactly this digest, product, format and certificate, for as long and
@@ -75,11 +76,11 @@ func (e *env) approvalRequest(c *cli.Context) error {
 	}
 	var all []api.SigningApproval
 	for _, path := range c.Args().Slice() {
-		kind, digest, err := unsignedDigest(path)
+		t, err := openToSign(c.String("format"), path, false)
 		if err != nil {
 			return err
 		}
-		in.Format, in.SHA256 = kind, hex.EncodeToString(digest[:])
+		in.Format, in.SHA256, in.Signed = string(t.format.Kind()), hex.EncodeToString(t.digests.SHA256[:]), t.other()
 		var a api.SigningApproval
 		if err := client.Post(c.Context, "/v1/approvals", in, &a); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
