@@ -192,7 +192,7 @@ func (s *Server) askApproval(ctx context.Context, in *body[api.NewApproval]) (*b
 	}
 	request := sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest, Format: in.Body.Format, Product: in.Body.Product,
-		Certificate: in.Body.Certificate, PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims),
+		Certificate: in.Body.Certificate, PerBuild: in.Body.PerBuild, Mode: sign.Mode(in.Body.Mode), Claims: wantedClaims(in.Body.Claims),
 	}
 	if in.Body.Signed != "" {
 		if request.Signed, err = parseDigest(in.Body.Signed); err != nil {
