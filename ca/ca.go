@@ -46,6 +46,11 @@ type Config struct {
 	// asked; what they found, the gate reads in the store. nil: somebody else does.
 	Probes func(ctx context.Context, vendor string) error
 
+	// VendorKeys says where new signing keys of vendors go: "" or VendorKeysInFile, or the
+	// URI of a key on a token, with {id} and, if wanted, {vendor} in it. Keys that are
+	// there stay where they are.
+	VendorKeys string
+
 	// HardwareKeys judges attestations of vendors' keys; nil believes YubiKeys alone.
 	HardwareKeys *attestation.Verifier
 	// Blocked names keys that get no certificate; nil names none.
@@ -72,6 +77,8 @@ type CA struct {
 	clockTrusted func() error
 	random       io.Reader
 	log          *slog.Logger
+
+	vendorKeys string // Config.VendorKeys
 
 	hierarchy *Hierarchy
 	linter    *linter
@@ -160,7 +167,7 @@ func newCA(cfg Config) (*CA, error) {
 		store: cfg.Store, catalogue: cfg.Catalogue, arc: h.arc, publicURL: cfg.PublicURL,
 		passphrase: h.passphrase, probes: cfg.Probes, blocked: cfg.Blocked,
 		now: cfg.Now, clockTrusted: cfg.ClockTrusted, random: cfg.Rand, log: cfg.Log, hierarchy: h, reserved: map[string]bool{},
-		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce, massWake: make(chan struct{}, 1),
+		shards: h.manifest.CRLShards, listed: map[string]time.Time{}, ocspNonce: cfg.OCSPNonce, vendorKeys: cfg.VendorKeys, massWake: make(chan struct{}, 1),
 	}
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -179,6 +186,9 @@ func (c *CA) complete() error {
 	}
 	if c.ocspNonce != OCSPNonceIgnore && c.ocspNonce != OCSPNonceEcho {
 		return fmt.Errorf("OCSP nonce policy %q, want %s or %s", c.ocspNonce, OCSPNonceIgnore, OCSPNonceEcho)
+	}
+	if err := checkVendorPlace(c.vendorKeys); err != nil {
+		return err
 	}
 	if c.publicURL == "" {
 		c.publicURL = c.hierarchy.manifest.PublicURL

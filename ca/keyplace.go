@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/keys"
@@ -72,7 +73,8 @@ type keyring struct {
 	dir     string
 	secrets Secrets
 	pins    map[string][]byte // by token, so that a person is asked once
-	open    []keys.Key
+	mu      sync.Mutex
+	open    []keys.Key // under mu
 }
 
 func newKeyring(dir string, s Secrets) *keyring {
@@ -116,8 +118,15 @@ func (k *keyring) token(ctx context.Context, uri string) (crypto.Signer, error) 
 	if err != nil {
 		return nil, err
 	}
-	k.open = append(k.open, key)
+	k.keep(key)
 	return key, nil
+}
+
+// keep has a key closed with the others. Safe for concurrent use.
+func (k *keyring) keep(key keys.Key) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.open = append(k.open, key)
 }
 
 // signer opens a key wherever it is.
@@ -156,6 +165,8 @@ func (k *keyring) make(ctx context.Context, places map[string]string) (map[strin
 }
 
 func (k *keyring) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	var errs []error
 	for _, key := range k.open {
 		errs = append(errs, key.Close())

@@ -11,25 +11,19 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-// NewSigningKey makes a P-256 key for a vendor, encrypted under the CA's passphrase
-// and durable when it returns. The private key never leaves the service.
+// NewSigningKey makes a P-256 key for a vendor, encrypted under the CA's passphrase or on
+// a token, as Config.VendorKeys says, and durable when it returns. The private key never
+// leaves the service; on a token, not even that.
 func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey, error) {
-	signer, err := newP256()
-	if err != nil {
-		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
-	}
-	encrypted, err := encryptKey(signer, c.passphrase, rand.Reader)
-	if err != nil {
-		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
-	}
-	spki, err := spkiSHA256(signer.Public())
-	if err != nil {
-		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
-	}
 	var id [16]byte
 	rand.Read(id[:]) // never fails (crypto/rand.Read documents it)
-	rec := store.SigningKey{
-		ID: hex.EncodeToString(id[:]), Vendor: vendor, Encrypted: encrypted, SPKISHA256: spki, CreatedAt: c.now().UTC(),
+	rec := store.SigningKey{ID: hex.EncodeToString(id[:]), Vendor: vendor, CreatedAt: c.now().UTC()}
+	signer, err := c.makeVendorKey(ctx, &rec)
+	if err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
+	}
+	if rec.SPKISHA256, err = spkiSHA256(signer.Public()); err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
 	}
 	err = c.store.Update(ctx, func(tx store.Tx) error {
 		if _, err := activeVendor(tx, vendor); err != nil {
@@ -45,7 +39,7 @@ func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey
 }
 
 // Signer returns a key held by the service. It is decrypted once (a fifth of a
-// second) and then kept. The error is a *Refusal with CodeSigningKey for an id that
+// second), or opened on its token, and then kept. The error is a *Refusal with CodeSigningKey for an id that
 // there is not. The caller answers for the vendor's right to use it.
 func (c *CA) Signer(ctx context.Context, id string) (crypto.Signer, error) {
 	if s, ok := c.signers.Load(id); ok {
@@ -55,7 +49,7 @@ func (c *CA) Signer(ctx context.Context, id string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := decryptKey(rec.Encrypted, c.passphrase)
+	signer, err := c.openVendorKey(ctx, rec)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", id, err)
 	}

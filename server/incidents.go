@@ -14,7 +14,7 @@ import (
 // incidentRoutes are about what becomes of provisional signatures.
 func (s *Server) incidentRoutes() []Route {
 	return []Route{
-		get("/v1/signatures/{id}", "show-signature", "One signature: how it stands", certificateReaders, s.showSignature),
+		get("/v1/signatures/{id}", "show-signature", "One signature: how it stands", approvalReaders, s.showSignature),
 		envelopes("/v1/signatures/{id}/refresh", "refresh-signature", "A signature with today's staple: the summary that confirmed it, and the newest revocation list", vendors, s.refreshSignature),
 
 		get("/v1/incidents", "list-incidents", "Provisional signatures that were or would have been taken back: a vendor's own, or all", certificateReaders, s.listIncidents),

@@ -190,10 +190,16 @@ func (s *Server) askApproval(ctx context.Context, in *body[api.NewApproval]) (*b
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.Release.Ask(ctx, sign.Request{
+	request := sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest, Format: in.Body.Format, Product: in.Body.Product,
-		Certificate: in.Body.Certificate, PerBuild: in.Body.PerBuild, Claims: wantedClaims(in.Body.Claims),
-	}, in.Body.Note)
+		Certificate: in.Body.Certificate, PerBuild: in.Body.PerBuild, Mode: sign.Mode(in.Body.Mode), Claims: wantedClaims(in.Body.Claims),
+	}
+	if in.Body.Signed != "" {
+		if request.Signed, err = parseDigest(in.Body.Signed); err != nil {
+			return nil, err
+		}
+	}
+	a, err := s.Release.Ask(ctx, request, in.Body.Note)
 	if err != nil {
 		return nil, err
 	}

@@ -70,6 +70,9 @@ func (m *records) serialFor(r store.Reader, req Request, now time.Time) (string,
 	return c.Serial, err
 }
 
+// Normal is the one way to say what a request asks for: Sign reads it so.
+func (r Request) Normal() Request { return r.normal() }
+
 // Check refuses a request whose fields cannot be meant, as Sign would.
 func (r Request) Check() error {
 	if refusal := r.check(); refusal != nil {

@@ -47,6 +47,10 @@ type config struct {
 	OCSPNonce string `yaml:"ocsp_nonce,omitempty"`
 	// What probes of assessments may reach beside the public internet.
 	Probes probesConfig `yaml:"probes,omitempty"`
+	// Where new signing keys of vendors are kept: "file" (the default: encrypted in the
+	// records), or the URI of a key on a token with {id} in it, such as
+	// pkcs11:token=vendors;object={vendor}-{id}?module-path=FILE&pin-source=FILE.
+	VendorKeys string `yaml:"vendor_keys,omitempty"`
 	// How the issuers of build systems' tokens are reached, beside the public internet.
 	CI ciConfig `yaml:"ci,omitempty"`
 	// Whose tokens and whose hardware are believed, beside people's client certificates.

@@ -129,7 +129,7 @@ func (in *instance) wire(ctx context.Context, dir string) error {
 	}
 	in.ca, err = ca.Open(ctx, ca.Config{
 		Hierarchy: in.hierarchy, Store: in.store, Catalogue: catalogue,
-		ServerNames: in.config.hosts(), ClockTrusted: trusted, HardwareKeys: hardware, Blocked: blocked, OCSPNonce: in.config.OCSPNonce, Now: time.Now, Log: in.log,
+		ServerNames: in.config.hosts(), ClockTrusted: trusted, HardwareKeys: hardware, Blocked: blocked, OCSPNonce: in.config.OCSPNonce, VendorKeys: in.config.VendorKeys, Now: time.Now, Log: in.log,
 		// The register is made of the CA, so the CA asks for it when it is there.
 		Probes: func(ctx context.Context, vendor string) error { return in.reg.Refresh(ctx, vendor) },
 	})

@@ -26,6 +26,8 @@ func (e *env) signReleaseCommands() []*cli.Command {
 				&cli.StringFlag{Name: "cert", Usage: "serial of the certificate (default: the newest valid one whose key the service holds)"},
 				&cli.BoolFlag{Name: "per-build", Usage: "to be signed with a new key and a certificate of its own"},
 				&cli.StringSliceFlag{Name: "claim", Usage: "with --per-build: FRAMEWORK[/TRACK]=LEVEL (repeatable)"},
+				&cli.StringFlag{Name: "format", Usage: "how the signature is carried: " + kinds() + " (default: what the file's content is)"},
+				&cli.StringFlag{Name: "mode", Usage: "strict (the default) or provisional, as it will be signed"},
 				&cli.StringFlag{Name: "note", Usage: "for the approvers"},
 			}, tokenFlags...),
 			Description: `An approval covers exactly this digest, product, format and certificate, for as long and
@@ -61,7 +63,7 @@ func (e *env) approvalRequest(c *cli.Context) error {
 	if err := need(c, "product"); err != nil {
 		return err
 	}
-	in := api.NewApproval{Product: c.String("product"), Certificate: c.String("cert"), PerBuild: c.Bool("per-build"), Note: c.String("note")}
+	in := api.NewApproval{Product: c.String("product"), Certificate: c.String("cert"), PerBuild: c.Bool("per-build"), Mode: c.String("mode"), Note: c.String("note")}
 	for _, text := range c.StringSlice("claim") {
 		claim, err := parseClaim(text)
 		if err != nil {
@@ -75,11 +77,11 @@ func (e *env) approvalRequest(c *cli.Context) error {
 	}
 	var all []api.SigningApproval
 	for _, path := range c.Args().Slice() {
-		kind, digest, err := unsignedDigest(path)
+		t, err := openToSign(c.String("format"), path, false)
 		if err != nil {
 			return err
 		}
-		in.Format, in.SHA256 = kind, hex.EncodeToString(digest[:])
+		in.Format, in.SHA256, in.Signed = string(t.format.Kind()), hex.EncodeToString(t.digests.SHA256[:]), t.other()
 		var a api.SigningApproval
 		if err := client.Post(c.Context, "/v1/approvals", in, &a); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -178,7 +180,7 @@ func (e *env) sshSign(ctx context.Context, key, text string) ([]byte, error) {
 
 func certificateText(a api.SigningApproval) string {
 	if a.PerBuild {
-		return strings.TrimSpace("a new one for this build " + claimsText(a.Claims))
+		return strings.Join(strings.Fields("a new one for this build "+a.Mode+" "+claimsText(a.Claims)), " ")
 	}
 	return a.Certificate
 }

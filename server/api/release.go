@@ -90,6 +90,8 @@ type NewApproval struct {
 	Certificate string  `json:"certificate,omitempty" pattern:"^[0-9a-f]{2,40}$" doc:"serial; default: the newest valid one whose key the service holds"`
 	PerBuild    bool    `json:"per_build,omitempty"`
 	Claims      []Claim `json:"claims,omitempty" maxItems:"16"`
+	Mode        string  `json:"mode,omitempty" enum:"strict,provisional" doc:"as for the signature"`
+	Signed      string  `json:"signed,omitempty" pattern:"^[0-9a-f]{64}$" doc:"as for the signature: for pe, msi, cab and jar, what is signed"`
 	Note        string  `json:"note,omitempty" maxLength:"500" doc:"for the approvers"`
 }
 

@@ -24,6 +24,7 @@ const (
 // Ask asks the approvers of a product to agree to exactly one signature. It returns the
 // request that is there already if somebody has asked for the same and it is open.
 func (s *Service) Ask(ctx context.Context, req sign.Request, note string) (store.SigningApproval, error) {
+	req = req.Normal()
 	if err := req.Check(); err != nil {
 		return store.SigningApproval{}, err
 	}

@@ -132,7 +132,7 @@ func claimsOf(req sign.Request) (out []store.RequestClaim) {
 }
 
 // modeOf is how a request wants to be signed; "" is strict.
-func modeOf(sign.Request) string { return "" }
+func modeOf(req sign.Request) string { return string(req.Mode) }
 
 // signedOf is what the signature is over where that is not the artifact's SHA-256; how it
 // was taken follows from the format.

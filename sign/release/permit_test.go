@@ -61,6 +61,7 @@ func TestPermit(t *testing.T) {
 		"with claims": {func(_ *world, r *sign.Request) {
 			r.PerBuild, r.Claims = true, []ca.Wanted{{Framework: "slsa-v0.1", Level: 1}}
 		}, sign.CodeApproval},
+		"provisionally":    {func(_ *world, r *sign.Request) { r.Mode = sign.Provisional; *r = r.Normal() }, sign.CodeApproval},
 		"third in an hour": {func(w *world, r *sign.Request) { w.wantUse(*r); w.wantUse(*r) }, sign.CodeLimit},
 		"fourth in a day": {func(w *world, r *sign.Request) {
 			w.wantUse(*r)
@@ -118,6 +119,7 @@ func TestCover(t *testing.T) {
 	add("digest", "02", func(r *sign.Request) { r.Digest[0] = 2 })
 	add("format", "02", func(r *sign.Request) { r.Format = "deb" })
 	add("what is signed", "02", func(r *sign.Request) { r.Signed[0] = 2 })
+	add("mode", "", func(r *sign.Request) { r.PerBuild, r.Mode = true, sign.Provisional })
 	add("serial", "03", func(*sign.Request) {})
 	add("per build", "", func(r *sign.Request) { r.PerBuild = true })
 	add("claims", "", func(r *sign.Request) {
