@@ -1,16 +1,45 @@
 // Package format answers: where in this file does its signature sit, and which
-// bytes are signed?
+// bytes are signed? Format is the interface behind which each way of signing stands.
 //
 // # Kinds
 //
 // The content decides, never the name. A file that begins with the ar magic
 // "!<arch>\n" and whose first member is called "debian-binary" is a Debian
-// package (Deb); every other file is Detached.
+// package (Deb); "MZ" with a PE header is a Windows program (PE), "MSCF" a cabinet (CAB),
+// a compound file with an installer package's class ID one of those (MSI), a ZIP file
+// with META-INF/MANIFEST.MF a Java archive (JAR); every other file is Detached.
 //
 //   - Detached: FILE.p7s beside FILE, a DER ContentInfo. Signed are all bytes of FILE.
+//
 //   - Deb: the same ContentInfo as the last ar member, "_hallmark.p7s". Signed are
 //     exactly the bytes before that member's 60-byte header: the unsigned package,
 //     padding included. dpkg skips members whose name begins with "_", deb(5).
+//
+//   - PE, CAB, MSI: Authenticode, a CMS around SpcIndirectDataContent, in the program's
+//     certificate table, behind the cabinet, or in the stream "\x05DigitalSignature".
+//     Signed is the digest that Windows takes of the content; an MSI always has
+//     "\x05MsiDigitalSignatureEx", with which its names, sizes and times are signed too.
+//
+//   - JAR: META-INF/HALLMARK.SF with META-INF/HALLMARK.EC or .RSA. Signed is the .SF.
+//
+// The last four change the file's own bytes, and sign something else than its SHA-256:
+// Digests has both. docs/decisions/0023-formats-that-sign-another-hash.md says how the
+// two are held together.
+//
+// # The signature file of a JAR
+//
+// It follows from the manifest: lines end in CR LF and have at most 72 bytes, digests are
+// base64 of SHA-256.
+//
+//	Signature-Version: 1.0
+//	Created-By: hallmark
+//	SHA-256-Digest-Manifest: the whole manifest's
+//	SHA-256-Digest-Manifest-Main-Attributes: its first section's, with the empty line
+//
+// and for each further section of the manifest, in its order, "Name" and
+// "SHA-256-Digest" of that section. The manifest itself is the old one, in CR LF, with a
+// "SHA-256-Digest" for every entry; entries that it did not name follow in the order of
+// the archive's directory.
 //
 // # The member
 //

@@ -60,8 +60,8 @@ const (
 	// Authenticode is the SHA-256 that Windows takes of programs, cabinets and installer
 	// packages; of the last with the names of their streams.
 	Authenticode = "authenticodeSha256"
-	// JARSignatureFile is the SHA-256 of a JAR's signature file in the form that package
-	// documentation describes.
+	// JARSignatureFile is the SHA-256 of a JAR's signature file in the one form that
+	// it has here.
 	JARSignatureFile = "jarSignatureFileSha256"
 )
 

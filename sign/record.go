@@ -23,12 +23,13 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 	signature := store.Signature{
 		ID: res.ID, Vendor: r.Vendor, Serial: res.Serial, Digest: digest, Format: r.Format, Product: r.Product,
 		Evidence: res.Decision.Evidence(), At: res.At, By: r.By, LogSalt: NewSalt(),
+		Signed: s.signedName(r), Computed: r.Computed,
 	}
 	r.setState(&signature, g)
 	event := store.Event{ID: res.ID, At: res.At, Who: r.By, Action: actionSigned, Object: digest, Detail: map[string]string{
 		"vendor": r.Vendor, "product": r.Product, "format": r.Format, "serial": res.Serial, "signature": res.ID}}
-	if signed := s.signedName(r); signed != "" {
-		event.Detail["signed"] = signed
+	if signature.Signed != "" {
+		event.Detail["signed"] = signature.Signed
 	}
 	now := s.now()
 	err := s.c.Store.Update(ctx, func(tx store.Tx) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/attest"
@@ -95,7 +96,11 @@ func (s *Service) groundOf(ctx context.Context, signature store.Signature) (grou
 // requestOf is the request that a signature answered, as far as the gate is concerned.
 func requestOf(signature store.Signature) (Request, error) {
 	digest, err := parseHex(signature.Digest)
-	return Request{Vendor: signature.Vendor, Digest: digest, Format: signature.Format, Product: signature.Product, By: signature.By}, err
+	r := Request{Vendor: signature.Vendor, Digest: digest, Format: signature.Format, Product: signature.Product, By: signature.By, Computed: signature.Computed}
+	if _, signed, ok := strings.Cut(signature.Signed, ":"); ok && err == nil {
+		r.Signed, err = parseHex(signed)
+	}
+	return r, err
 }
 
 // FailedSummary is the summary to be published about a build that was not borne out, a

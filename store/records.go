@@ -353,6 +353,11 @@ type Signature struct {
 	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` //
 	HeldUntil   time.Time `json:"held_until,omitzero"`   // state held only
 	Incident    string    `json:"incident,omitempty"`    // Incident.ID
+
+	// Signed is what was signed, where that is not Digest: algorithm, ":" and hex.
+	// Computed: the service took it from the artifact's bytes itself.
+	Signed   string `json:"signed,omitempty"`
+	Computed bool   `json:"computed,omitempty"`
 }
 
 // Event is one line of the audit trail. Key: time-ordered id.
