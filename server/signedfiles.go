@@ -23,6 +23,7 @@ type SignFileInput struct {
 	Certificate string `query:"certificate" pattern:"^([0-9a-f]{2,40})?$"`
 	Explain     bool   `query:"explain"`
 	PerBuild    bool   `query:"per_build"`
+	Commit      string `query:"commit" pattern:"^([0-9a-f]{40}|[0-9a-f]{64})?$"`
 }
 
 // signFile takes both digests of a file from its bytes, which are deleted before it
@@ -39,7 +40,7 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 	}
 	return s.signRequest(ctx, sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digests.SHA256, Signed: digests.Signed, Computed: true,
-		Format: in.Format, Product: in.Product, Certificate: in.Certificate, PerBuild: in.PerBuild,
+		Format: in.Format, Product: in.Product, Certificate: in.Certificate, PerBuild: in.PerBuild, Commit: in.Commit,
 	}, in.Explain)
 }
 

@@ -39,6 +39,7 @@ import (
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/sign/confirm"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
@@ -179,7 +180,7 @@ func (w *world) newServer() *Server {
 	check(err)
 	t.Cleanup(func() { files.Close() })
 	w.roots.AddCert(authority.OperatorRoot())
-	releases, err := release.New(release.Config{Store: w.store, Now: time.Now, Factors: []release.SecondFactor{release.SSH{}}})
+	releases, err := release.New(release.Config{Store: w.store, Rules: &gate.Compiler{}, Now: time.Now, Factors: []release.SecondFactor{release.SSH{}}})
 	check(err)
 	signing, err := sign.New(sign.Config{
 		Elsewhere: &mirror.Puller{Into: attestations, Policy: w.reach(), Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }},

@@ -22,12 +22,13 @@ type ground struct {
 	record      store.Certificate
 	certificate *x509.Certificate
 	mark        ext.Mark
-	assessed    []gate.Assessed // one for each of record.Assessments, in that order
-	receipts    [][]byte        // likewise
-	signer      crypto.Signer   // the key of one build, once it is made
-	evidence    [][]byte        // what the gate has seen
-	confirmBy   time.Time       // of a provisional signature, once it is known
-	unread      string          // what evidence could not be read, for a refusal
+	rules       []gate.CustomRule // of the product's signing policy
+	assessed    []gate.Assessed   // one for each of record.Assessments, in that order
+	receipts    [][]byte          // likewise
+	signer      crypto.Signer     // the key of one build, once it is made
+	evidence    [][]byte          // what the gate has seen
+	confirmBy   time.Time         // of a provisional signature, once it is known
+	unread      string            // what evidence could not be read, for a refusal
 }
 
 func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
@@ -52,6 +53,9 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 			if g.record, err = s.records.choose(rd, r, now); err != nil {
 				return err
 			}
+		}
+		if g.rules, err = s.policyRules(rd, r.Vendor, r.Product); err != nil {
+			return err
 		}
 		records, err := s.inForce(rd, g.record, now)
 		if err != nil {

@@ -82,6 +82,9 @@ func (s *Service) groundOf(ctx context.Context, signature store.Signature) (grou
 		if g, records, err = s.standing(r, signature, s.now()); err != nil {
 			return err
 		}
+		if g.rules, err = s.policyRules(r, signature.Vendor, signature.Product); err != nil {
+			return err
+		}
 		return s.open(r, &g, records)
 	})
 	if err == nil {

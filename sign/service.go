@@ -98,9 +98,10 @@ type Config struct {
 // Service signs builds. It keeps no state of its own but memories, and is safe for
 // concurrent use.
 type Service struct {
-	c       Config
-	opener  audit.Opener
-	records records
+	c        Config
+	opener   audit.Opener
+	compiler gate.Compiler
+	records  records
 }
 
 // New checks the configuration.
@@ -249,7 +250,7 @@ func (s *Service) judge(ctx context.Context, r Request, g ground) (gate.Decision
 	if err != nil {
 		return gate.Decision{}, nil, err
 	}
-	return s.c.Gate.Decide(s.build(r), evidence, g.assessed), evidence, nil
+	return s.c.Gate.Decide(s.build(r), evidence, g.assessed, g.rules...), evidence, nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }

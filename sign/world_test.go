@@ -44,6 +44,7 @@ type world struct {
 	builder  crypto.Signer // of builderID
 	other    crypto.Signer // of otherID, audited too
 	rebuild  crypto.Signer // of a rebuilder
+	second   crypto.Signer // of another, where there is one
 	auditor  crypto.Signer
 	vsa      crypto.Signer
 	vendor   crypto.Signer // signing key "key-1"

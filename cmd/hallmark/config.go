@@ -70,6 +70,8 @@ type config struct {
 	Rebuilds rebuildsConfig `yaml:"rebuilds,omitempty"`
 	// What vendors may file as evidence, and where else it is looked for.
 	Attestations attestationsConfig `yaml:"attestations,omitempty"`
+	// What is demanded of builds beside what assessments ask.
+	Gate gateConfig `yaml:"gate,omitempty"`
 	// How signatures are made before all evidence is there, and taken back: docs/administrator.md.
 	Provisional provisionalConfig `yaml:"provisional,omitempty"`
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/sign/confirm"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/sign/release"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/bolt"
@@ -173,7 +174,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
-	releases, err := release.New(release.Config{Store: in.store, Factors: []release.SecondFactor{release.SSH{}}, Now: time.Now})
+	releases, err := release.New(release.Config{Store: in.store, Rules: &gate.Compiler{}, Factors: []release.SecondFactor{release.SSH{}}, Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -189,10 +190,14 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 	if err != nil {
 		return err
 	}
+	judge, err := in.config.Gate.gate(time.Now)
+	if err != nil {
+		return err
+	}
 	signing, err := sign.New(sign.Config{
 		Provisional: provisional, Release: releases, Elsewhere: elsewhere,
 		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
-		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Now: time.Now,
+		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Gate: judge, Now: time.Now,
 		Formats: formats(),
 	})
 	if err != nil {

@@ -73,8 +73,31 @@ func (e *env) printDone(c *cli.Context, v any, lines ...string) error {
 func printRules(w io.Writer, rules []api.Rule) {
 	for _, r := range rules {
 		fmt.Fprintf(w, "  %-10s %-32s %s\n", r.Outcome, r.Rule, r.Detail)
-		if r.Outcome == "fail" && r.Satisfy != "" {
+		if r.Satisfy != "" && r.Outcome != "not-judged" {
 			fmt.Fprintf(w, "  %-10s %-32s -> %s\n", "", "", r.Satisfy)
+		}
+	}
+}
+
+// explainRules prints what printRules does and why each rule is asked: the requirements,
+// the level from which on they hold, and the evidence that was judged.
+func explainRules(w io.Writer, rules []api.Rule) {
+	for _, r := range rules {
+		printRules(w, []api.Rule{r})
+		asks := "every build"
+		switch {
+		case len(r.Requirements) > 0 && r.Basic:
+			asks += ", and " + strings.Join(r.Requirements, ", ")
+		case len(r.Requirements) > 0:
+			asks = fmt.Sprintf("level %d: %s", r.Level, strings.Join(r.Requirements, ", "))
+		case strings.HasPrefix(r.Rule, "rule."):
+			asks = "a rule of the product or of the CA"
+		}
+		fmt.Fprintf(w, "  %-10s %-32s asked by %s\n", "", "", asks)
+		for _, digest := range append([]string{r.Evidence}, r.Further...) {
+			if digest != "" {
+				fmt.Fprintf(w, "  %-10s %-32s evidence %s\n", "", "", digest)
+			}
 		}
 	}
 }

@@ -15,7 +15,8 @@ func (e *env) signCommand() *cli.Command {
 			&cli.StringFlag{Name: "cert", Usage: "serial of the certificate (default: the newest valid one whose key the service holds)"},
 			&cli.BoolFlag{Name: "per-build", Usage: "sign each file with a new key and a certificate of its own, so that revoking one build touches no other"},
 			&cli.StringSliceFlag{Name: "claim", Usage: "with --per-build: FRAMEWORK[/TRACK]=LEVEL to ask for (repeatable; default: all that assessments in force support)"},
-			&cli.BoolFlag{Name: "explain", Usage: "sign nothing; say what each rule of the gate finds"},
+			&cli.BoolFlag{Name: "explain", Usage: "sign nothing; say what each rule of the gate finds, who asks for it and what would satisfy it"},
+			&cli.StringFlag{Name: "commit", Usage: "commit that was built, hex: evidence about a build of another one is refused"},
 			&cli.BoolFlag{Name: "replace", Usage: "replace a signature that is there"},
 			&cli.StringFlag{Name: "format", Usage: "how the signature is carried: " + kinds() + " (default: what the file's content is)"},
 			&cli.BoolFlag{Name: "upload", Usage: "send the file, for the service to take its digests itself: for pe, msi, cab and jar whose evidence names only their SHA-256"},
@@ -108,5 +109,5 @@ func (e *env) printSigned(s signed) {
 		verdict = "would be refused"
 	}
 	fmt.Fprintf(e.stdout, "%s %s\n", s.File, verdict)
-	printRules(e.stdout, s.Rules)
+	explainRules(e.stdout, s.Rules)
 }

@@ -135,7 +135,7 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, cla
 	}
 	request := api.NewSignature{
 		SHA256: hex.EncodeToString(t.digests.SHA256[:]), Format: string(t.format.Kind()), Product: c.String("product"), Certificate: c.String("cert"),
-		Explain: c.Bool("explain"), PerBuild: c.Bool("per-build"), Claims: claims, Signed: t.other(),
+		Explain: c.Bool("explain"), PerBuild: c.Bool("per-build"), Claims: claims, Signed: t.other(), Commit: c.String("commit"),
 		MediaType: t.mediaType, Size: t.size,
 	}
 	var answer api.Signature
@@ -180,6 +180,7 @@ func uploadToSign(ctx context.Context, client *api.Client, t toSign, request api
 	query := url.Values{
 		"format": {request.Format}, "product": {request.Product}, "certificate": {request.Certificate},
 		"explain": {strconv.FormatBool(request.Explain)}, "per_build": {strconv.FormatBool(request.PerBuild)},
+		"commit": {request.Commit},
 	}
 	if err := client.Upload(ctx, "/v1/signatures/files?"+query.Encode(), file, info.Size(), answer); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -14,7 +15,7 @@ import (
 
 // RuleText is a further condition as a vendor or an officer writes it, in CEL.
 type RuleText struct {
-	Name string `json:"name" yaml:"name"` // 1 to 64 of [a-z0-9.-]; verdicts say "rule.<name>"
+	Name string `json:"name" yaml:"name"` // printable, 1 to 64 bytes; verdicts say "rule.<name>"
 	CEL  string `json:"cel" yaml:"cel"`   // an expression that is true or false
 	// Basic rules are asked before a provisional signature too.
 	Basic bool `json:"basic,omitempty" yaml:"basic"`
@@ -55,8 +56,8 @@ var environment = sync.OnceValues(func() (*cel.Env, error) { return cel.NewEnv(v
 // NewRule compiles a rule. Refused are names that are none, expressions over
 // maxRuleLength bytes, of another type than bool, and such as cannot be compiled.
 func NewRule(t RuleText) (CustomRule, error) {
-	if t.Name == "" || len(t.Name) > maxRuleName || strings.Trim(t.Name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-		return CustomRule{}, fmt.Errorf("rule %s: the name is not 1 to %d of a-z, 0-9, '.' and '-'", quote(t.Name), maxRuleName)
+	if t.Name == "" || len(t.Name) > maxRuleName || strings.ContainsFunc(t.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return CustomRule{}, fmt.Errorf("rule %s: the name is not 1 to %d printable characters", quote(t.Name), maxRuleName)
 	}
 	if len(t.CEL) > maxRuleLength {
 		return CustomRule{}, fmt.Errorf("rule %s: %d bytes, at most %d", t.Name, len(t.CEL), maxRuleLength)

@@ -81,17 +81,17 @@ func TestBasicCustomRule(t *testing.T) {
 
 func TestNewRuleRefuses(t *testing.T) {
 	for name, r := range map[string]RuleText{
-		"no name":          {"", "true", false},
-		"a name with room": {"a b", "true", false},
-		"a long name":      {strings.Repeat("a", maxRuleName+1), "true", false},
-		"nothing":          {"a", "", false},
-		"not CEL":          {"a", "true &&", false},
-		"not a bool":       {"a", "1", false},
-		"dynamic":          {"a", "parameters.x", false},
-		"unknown variable": {"a", "environment.PATH == ''", false},
-		"unknown function": {"a", "http.get('https://evil.example.com') == ''", false},
-		"a long one":       {"a", "true || " + strings.Repeat(" ", maxRuleLength) + "true", false},
-		"deep":             {"a", strings.Repeat("(", 1000) + "true" + strings.Repeat(")", 1000), false},
+		"no name":               {"", "true", false},
+		"a name over two lines": {"a\nb", "true", false},
+		"a long name":           {strings.Repeat("a", maxRuleName+1), "true", false},
+		"nothing":               {"a", "", false},
+		"not CEL":               {"a", "true &&", false},
+		"not a bool":            {"a", "1", false},
+		"dynamic":               {"a", "parameters.x", false},
+		"unknown variable":      {"a", "environment.PATH == ''", false},
+		"unknown function":      {"a", "http.get('https://evil.example.com') == ''", false},
+		"a long one":            {"a", "true || " + strings.Repeat(" ", maxRuleLength) + "true", false},
+		"deep":                  {"a", strings.Repeat("(", 1000) + "true" + strings.Repeat(")", 1000), false},
 	} {
 		if got, err := NewRule(r); err == nil || got.program != nil {
 			t.Errorf("%s: accepted", name)
