@@ -352,6 +352,9 @@ type Signature struct {
 	ConfirmBy   time.Time `json:"confirm_by,omitzero"`   // provisional: revoked when it is not confirmed by then
 	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` //
 	HeldUntil   time.Time `json:"held_until,omitzero"`   // state held only
+	Signed      string    `json:"signed,omitempty"`      // provisional: hex of what was signed, where that is not Digest
+	Computed    bool      `json:"computed,omitempty"`    // provisional: the service took both digests itself
+	Commit      string    `json:"commit,omitempty"`      // provisional: the one that the request named
 	Incident    string    `json:"incident,omitempty"`    // Incident.ID
 }
 
