@@ -23,7 +23,7 @@ func (s *Service) recordSignature(ctx context.Context, r Request, g ground, res 
 	signature := store.Signature{
 		ID: res.ID, Vendor: r.Vendor, Serial: res.Serial, Digest: digest, Format: r.Format, Product: r.Product,
 		Evidence: res.Decision.Evidence(), At: res.At, By: r.By, LogSalt: NewSalt(),
-		Signed: s.signedName(r), Computed: r.Computed,
+		Signed: s.signedName(r), Computed: r.Computed, Commit: r.Commit,
 	}
 	r.setState(&signature, g)
 	event := store.Event{ID: res.ID, At: res.At, Who: r.By, Action: actionSigned, Object: digest, Detail: map[string]string{
