@@ -41,7 +41,7 @@ func TestEvidenceElsewhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			envelopes := map[string][]byte{"good": w.provenance(t, nil), "foreign": w.provenance(t, func(b *build) { b.by = w.rebuild })}
+			envelopes := map[string][]byte{"good": w.provenance(t, nil), "foreign": w.provenance(t, func(b *build) { b.by = w.auditor })}
 			key := "vendor/" + hex.EncodeToString(w.digest[:])
 			w.evidence[key] = nil
 			for _, e := range c.here {
