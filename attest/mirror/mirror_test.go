@@ -188,7 +188,11 @@ func TestMirrorGoesOn(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || report.Added > 10 {
 		t.Errorf("stopped: %+v, %v", report, err)
 	}
-	wantReport(t, mirrored(t, h, r, all[:20]...), Report{Artifacts: 20, Same: report.Added, Fetched: 20 - report.Added, Added: 20 - report.Added})
+	// One that was on disk when the run was stopped may not be in its report.
+	rest := mirrored(t, h, r, all[:20]...)
+	if rest.Same < report.Added || rest.Same+rest.Added != 20 || rest.Fetched != rest.Added || rest.Failed != 0 {
+		t.Errorf("after %+v: %+v", report, rest)
+	}
 
 	// the list breaks off
 	broken := errors.New("no more pages")

@@ -22,6 +22,7 @@ type lab struct {
 	rounds       int
 	entries      int // of a large log; 0: none is measured
 	certificates int // of a large CA; 0: none is measured
+	artifacts    int // of a large repository of evidence; 0: none is measured
 	log          io.Writer
 
 	keyring func() (string, error) // gpgv's, with one key; also makes GNUPGHOME

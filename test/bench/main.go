@@ -1,7 +1,7 @@
 // Command bench answers: how fast is hallmark beside the tools that people would
 // otherwise use, on this machine, now?
 //
-//	go run ./test/bench [--json] [--rows TEXT] [--rounds N] [--entries N] [--certificates N] [--bin DIR]
+//	go run ./test/bench [--json] [--rows TEXT] [--rounds N] [--entries N] [--certificates N] [--artifacts N] [--bin DIR]
 //
 // Absolute numbers say more about a machine than about a program, so each row is a
 // ratio of two things measured in the same run: both are warmed up, then they take
@@ -37,6 +37,7 @@ type options struct {
 	rounds       int
 	entries      int
 	certificates int
+	artifacts    int
 	bin          string
 }
 
@@ -67,12 +68,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.rounds, "rounds", defaultRounds, "how often each side runs")
 	flags.IntVar(&o.entries, "entries", 0, "also measure a log of so many entries; 1000000 take some minutes and 1 GB")
 	flags.IntVar(&o.certificates, "certificates", 0, "also measure a CA with so many certificates on record; 1000000 take some minutes and 4 GB")
+	flags.IntVar(&o.artifacts, "artifacts", 10_000, "in the large repository of evidence; 1000000 take some minutes")
 	flags.StringVar(&o.bin, "bin", "bin", "folder with the built programs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.rounds < 1 || o.entries < 0 || o.certificates < 0 {
-		return errors.New("--rounds must be at least 1, --entries and --certificates not negative")
+	if o.rounds < 1 || o.entries < 0 || o.certificates < 0 || o.artifacts < 0 {
+		return errors.New("--rounds must be at least 1, --entries, --certificates and --artifacts not negative")
 	}
 	bin, err := filepath.Abs(o.bin)
 	if err != nil {
@@ -82,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	lab.entries, lab.certificates = o.entries, o.certificates
+	lab.entries, lab.certificates, lab.artifacts = o.entries, o.certificates, o.artifacts
 	results, err := measure(ctx, lab, selectRows(rows(), o.rows), stderr)
 	if err := errors.Join(err, lab.close()); err != nil {
 		return err

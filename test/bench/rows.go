@@ -14,6 +14,7 @@ func rows() []row {
 		{"ledger of many entries", largeLedger},
 		{"start-up", startUp},
 		{"sign by digest over HTTP", signHTTP},
+		{"evidence lookup, many artifacts", evidenceLookup},
 		{"issue over HTTP, 64 clients", issueHTTP},
 		{"CA with many certificates", largeStore},
 		{"OCSP from the cache", ocspCached},

@@ -25,7 +25,7 @@ const (
 type call func(ctx context.Context, c *api.Client, worker int) error
 
 // signHTTP compares signing a digest, with evidence judged and the record durable,
-// with one bare signature over HTTP. Ours makes three (the file's, the timestamp's,
+// with a handler that makes one signature and keeps one record. Ours makes three (the file's, the timestamp's,
 // the verification summary's) and verifies what it judges.
 func signHTTP(ctx context.Context, l *lab) ([]measurement, error) {
 	a, err := l.authority(ctx)
@@ -98,8 +98,9 @@ func newRequestsFor(name string) ([][]byte, error) {
 	return requests, nil
 }
 
-// besideReferences lets ours and both references take turns. The goal is on the first
-// reference, which writes nothing.
+// besideReferences lets ours and both references take turns. The goal is on the second
+// reference, which makes one signature and one group-committed write; the first, which
+// writes nothing, says what the write costs.
 func (l *lab) besideReferences(ctx context.Context, a *authority, what string, g goal, note string, ours call) (_ []measurement, err error) {
 	clients, err := a.clients()
 	if err != nil {
@@ -123,7 +124,7 @@ func (l *lab) besideReferences(ctx context.Context, a *authority, what string, g
 			Ours: fmt.Sprintf("%d clients %.0f %s/s", httpClients, medians[0], what), Peer: fmt.Sprintf("%s %.0f/s", peer, medians[i+1]),
 			Value: medians[0] / medians[i+1], Unit: "of limit", Note: note,
 		}
-		if i == 0 {
+		if i == 1 {
 			m.Goal = g
 		}
 		all = append(all, m)
