@@ -73,7 +73,7 @@ func (r Request) Allows(d gate.Decision) bool {
 }
 
 // basic reports whether a build may be signed provisionally.
-func basic(d gate.Decision) bool { return d.Granted() }
+func basic(d gate.Decision) bool { return d.Basic() && len(d.Contradicted()) == 0 }
 
 // confirmBy is when a signature must have been confirmed; zero: it is final. It counts in
 // whole seconds, as the signature says it.
@@ -101,6 +101,7 @@ func (r Request) setState(signature *store.Signature, g ground) {
 	if r.Mode != Provisional {
 		return
 	}
+	signature.Commit = r.Commit
 	signature.Mode, signature.State, signature.ConfirmBy = store.SignatureModeProvisional, r.state(g), g.confirmBy
 	if signature.State == store.SignatureConfirmed {
 		signature.ConfirmedAt = signature.At

@@ -99,7 +99,7 @@ func (s *Service) groundOf(ctx context.Context, signature store.Signature) (grou
 // requestOf is the request that a signature answered, as far as the gate is concerned.
 func requestOf(signature store.Signature) (Request, error) {
 	digest, err := parseHex(signature.Digest)
-	r := Request{Vendor: signature.Vendor, Digest: digest, Format: signature.Format, Product: signature.Product, By: signature.By, Computed: signature.Computed}
+	r := Request{Vendor: signature.Vendor, Digest: digest, Format: signature.Format, Product: signature.Product, By: signature.By, Computed: signature.Computed, Commit: signature.Commit}
 	if _, signed, ok := strings.Cut(signature.Signed, ":"); ok && err == nil {
 		r.Signed, err = parseHex(signed)
 	}
@@ -109,17 +109,17 @@ func requestOf(signature store.Signature) (Request, error) {
 // FailedSummary is the summary to be published about a build that was not borne out, a
 // DSSE envelope: it says FAILED. evidence are the envelopes, by SHA-256, that say why.
 func (s *Service) FailedSummary(ctx context.Context, signature store.Signature, evidence []string) ([]byte, error) {
-	digest, err := parseHex(signature.Digest)
+	r, err := requestOf(signature)
 	if err != nil {
 		return nil, err
 	}
 	var g ground
-	err = s.c.Store.View(ctx, func(r store.Reader) error {
+	err = s.c.Store.View(ctx, func(rd store.Reader) error {
 		var err error
-		if g.vendor, err = store.Vendors.Get(r, signature.Vendor); err != nil {
+		if g.vendor, err = store.Vendors.Get(rd, signature.Vendor); err != nil {
 			return err
 		}
-		g.record, err = store.Certificates.Get(r, signature.Serial)
+		g.record, err = store.Certificates.Get(rd, signature.Serial)
 		return err
 	})
 	if err == nil {
@@ -130,7 +130,7 @@ func (s *Service) FailedSummary(ctx context.Context, signature store.Signature, 
 	}
 	claim := g.mark.Assurance.Claims[0]
 	v := attest.VSA{
-		Subjects:     []attest.Subject{{Name: signature.Product, Digest: map[string]string{"sha256": signature.Digest}}},
+		Subjects:     []attest.Subject{{Name: signature.Product, Digest: s.digests(r)}},
 		VerifierID:   s.c.VerifierID,
 		TimeVerified: s.now().Truncate(time.Second),
 		ResourceURI:  g.vendor.URI + "#" + signature.Product,
@@ -138,7 +138,7 @@ func (s *Service) FailedSummary(ctx context.Context, signature store.Signature, 
 			Name: "assessment", URI: claim.Framework, Digest: map[string]string{"sha256": hex.EncodeToString(claim.Assessment.Payload[:])}},
 		Result: attest.Failed,
 	}
-	url := ext.EvidenceURL(g.mark.Repository.URLs[0], digest)
+	url := ext.EvidenceURL(g.mark.Repository.URLs[0], r.Digest)
 	for _, e := range slices.Compact(slices.Sorted(slices.Values(evidence))) {
 		v.InputAttestations = append(v.InputAttestations, attest.ResourceDescriptor{Name: "evidence", URI: url, Digest: map[string]string{"sha256": e}})
 	}

@@ -352,6 +352,7 @@ type Signature struct {
 	ConfirmBy   time.Time `json:"confirm_by,omitzero"`   // provisional: revoked when it is not confirmed by then
 	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` //
 	HeldUntil   time.Time `json:"held_until,omitzero"`   // state held only
+	Commit      string    `json:"commit,omitempty"`      // provisional: the one that the request named
 	Incident    string    `json:"incident,omitempty"`    // Incident.ID
 
 	// Signed is what was signed, where that is not Digest: algorithm, ":" and hex.

@@ -360,7 +360,7 @@ func fullSample() sample {
 			ID: "20260305T120000.000000000Z-0000000000000001", Vendor: "acme", Serial: "7f01", Digest: digest, Format: "deb",
 			Product: "tool", Evidence: []string{digest}, At: day(4), By: "vera", Approval: "20260305T120000.000000000Z-0000000000000008", LogSalt: []byte{1, 2},
 			Mode: store.SignatureModeProvisional, State: store.SignatureHeld, ConfirmBy: day(5), ConfirmedAt: day(5), HeldUntil: day(6),
-			Signed: "authenticodeSha256:" + digest, Computed: true,
+			Signed: "authenticodeSha256:" + digest, Computed: true, Commit: digest[:40],
 			Incident: "20260305T120000.000000000Z-0000000000000008", // every field at once, as no signature has them
 		}},
 		Event: []store.Event{{

@@ -25,7 +25,7 @@ func (g Gate) Judge(ctx context.Context, signature store.Signature) (Judgement, 
 	if rejudged.Granted() {
 		return Judgement{Granted: true, Summary: summary, Evidence: rejudged.Decision.Evidence()}, nil
 	}
-	against := contradictions(rejudged.Decision)
+	against := rejudged.Decision.Contradicted()
 	j := Judgement{Contradicted: len(against) > 0}
 	var texts []string
 	for _, v := range rejudged.Decision.Verdicts {
@@ -34,14 +34,13 @@ func (g Gate) Judge(ctx context.Context, signature store.Signature) (Judgement, 
 			continue
 		}
 		j.Verdicts = append(j.Verdicts, store.IncidentVerdict{Rule: v.Rule, Assessment: v.Assessment, Outcome: string(v.Outcome), Detail: v.Detail, Evidence: v.Evidence})
-		if v.Evidence != "" && !slices.Contains(j.Evidence, v.Evidence) {
-			j.Evidence = append(j.Evidence, v.Evidence)
+		for _, e := range append([]string{v.Evidence}, v.Further...) {
+			if e != "" && !slices.Contains(j.Evidence, e) {
+				j.Evidence = append(j.Evidence, e)
+			}
 		}
 		texts = append(texts, v.Rule+": "+v.Detail)
 	}
 	j.Detail = strings.Join(texts, "; ")
 	return j, nil
 }
-
-// contradictions are the verdicts in which a rebuilder says that the build is another one.
-func contradictions(gate.Decision) []gate.Verdict { return nil }
