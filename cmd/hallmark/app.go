@@ -123,7 +123,7 @@ FIRST STEPS:
 			e.initCommand(), e.ceremonyCommand(), e.rolloverCommand(), e.serveCommand(), e.doctorCommand(), e.enrollCommand(), e.statusCommand(),
 			e.vendorCommand(), e.auditorCommand(), e.auditCommand(),
 			e.certCommand(), e.acmeCommand(), e.signCommand(), e.digestCommand(), e.ciCommand(), e.factorCommand(),
-			e.attestCommand(), e.rebuildCommand(), e.rebuilderCommand(),
+			e.incidentCommand(), e.attestCommand(), e.rebuildCommand(), e.rebuilderCommand(),
 			e.trustCommand(), e.keysCommand(), e.ledgerCommand(), e.verifyCommand(),
 			e.demoCommand(), e.completionCommand(),
 		},

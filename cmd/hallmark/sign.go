@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/store"
 	"github.com/urfave/cli/v2"
 )
 
@@ -32,12 +34,17 @@ Notary Project signature as referrer.
 Authenticode and JAR sign a hash of their own. Evidence must state it beside the file's
 SHA-256 (hallmark digest prints both), or the file is sent with --upload.
 
+A provisional signature (--mode provisional) is given out on basic evidence and is
+confirmed or revoked by itself. With --wait the command ends with 0 when all are
+confirmed, 3 when one was revoked, 4 when one is still open after --wait-timeout.
+
 EXAMPLE: hallmark sign --product hello --per-build hello_1.0_amd64.deb
+EXAMPLE: hallmark sign --product hello --mode provisional --wait hello_1.0_amd64.deb
 EXAMPLE: hallmark sign --product hello hello.exe hello.msi hello.jar
 EXAMPLE: hallmark sign --product hello image:v1`,
 	}, 1, -1, e.sign)
-	cmd.Flags = append(cmd.Flags, tokenFlags...)
-	cmd.Subcommands = e.signReleaseCommands()
+	cmd.Flags = append(append(cmd.Flags, settleFlags...), tokenFlags...)
+	cmd.Subcommands = append(e.signReleaseCommands(), e.signSettleCommands()...)
 	return cmd
 }
 
@@ -53,10 +60,13 @@ func (e *env) sign(c *cli.Context) error {
 		}
 		claims = append(claims, claim)
 	}
+	if err := checkSettleFlags(c); err != nil {
+		return err
+	}
 	switch {
 	case c.Bool("per-build") && c.String("cert") != "":
 		return &usageError{text: "--per-build and --cert contradict each other", hint: "with --per-build the certificate is a new one"}
-	case !c.Bool("per-build") && len(claims) > 0:
+	case !c.Bool("per-build") && c.String("mode") == "strict" && len(claims) > 0:
 		return &usageError{text: "--claim without --per-build", hint: "a certificate that is there says what it says: choose it with --cert"}
 	}
 	client, err := e.client(c)
@@ -74,6 +84,12 @@ func (e *env) sign(c *cli.Context) error {
 			e.printSigned(one)
 		}
 	}
+	code := exitOK
+	if c.Bool("wait") {
+		if code, err = e.settle(c.Context, client, all, c.Duration("wait-timeout")); err != nil {
+			return err
+		}
+	}
 	if c.Bool("json") {
 		if err := e.printJSON(all); err != nil {
 			return err
@@ -83,8 +99,22 @@ func (e *env) sign(c *cli.Context) error {
 		if !one.Allowed {
 			return exitWith(exitRefused)
 		}
+		if c.Bool("wait") && !c.Bool("json") {
+			e.printSettled(one)
+		}
+	}
+	if code != exitOK {
+		return exitWith(code)
 	}
 	return nil
+}
+
+func (e *env) printSettled(s signed) {
+	if s.Incident != "" {
+		fmt.Fprintf(e.stdout, "%s %s, incident %s\n", s.File, s.State, s.Incident)
+		return
+	}
+	fmt.Fprintf(e.stdout, "%s %s\n", s.File, s.State)
 }
 
 // signed is what became of one file.
@@ -97,11 +127,18 @@ type signed struct {
 	Serial    string     `json:"serial"`
 	Allowed   bool       `json:"allowed"`
 	Rules     []api.Rule `json:"rules"`
+	ID        string     `json:"id,omitempty"`        // of the signature
+	State     string     `json:"state,omitempty"`     // provisional, held, confirmed or revoked
+	ConfirmBy time.Time  `json:"confirm_by,omitzero"` // provisional: it is settled by then
+	Incident  string     `json:"incident,omitempty"`  // why it was revoked
 }
 
 func (e *env) printSigned(s signed) {
 	if s.Signature != "" {
 		fmt.Fprintf(e.stdout, "signed %s -> %s\n  sha256       %s\n  certificate  %s\n", s.File, s.Signature, s.SHA256, s.Serial)
+		if s.State == store.SignatureProvisional {
+			fmt.Fprintf(e.stdout, "  provisional  to be confirmed or revoked by %s\n  id           %s\n", moment(s.ConfirmBy), s.ID)
+		}
 		return
 	}
 	verdict := "would be signed"

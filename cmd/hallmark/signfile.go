@@ -135,7 +135,7 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, cla
 	}
 	request := api.NewSignature{
 		SHA256: hex.EncodeToString(t.digests.SHA256[:]), Format: string(t.format.Kind()), Product: c.String("product"), Certificate: c.String("cert"),
-		Explain: c.Bool("explain"), PerBuild: c.Bool("per-build"), Claims: claims, Signed: t.other(), Commit: c.String("commit"),
+		Explain: c.Bool("explain"), PerBuild: c.Bool("per-build"), Mode: c.String("mode"), Claims: claims, Signed: t.other(), Commit: c.String("commit"),
 		MediaType: t.mediaType, Size: t.size,
 	}
 	var answer api.Signature
@@ -147,7 +147,8 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, cla
 	if err != nil {
 		return signed{}, err
 	}
-	out := signed{File: path, SHA256: request.SHA256, Format: request.Format, Serial: answer.Serial, Allowed: answer.Allowed, Rules: answer.Rules}
+	out := signed{File: path, SHA256: request.SHA256, Format: request.Format, Serial: answer.Serial, Allowed: answer.Allowed, Rules: answer.Rules,
+		ID: answer.ID, State: answer.State, ConfirmBy: answer.ConfirmBy}
 	if other := t.other(); other != "" {
 		out.Signed = t.format.Algorithm() + ":" + other
 	}
