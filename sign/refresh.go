@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/format/oci"
@@ -47,6 +46,9 @@ func (s *Service) Refresh(ctx context.Context, vendor, id string, cms []byte) ([
 		summary, err = passedSummary(r, signature)
 		return err
 	})
+	if err == nil {
+		err = s.readMark(&g)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("refresh signature: %w", err)
 	}
@@ -94,11 +96,14 @@ func (s *Service) restaple(ctx context.Context, g ground, summary, cms []byte) (
 	if err != nil {
 		return nil, foreign("it does not parse")
 	}
+	infos := parsed.Content.SignerInfos
+	for i := range infos {
+		infos[i].RawContent = nil // or it would be printed, whatever the fields say
+	}
 	if again, err := parsed.Marshal(); err != nil || !bytes.Equal(again, cms) {
 		return nil, foreign("it is not in our encoding") // what is written back must be what came
 	}
-	infos := parsed.Content.SignerInfos
-	if len(infos) != 1 || ca.SerialKey(infos[0].IssuerAndSerialNumber.SerialNumber) != g.record.Serial {
+	if len(infos) != 1 || infos[0].IssuerAndSerialNumber.SerialNumber.Cmp(g.certificate.SerialNumber) != 0 {
 		return nil, foreign("another certificate signed it")
 	}
 	signed := &CMS{signed: *parsed}
