@@ -25,8 +25,9 @@ func (s *Server) incidentRoutes() []Route {
 	}
 }
 
-// recordInput is the path of a record with a time-ordered id.
-type recordInput struct {
+// RecordPath is the path of a record with a time-ordered id. Exported, or the fields of
+// what embeds it are not read.
+type RecordPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -38,7 +39,7 @@ func apiSignature(sig store.Signature) api.SignatureRecord {
 	}
 }
 
-func (s *Server) showSignature(ctx context.Context, in *recordInput) (*body[api.SignatureRecord], error) {
+func (s *Server) showSignature(ctx context.Context, in *RecordPath) (*body[api.SignatureRecord], error) {
 	sig, err := s.readSignature(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func (s *Server) readSignature(ctx context.Context, id string) (store.Signature,
 }
 
 type refreshInput struct {
-	recordInput
+	RecordPath
 	Body api.Refresh
 }
 
@@ -102,7 +103,7 @@ func (s *Server) listIncidents(ctx context.Context, in *incidentsInput) (*body[a
 	return listWhere(ctx, s.Store, records, keep, func(i store.Incident) (string, api.Incident) { return i.ID, apiIncident(i) })
 }
 
-func (s *Server) showIncident(ctx context.Context, in *recordInput) (*body[api.Incident], error) {
+func (s *Server) showIncident(ctx context.Context, in *RecordPath) (*body[api.Incident], error) {
 	var incident store.Incident
 	err := s.Store.View(ctx, func(r store.Reader) (err error) {
 		if incident, err = store.Incidents.Get(r, in.ID); err != nil {
@@ -120,7 +121,7 @@ func (s *Server) showIncident(ctx context.Context, in *recordInput) (*body[api.I
 }
 
 type holdInput struct {
-	recordInput
+	RecordPath
 	Body api.NewHold
 }
 
@@ -130,7 +131,7 @@ func (s *Server) holdIncident(ctx context.Context, in *holdInput) (*body[api.Inc
 }
 
 type decisionInput struct {
-	recordInput
+	RecordPath
 	Body api.IncidentDecision
 }
 
