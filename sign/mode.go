@@ -101,6 +101,7 @@ func (r Request) setState(signature *store.Signature, g ground) {
 	if r.Mode != Provisional {
 		return
 	}
+	signature.Commit = r.Commit
 	signature.Mode, signature.State, signature.ConfirmBy = store.SignatureModeProvisional, r.state(g), g.confirmBy
 	if signature.State == store.SignatureConfirmed {
 		signature.ConfirmedAt = signature.At
