@@ -38,8 +38,8 @@ var acts = []act{
 	{"Acme builds a package, and proves how", buildPackage},
 	{"Acme signs, and an installer verifies", signAndVerify},
 	{"Rebuilders of two other organisations", startRebuilders},
-	{"A good build comes out again", goodBuild},
-	{"A compromised builder is found out", tamperedBuild},
+	{"A good build is signed at once, and confirmed", goodBuild},
+	{"A compromised builder is found out, its build revoked", tamperedBuild},
 	{"Six things an installer refuses", refuseSix},
 	{"Unchanged tools read the same mark", unchangedTools},
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/hallmark-pki/hallmark/server/api"
 )
 
 // rebuilder repeats builds on a machine that is not the vendor's.
@@ -25,6 +23,12 @@ var rebuilders = []rebuilder{
 // rebuildTimeout is how long two rebuilders may take for a program of three lines, on
 // a machine that is busy with other things.
 const rebuildTimeout = 10 * time.Minute
+
+// greeter is the product that rebuilders repeat, and twoRebuilders what Acme demands of it.
+const (
+	greeter       = "acme-greeter"
+	twoRebuilders = "rules:\n- name: two rebuilders\n  cel: size(reproduced) >= 2\n"
+)
 
 // gitHost is where Acme's sources are; the rebuilders of the demo are told that it is a
 // folder of this machine.
@@ -96,7 +100,7 @@ func (s *stage) scopeRebuilders(ctx context.Context) error {
 		}
 		added += fmt.Sprintf("  - id: %s\n    operator: %s\n    key_files: [%s.pub]\n", r.id, r.organization, r.name)
 	}
-	added += "  recipes:\n  - product: acme-hello\n    source: git+" + gitHost + "acme/hello\n    recipe_file: rebuild.yaml\n"
+	added += "  recipes:\n  - product: " + greeter + "\n    source: git+" + gitHost + "acme/hello\n    recipe_file: rebuild.yaml\n"
 	recipe, err := assets.ReadFile("assets/hello/rebuild.yaml")
 	if err != nil {
 		return err
@@ -108,11 +112,14 @@ func (s *stage) scopeRebuilders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const before = "  repositories:\n"
-	if !strings.Contains(string(draft), before) {
-		return errors.New("the draft has no repositories")
+	text := string(draft)
+	for before, more := range map[string]string{"  repositories:\n": added, "  - name: acme-hello\n": "  - name: " + greeter + "\n"} {
+		if strings.Count(text, before) != 1 {
+			return fmt.Errorf("the draft has not one %q", before)
+		}
+		text = strings.Replace(text, before, more+before, 1)
 	}
-	return s.write("assessment/acme.yaml", []byte(strings.Replace(string(draft), before, added+before, 1)))
+	return s.write("assessment/acme.yaml", []byte(text))
 }
 
 // startRebuilders has both take jobs until the demo ends.
@@ -227,57 +234,42 @@ func (s *stage) prove(ctx context.Context, folder, artifact string) error {
 	return err
 }
 
-// rebuilt asks both rebuilders about an artifact and waits for what they find.
-func (s *stage) rebuilt(ctx context.Context, artifact, outcome string) error {
-	if _, err := s.hallmark(ctx, "acme", succeeds, []string{"rebuild", "request", artifact}, rebuilders[0].organization, rebuilders[1].organization); err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeout(ctx, rebuildTimeout)
-	defer stop()
-	for {
-		var jobs []api.RebuildJob
-		if err := s.capture(ctx, "acme", &jobs, "rebuild", "jobs", "--json", artifact); err != nil {
-			return err
-		}
-		found := map[string]bool{}
-		for _, j := range jobs {
-			if j.Outcome == outcome {
-				found[j.Operator] = true
-			}
-		}
-		if len(found) == len(rebuilders) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %s says %d of %d rebuilders: %w", artifact, outcome, len(found), len(rebuilders), ctx.Err())
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-	_, err := s.hallmark(ctx, "acme", succeeds, []string{"rebuild", "jobs", artifact}, outcome)
+// provisionally signs before the proof is there, and waits for what becomes of it.
+func (s *stage) provisionally(ctx context.Context, code int, artifact string, want ...string) error {
+	_, err := s.hallmark(ctx, "acme", code, []string{"sign", "--product", greeter, "--mode", "provisional", "--wait", "--wait-timeout", rebuildTimeout.String(), artifact}, want...)
 	return err
 }
 
 func goodBuild(ctx context.Context, s *stage) error {
+	s.say("Acme's own rule for this product: two other organisations must build the same bytes.")
+	if err := s.write("greeter.policy.yaml", []byte(twoRebuilders)); err != nil {
+		return err
+	}
+	if _, err := s.hallmark(ctx, "acme", succeeds, []string{"sign", "policy", "set", greeter, "greeter.policy.yaml"}, "in force"); err != nil {
+		return err
+	}
 	if err := s.prove(ctx, "hello", "hello-good"); err != nil {
 		return err
 	}
-	s.say("\nEach rebuilder fetches the commit, builds it twice in a sandbox without a network,\ncompares, and signs what it found.")
-	if err := s.rebuilt(ctx, "hello-good", "reproduced"); err != nil {
+	s.say("\nIt is signed at once; the signature says itself that it is provisional. --wait stays\nuntil it is settled: each rebuilder fetches the commit, builds it twice in a sandbox\nwithout a network, compares, and signs what it found.")
+	if err := s.provisionally(ctx, succeeds, "hello-good", "provisional", "hello-good confirmed"); err != nil {
 		return err
 	}
-	if _, err := s.hallmark(ctx, "acme", succeeds, []string{"sign", "--product", "acme-hello", "--per-build", "hello-good"}, "signed hello-good"); err != nil {
+	if _, err := s.hallmark(ctx, "acme", succeeds, []string{"rebuild", "jobs", "hello-good"}, "reproduced", rebuilders[0].organization, rebuilders[1].organization); err != nil {
 		return err
 	}
 	if err := s.refreshStatus(ctx); err != nil {
 		return err
 	}
-	_, err := s.verify(ctx, succeeds, "slsa3.yaml", []string{"hello-good"}, "hello-good: valid")
+	if err := s.write("confirmed.yaml", []byte(policyAt(3)+"confirmed: required\n")); err != nil {
+		return err
+	}
+	_, err := s.verify(ctx, succeeds, "confirmed.yaml", []string{"hello-good"}, "hello-good: valid")
 	return err
 }
 
-func tamperedBuild(ctx context.Context, s *stage) error {
-	s.say("Somebody is inside Acme's builder. It changes a line before it compiles, and signs\nprovenance that is in order in every way: right builder, right key, right commit.")
+// tamper makes a copy of the source with another line in it.
+func (s *stage) tamper() error {
 	if err := os.CopyFS(s.path("tampered"), os.DirFS(s.path("hello"))); err != nil {
 		return err
 	}
@@ -285,17 +277,36 @@ func tamperedBuild(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if err := s.write("tampered/main.go", []byte(strings.Replace(string(program), "Hello from Acme", "Hello from Mallory", 1))); err != nil {
+	return s.write("tampered/main.go", []byte(strings.Replace(string(program), "Hello from Acme", "Hello from Mallory", 1)))
+}
+
+func tamperedBuild(ctx context.Context, s *stage) error {
+	s.say("Somebody is inside Acme's builder. It changes a line before it compiles, and signs\nprovenance that is in order in every way: right builder, right key, right commit.")
+	if err := s.tamper(); err != nil {
 		return err
 	}
 	if err := s.prove(ctx, "tampered", "hello-tampered"); err != nil {
 		return err
 	}
-	s.say("\nThe rebuilders come to something else and say so, with what differs.")
-	if err := s.rebuilt(ctx, "hello-tampered", "mismatch"); err != nil {
+	s.say("\nStrict mode refuses it up front: nobody else has built these bytes.")
+	if _, err := s.hallmark(ctx, "acme", refuses, []string{"sign", "--product", greeter, "--per-build", "hello-tampered"}, "two rebuilders"); err != nil {
 		return err
 	}
-	s.say("\nStrict mode refuses it up front:")
-	_, err = s.hallmark(ctx, "acme", refuses, []string{"sign", "--product", "acme-hello", "--per-build", "hello-tampered"}, "build.not-contradicted")
+	s.say("\nProvisional mode signs it. The rebuilders come to something else, and the CA revokes\nits certificate by itself, as of the signature. No other build has that certificate.")
+	const revoked = 3
+	if err := s.provisionally(ctx, revoked, "hello-tampered", "provisional", "hello-tampered revoked, incident"); err != nil {
+		return err
+	}
+	if _, err := s.hallmark(ctx, "acme", succeeds, []string{"rebuild", "jobs", "hello-tampered"}, "mismatch"); err != nil {
+		return err
+	}
+	if err := s.refreshStatus(ctx); err != nil {
+		return err
+	}
+	s.say("\nIt is refused at install; the good build is not touched.")
+	if _, err := s.verify(ctx, refuses, "slsa3.yaml", []string{"hello-tampered"}, "hello-tampered: not valid", "revoked"); err != nil {
+		return err
+	}
+	_, err := s.verify(ctx, succeeds, "confirmed.yaml", []string{"hello-good"}, "hello-good: valid")
 	return err
 }
