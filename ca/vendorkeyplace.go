@@ -28,7 +28,7 @@ func checkVendorPlace(place string) error {
 	case place == "" || place == VendorKeysInFile:
 		return nil
 	case keys.IsFile(place) || strings.HasPrefix(place, "ssh-agent:"):
-		return fmt.Errorf("vendor keys: %s is no place for them: %q, or a key's URI such as pkcs11:", keys.Redact(place), VendorKeysInFile)
+		return fmt.Errorf("vendor keys: %s is no place for them: %q, or a key's URI such as pkcs11:…", keys.Redact(place), VendorKeysInFile)
 	case !strings.Contains(place, placeID):
 		return fmt.Errorf("vendor keys: put %s into the URI, or all keys would be one", placeID)
 	case strings.Contains(place, "pin-value="):

@@ -104,7 +104,7 @@ func TestRebuild(t *testing.T) {
 	}
 	var found api.Attestations
 	w.must("acme", "GET", "/v1/attestations/"+w.artifact, nil, &found)
-	if len(found.Envelopes) != 2 { // the builder's and nora's
+	if len(found.Envelopes) != 3 { // the builder's, the summary of the signature in this world, and nora's
 		t.Errorf("%d envelopes on file", len(found.Envelopes))
 	}
 	if len(told) == 0 || told[0] != "acme/"+w.artifact {

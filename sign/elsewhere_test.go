@@ -36,7 +36,7 @@ func TestEvidenceElsewhere(t *testing.T) {
 		"there, behind another's":   {here: []string{"foreign"}, there: []string{"good"}, granted: true, asked: 1},
 		"there, and one host fails": {there: []string{"good"}, err: errBroken, granted: true, asked: 1},
 		"nowhere":                   {asked: 1, says: "provenance.available"},
-		"by a stranger":             {there: []string{"foreign"}, asked: 1, says: "provenance.available"},
+		"by a stranger":             {there: []string{"foreign"}, asked: 1, says: "provenance.authenticated"},
 		"not to be read":            {err: errBroken, asked: 1, says: errBroken.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
