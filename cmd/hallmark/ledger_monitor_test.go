@@ -182,8 +182,8 @@ func TestMonitorFilters(t *testing.T) {
 			ofVendor = append(ofVendor, e.Type)
 		}
 		// The log tells whose the key is only in its second entry, and no key of a
-		// certificate's revocation.
-		if e.Commitment == "" && e.Type != receipt.CertificateRevoked {
+		// certificate that was revoked or held.
+		if e.Commitment == "" && e.Type != receipt.CertificateRevoked && e.Type != receipt.CertificateHeld {
 			ofAuditor = append(ofAuditor, e.Type)
 		}
 	}
