@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"stepworld": stepWorld, "idtoken": idToken,
 			"sample":   sampleFile,
 			"ciworld":  ciWorld,
+			"pipeline": pipelineOf,
 			"ociimage": ociImage,
 		},
 	})
