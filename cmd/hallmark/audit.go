@@ -250,12 +250,7 @@ func (e *env) auditList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	for _, name := range []string{"vendor", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
+	query := filters(c, "vendor", "state")
 	assessments, err := api.List[api.Assessment](c.Context, client, "/v1/assessments", query)
 	if err != nil {
 		return err

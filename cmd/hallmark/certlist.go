@@ -37,12 +37,7 @@ EXAMPLE: hallmark cert list --expiring 30d -o csv`,
 }
 
 func (e *env) certList(c *cli.Context) error {
-	query := url.Values{}
-	for _, name := range []string{"vendor", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
+	query := filters(c, "vendor", "state")
 	oneByOne, err := buildQuery(c, query)
 	if err != nil {
 		return err

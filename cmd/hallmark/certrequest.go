@@ -117,12 +117,7 @@ func (e *env) certRequestsCommand() *cli.Command {
 }
 
 func (e *env) requestList(c *cli.Context) error {
-	query := url.Values{}
-	for _, name := range []string{"vendor", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
+	query := filters(c, "vendor", "state")
 	client, err := e.client(c)
 	if err != nil {
 		return err

@@ -52,12 +52,7 @@ func (e *env) incidentList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	for _, name := range []string{"vendor", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
+	query := filters(c, "vendor", "state")
 	all, err := api.List[api.Incident](c.Context, client, "/v1/incidents", query)
 	if err != nil {
 		return err

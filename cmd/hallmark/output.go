@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +18,17 @@ var (
 	jsonFlag   = &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 	formatFlag = &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "table, json or csv"}
 )
+
+// filters are the flags of these names that were given, as a list's query has them.
+func filters(c *cli.Context, names ...string) url.Values {
+	query := url.Values{}
+	for _, name := range names {
+		if v := c.String(name); v != "" {
+			query.Set(name, v)
+		}
+	}
+	return query
+}
 
 // table is a list for people (aligned columns) and programs (csv); json prints
 // the records themselves.

@@ -96,12 +96,7 @@ func (e *env) approvalList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	for _, name := range []string{"product", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
+	query := filters(c, "product", "state")
 	list, err := api.List[api.SigningApproval](c.Context, client, "/v1/approvals", query)
 	if err != nil {
 		return err

@@ -171,12 +171,7 @@ func (e *env) signList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	for _, name := range []string{"vendor", "state"} {
-		if v := c.String(name); v != "" {
-			query.Set(name, v)
-		}
-	}
+	query := filters(c, "vendor", "state")
 	all, err := api.List[api.SignatureRecord](c.Context, client, "/v1/signatures", query)
 	if err != nil {
 		return err
