@@ -94,7 +94,8 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 	app := &cli.App{
 		Name: c.name, Usage: "judge signed files before they are installed", UsageText: c.name + " [options] FILE...",
 		Version: version, Description: description, Flags: flags(), HideHelpCommand: true,
-		Writer: stdout, ErrWriter: stderr,
+		Commands: c.commands(),
+		Writer:   stdout, ErrWriter: stderr,
 		CustomAppHelpTemplate: cli.AppHelpTemplate + "\n" + fmt.Sprintf(examples, c.name),
 		ExitErrHandler:        func(*cli.Context, error) {}, // a library does not end the process
 		OnUsageError:          c.usage,
