@@ -57,6 +57,7 @@ func Layers() []Row {
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
+		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
