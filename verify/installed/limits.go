@@ -27,3 +27,18 @@ const (
 	// architecture is 65,000 packages.
 	maxPackages = 200_000
 )
+
+// Bounds on the package managers' own lists.
+const (
+	// maxLine bounds a line of dpkg's status file; the longest in Debian has 40 KiB.
+	maxLine = 1 << 20
+	// maxStatus bounds that file: all of Debian would make 90 MiB.
+	maxStatus = 256 << 20
+	// maxFields bounds the fields of one stanza; the most in Debian are 25.
+	maxFields = 256
+	// maxStanza bounds a package's file in status.d or in pacman's database. A stanza
+	// of dpkg with all its configuration files has 20 KiB.
+	maxStanza = 4 << 20
+	// maxQuery bounds what rpm prints: 100 bytes for a package are usual.
+	maxQuery = maxPackages * (maxName + maxVersion + maxArchitecture)
+)
