@@ -18,6 +18,15 @@ func IsBundle(raw []byte) bool {
 	return len(raw) <= MaxEnvelope && json.Unmarshal(raw, &claim) == nil && strings.HasPrefix(claim.MediaType, bundleType)
 }
 
+// AsEnvelope returns the envelope in a Sigstore bundle (see FromBundle), and anything else
+// as it is.
+func AsEnvelope(raw []byte) ([]byte, error) {
+	if !IsBundle(raw) {
+		return raw, nil
+	}
+	return FromBundle(raw)
+}
+
 // FromBundle takes the DSSE envelope out of a Sigstore bundle (0.1 to 0.3) and puts the
 // certificate and the RFC 3161 timestamps of its one signature beside it, in the form
 // that UnverifiedDocument.Certified reads. What the transparency log says is left behind:

@@ -43,6 +43,10 @@ const (
 	maxTimestamps   = 4        // tokens of one signature
 	maxApprovers    = 256      // of one change
 	maxPublicKey    = 16 << 10
+	maxSteps        = 64  // of one layout; supply chains that people draw have under ten
+	maxRules        = 256 // of one step; applying them takes the product of rules and artifacts
+	minRuleWords    = 2   // "ALLOW pattern"
+	maxRuleWords    = 10  // "MATCH pattern IN prefix WITH PRODUCTS IN prefix FROM step"
 	maxRebuildGot   = 256 // files of one rebuild; two runs with the packages of a large source package
 
 	// maxSignatureObject is the largest signature object that we write: maxSignature

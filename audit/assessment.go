@@ -71,6 +71,9 @@ type Scope struct {
 	Repositories []string `json:"repositories" yaml:"repositories"` // https URLs of attestation repositories
 	Exclusions   []string `json:"exclusions,omitempty" yaml:"exclusions"`
 	Recipes      []Recipe `json:"recipes,omitempty" yaml:"recipes"`
+	// Layouts are the in-toto layouts that were looked at, by the SHA-256 of their payload in
+	// lower-case hex (attest.LayoutKeyID). A build that follows one of them adheres to policy.
+	Layouts []string `json:"layouts,omitempty" yaml:"layouts"`
 }
 
 // Product is something the vendor ships.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -11,6 +12,7 @@ func TestAttestors(t *testing.T) {
 		a := assessment(t, 1)
 		a.Scope.Attestors = []Attestor{{ID: "reviews", Predicates: []string{"https://example.com/review"}, Keys: []string{keyPEM(t, newKey(t).Public())}, Steps: []string{"test"}}}
 		a.Scope.Origins = []string{"https://mirror.example.com/packages"}
+		a.Scope.Layouts = []string{strings.Repeat("ab", 32)}
 		a.Scope.Builders[0].EntryPoints, a.Scope.Builders[0].Parameters = []string{"Makefile"}, []string{"target"}
 		return a
 	}
@@ -29,6 +31,9 @@ func TestAttestors(t *testing.T) {
 		"no key":                 {func(a *Assessment) { a.Scope.Attestors[0].Keys = nil }, "scope.attestors[0].keys"},
 		"the builder's key":      {func(a *Assessment) { a.Scope.Attestors[0].Keys = a.Scope.Builders[0].Keys }, "scope.attestors[0].keys[0]"},
 		"operator over two rows": {func(a *Assessment) { a.Scope.Attestors[0].Operator = "a\nb" }, "scope.attestors[0].operator"},
+		"layout in capitals":     {func(a *Assessment) { a.Scope.Layouts[0] = strings.Repeat("AB", 32) }, "scope.layouts[0]"},
+		"layout cut off":         {func(a *Assessment) { a.Scope.Layouts[0] = "ab" }, "scope.layouts[0]"},
+		"layout twice":           {func(a *Assessment) { a.Scope.Layouts = append(a.Scope.Layouts, a.Scope.Layouts[0]) }, "scope.layouts[1]"},
 		"origin by http":         {func(a *Assessment) { a.Scope.Origins[0] = "http://mirror.example.com" }, "scope.origins[0]"},
 		"an entry point twice":   {func(a *Assessment) { a.Scope.Builders[0].EntryPoints = []string{"a", "a"} }, "scope.builders[0].entry_points"},
 		"a pattern as parameter": {func(a *Assessment) { a.Scope.Builders[0].Parameters = []string{"*"} }, "scope.builders[0].parameters"},

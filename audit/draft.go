@@ -66,6 +66,7 @@ type DraftScope struct {
 	Repositories []string         `yaml:"repositories"`
 	Exclusions   []string         `yaml:"exclusions"`
 	Recipes      []DraftRecipe    `yaml:"recipes"`
+	Layouts      []string         `yaml:"layouts"`
 }
 
 // DraftBuilder is a Builder whose keys and roots may lie in files.
@@ -288,7 +289,7 @@ func (d Draft) convert(f Framework, track Track, from, until time.Time) Assessme
 }
 
 func (s DraftScope) scope() Scope {
-	out := Scope{Products: s.Products, Sources: s.Sources, Origins: s.Origins, Repositories: s.Repositories, Exclusions: s.Exclusions}
+	out := Scope{Products: s.Products, Sources: s.Sources, Origins: s.Origins, Layouts: s.Layouts, Repositories: s.Repositories, Exclusions: s.Exclusions}
 	for _, b := range s.Builders {
 		b.Builder.Identities = nil
 		for _, identity := range b.Identities {

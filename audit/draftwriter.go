@@ -116,6 +116,10 @@ func (w *draftWriter) scope(last *Assessment) {
 		w.line("  - %s", quote(u))
 	}
 	w.recipes(s.Recipes)
+	w.section("In-toto layouts that builds follow, by the digest that 'hallmark attest layout FILE' prints.", "layouts", len(s.Layouts), "- 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+	for _, d := range s.Layouts {
+		w.line("  - %s", quote(d))
+	}
 	w.section("https URLs under which attestations are published.", "repositories", len(s.Repositories), "- https://attestations.example.com/acme")
 	for _, u := range s.Repositories {
 		w.line("  - %s", quote(u))

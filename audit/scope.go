@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -26,6 +27,7 @@ func (s Scope) validate(p *problems, at, vendorOrganization string) {
 	s.validateAttestors(p, at, keys)
 	s.validateOrigins(p, at+".origins")
 	s.validateRecipes(p, at)
+	s.validateLayouts(p, at+".layouts")
 	s.validateRepositories(p, at)
 	p.scopeCount(at+".exclusions", len(s.Exclusions), 0)
 	exclusions := unique{}
@@ -63,6 +65,19 @@ func (s Scope) validateOrigins(p *problems, at string) {
 		field := fmt.Sprintf("%s[%d]", at, i)
 		p.httpsURL(field, u)
 		seen.add(p, CodeScope, field, strings.TrimSuffix(u, "/"))
+	}
+}
+
+// validateLayouts checks the digests of layouts.
+func (s Scope) validateLayouts(p *problems, at string) {
+	p.scopeCount(at, len(s.Layouts), 0)
+	seen := unique{}
+	for i, d := range s.Layouts {
+		field := fmt.Sprintf("%s[%d]", at, i)
+		if len(d) != 2*sha256.Size || strings.Trim(d, "0123456789abcdef") != "" {
+			p.add(CodeValue, field, "not a SHA-256 in lower-case hex; hallmark attest layout FILE prints it")
+		}
+		seen.add(p, CodeScope, field, d)
 	}
 }
 

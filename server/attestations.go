@@ -19,7 +19,11 @@ import (
 func (s *Server) pushAttestations(ctx context.Context, in *body[api.NewAttestations]) (*body[api.StoredAttestations], error) {
 	stored := api.StoredAttestations{SHA256: []string{}}
 	for i, envelope := range in.Body.Envelopes {
-		digests, err := s.Repository.Put(ctx, caller(ctx).Vendor, envelope)
+		envelope, err := attest.AsEnvelope(envelope)
+		var digests []string
+		if err == nil {
+			digests, err = s.Repository.Put(ctx, caller(ctx).Vendor, envelope)
+		}
 		if err != nil {
 			return nil, s.evidenceProblem(i, err)
 		}

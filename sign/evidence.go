@@ -3,6 +3,7 @@ package sign
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/attest"
@@ -24,7 +25,32 @@ func (s *Service) gather(ctx context.Context, vendor, digest string, assessed []
 		}
 		evidence = append(evidence[:len(evidence):len(evidence)], more...)
 	}
-	return evidence, nil
+	return s.gatherSteps(ctx, vendor, digest, evidence, assessed)
+}
+
+// gatherSteps adds the layouts that the scopes name, and the links of the steps from the
+// artifact backwards.
+func (s *Service) gatherSteps(ctx context.Context, vendor, digest string, evidence [][]byte, assessed []gate.Assessed) ([][]byte, error) {
+	asked := []string{digest}
+	for {
+		var fresh []string
+		for _, key := range s.c.Gate.Steps(evidence, assessed) {
+			if len(asked)+len(fresh) <= maxStepLookups && !slices.Contains(asked, key) && !slices.Contains(fresh, key) {
+				fresh = append(fresh, key)
+			}
+		}
+		if len(fresh) == 0 {
+			return evidence, nil
+		}
+		for _, key := range fresh {
+			more, err := s.fetch(ctx, vendor, key, key)
+			if err != nil {
+				return nil, err
+			}
+			evidence = append(evidence[:len(evidence):len(evidence)], more...)
+		}
+		asked = append(asked, fresh...)
+	}
 }
 
 func (s *Service) fetch(ctx context.Context, vendor, key, what string) ([][]byte, error) {

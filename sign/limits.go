@@ -6,6 +6,10 @@ const (
 	// maxEvidence bounds the envelopes judged for one digest: what a repository
 	// keeps for one. Each may cost a signature verification per audited key.
 	maxEvidence = 64
+	// maxStepLookups bounds the artifacts about which layouts and links are looked up for one
+	// build: the materials of its steps, and theirs. More belong to a step that lists a whole
+	// tree of files, whose makers nobody will find by digest.
+	maxStepLookups = 64
 	// maxProductLength bounds a product's name, in bytes; it ends up in records,
 	// events and verification summaries. A guess.
 	maxProductLength = 256

@@ -15,8 +15,8 @@ import (
 
 // ReadBundle yields the envelopes of a bundle: JSON Lines like a file of the layout, but
 // about any number of artifacts and of any size, since it is read line by line. Each
-// line is an envelope that attest.ParseEnvelope reads, of at most attest.MaxEnvelope
-// bytes; the last may lack its line feed. The sequence ends after the first error:
+// line is an envelope that attest.ParseEnvelope reads, or a Sigstore bundle with one, of
+// at most attest.MaxEnvelope bytes; the last may lack its line feed. The sequence ends after the first error:
 // ErrCorrupt with the number of the line, or the reader's.
 func ReadBundle(r io.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
@@ -31,11 +31,15 @@ func ReadBundle(r io.Reader) iter.Seq2[[]byte, error] {
 				yield(nil, fmt.Errorf("%w: line %d: carriage return", ErrCorrupt, n))
 				return
 			}
-			if _, err := attest.ParseEnvelope(line); err != nil {
+			envelope, err := attest.AsEnvelope(bytes.Clone(line))
+			if err == nil {
+				_, err = attest.ParseEnvelope(envelope)
+			}
+			if err != nil {
 				yield(nil, fmt.Errorf("%w: line %d: %w", ErrCorrupt, n, err))
 				return
 			}
-			if !yield(bytes.Clone(line), nil) {
+			if !yield(envelope, nil) {
 				return
 			}
 		}

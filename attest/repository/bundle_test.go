@@ -2,6 +2,7 @@ package repository
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -116,4 +117,29 @@ func FuzzReadBundle(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSigstoreBundles: a Sigstore bundle on a line is read as the envelope in it.
+func TestSigstoreBundles(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("..", "testdata", "bundles", "v03.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, raw); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for envelope, err := range ReadBundle(strings.NewReader(line.String() + "\n" + line.String())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := attest.ReadDocument(envelope); err != nil {
+			t.Error(err)
+		}
+		n++
+	}
+	if n != 2 {
+		t.Errorf("%d envelopes", n)
+	}
 }

@@ -127,11 +127,9 @@ func index(envelope []byte) (line []byte, digests []string, err error) {
 	if u.PayloadType != attest.PayloadType {
 		return nil, nil, &attest.Error{Reason: attest.WrongPayload, Field: "payloadType", Detail: "not an in-toto statement"}
 	}
-	s, err := attest.ParseStatement(u.Payload)
-	if err != nil {
+	if digests, err = attest.FiledPayload(u.Payload); err != nil {
 		return nil, nil, err
 	}
-	digests = s.Filed()
 	if len(digests) == 0 {
 		return nil, nil, ErrNoDigest
 	}

@@ -42,12 +42,14 @@ func (e *env) attestCommand() *cli.Command {
             --commit 5d1f... --out hello.intoto.jsonl hello_1.0_amd64.deb`,
 		}, 1, -1, e.attestProvenance),
 		command(cli.Command{
-			Name: "sign", Usage: "sign an in-toto statement as a DSSE envelope", ArgsUsage: "STATEMENT", Flags: []cli.Flag{key, out},
+			Name: "sign", Usage: "sign an in-toto statement, link or layout as a DSSE envelope", ArgsUsage: "FILE", Flags: []cli.Flag{key, out},
 			Description: "EXAMPLE: hallmark attest sign --key scanner.key --out scan.intoto.jsonl scan.json",
 		}, 1, 1, e.attestSign),
 		command(cli.Command{
 			Name: "push", Usage: "vendors: file envelopes in the attestation repository", ArgsUsage: "FILE...", Flags: append([]cli.Flag{jsonFlag}, tokenFlags...),
 			Description: `Each file holds one DSSE envelope per line; a bundle of 'attest bundle' is such a file.
+A Sigstore bundle is taken too, one in a file or one per line: its envelope is filed, with
+the certificate and timestamps beside it.
 What is on file already is not filed twice, and nothing is ever removed.
 
 EXAMPLE: hallmark attest push hello.intoto.jsonl`,
@@ -60,6 +62,7 @@ digits are enough, four at least, if they are of one artifact only.
 
 EXAMPLE: hallmark attest show hello_1.0_amd64.deb`,
 		}, 1, 1, e.attestShow),
+		e.attestLayoutCommand(),
 		command(cli.Command{
 			Name: "verify", Usage: "verify envelopes under public keys and print their statements", ArgsUsage: "FILE",
 			Flags:       []cli.Flag{&cli.StringSliceFlag{Name: "key", Usage: "public key, PEM (repeatable)"}},
@@ -137,8 +140,7 @@ func (e *env) attestSign(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	statement, err := attest.ParseStatement(raw)
-	if err != nil {
+	if _, err := attest.FiledPayload(raw); err != nil {
 		return err
 	}
 	signer, err := e.readKey(c, c.String("key"))
@@ -146,7 +148,7 @@ func (e *env) attestSign(c *cli.Context) error {
 		return err
 	}
 	defer signer.Close()
-	envelope, err := attest.SignStatement(c.Context, statement, signer)
+	envelope, err := attest.Sign(c.Context, attest.PayloadType, raw, signer)
 	if err != nil {
 		return err
 	}
@@ -184,13 +186,24 @@ func (e *env) attestShow(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		statement, err := attest.ParseStatement(unverified.Payload)
-		if err != nil {
-			return err
-		}
-		t.rows = append(t.rows, []string{statement.PredicateType, strings.Join(unverified.KeyIDs, " ")})
+		t.rows = append(t.rows, []string{claimed(unverified.Payload), strings.Join(unverified.KeyIDs, " ")})
 	}
 	return e.printTable(c, t)
+}
+
+// claimed is what a payload says it is. What the server has filed is one of these.
+func claimed(payload []byte) string {
+	if attest.IsLayout(payload) {
+		return "in-toto layout"
+	}
+	if l, err := attest.ParseStepLink(payload); err == nil {
+		return "in-toto link of step " + l.Name
+	}
+	s, err := attest.ParseStatement(payload)
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	return s.PredicateType
 }
 
 func (e *env) attestVerify(c *cli.Context) error {

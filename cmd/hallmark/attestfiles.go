@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/attest/mirror"
 	"github.com/hallmark-pki/hallmark/attest/repository"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -96,7 +98,7 @@ func (e *env) attestPush(c *cli.Context) error {
 	for _, path := range c.Args().Slice() {
 		for some, err := range readPortions(path) {
 			if err != nil {
-				return withHint(fmt.Errorf("%s: %w", path, err), "one DSSE envelope per line is wanted")
+				return withHint(fmt.Errorf("%s: %w", path, err), "one DSSE envelope per line is wanted, or a Sigstore bundle")
 			}
 			var filed api.StoredAttestations
 			if err := client.Post(c.Context, "/v1/attestations", api.NewAttestations{Envelopes: some}, &filed); err != nil {
@@ -124,6 +126,10 @@ func readPortions(path string) iter.Seq2[[][]byte, error] {
 			return
 		}
 		defer f.Close()
+		if one, err := readSingle(f); one != nil || err != nil {
+			yield([][]byte{one}, err)
+			return
+		}
 		var some [][]byte
 		size := 0
 		for line, err := range repository.ReadBundle(f) {
@@ -144,6 +150,25 @@ func readPortions(path string) iter.Seq2[[][]byte, error] {
 			yield(some, nil)
 		}
 	}
+}
+
+// readSingle reads a file that is one document on any number of lines, as cosign and
+// in-toto write them: a Sigstore bundle or an envelope. Nil if it is something else, which
+// is then read from its beginning.
+func readSingle(f *os.File) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(f, attest.MaxEnvelope+1))
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := attest.AsEnvelope(raw)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := attest.ParseEnvelope(envelope); err == nil {
+		return envelope, nil
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return nil, err
 }
 
 func (e *env) attestList(c *cli.Context) error {

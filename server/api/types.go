@@ -168,7 +168,7 @@ type NewRevocation struct {
 
 // NewAttestations pushes evidence into the vendor's repository.
 type NewAttestations struct {
-	Envelopes [][]byte `json:"envelopes" minItems:"1" maxItems:"64" doc:"DSSE envelopes (JSON)"`
+	Envelopes [][]byte `json:"envelopes" minItems:"1" maxItems:"64" doc:"DSSE envelopes (JSON), or Sigstore bundles that hold one"`
 }
 
 // StoredAttestations says under which artifacts they were filed.

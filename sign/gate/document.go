@@ -6,6 +6,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/recent"
+	"github.com/hallmark-pki/hallmark/sign/layout"
 )
 
 // Opener reads envelopes and verifies their signatures, and remembers both by the bytes
@@ -13,6 +14,7 @@ import (
 // then signed on. The zero value is ready; it is safe for concurrent use.
 type Opener struct {
 	documents recent.Values[[sha256.Size]byte, *document]
+	steps     recent.Values[[sha256.Size]byte, *layout.Document]
 }
 
 // document is an envelope that was read. What its predicate says is read when somebody

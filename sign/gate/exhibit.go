@@ -8,6 +8,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/sign/layout"
 )
 
 var errUnknownPredicate = errors.New("predicate type is not known here")
@@ -18,6 +19,7 @@ type file struct {
 	build     Build
 	assessed  Assessed
 	documents []signed
+	steps     []*layout.Document // layouts, and links that are no statements
 	config    Config
 	quorum    quorum
 }
@@ -36,8 +38,8 @@ type exhibit struct {
 	err        error    // why statement or provenance is nil
 }
 
-func newFile(b Build, a Assessed, r *roll, documents []signed, c Config) *file {
-	f := &file{roll: r, build: b, assessed: a, documents: documents, config: c}
+func newFile(b Build, a Assessed, r *roll, documents []signed, steps []*layout.Document, c Config) *file {
+	f := &file{roll: r, build: b, assessed: a, documents: documents, steps: steps, config: c}
 	f.quorum = f.countRebuilds()
 	return f
 }

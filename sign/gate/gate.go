@@ -161,8 +161,9 @@ func (g *Gate) Decide(b Build, evidence [][]byte, assessed []Assessed, further .
 	custom := append(g.c.Rules[:len(g.c.Rules):len(g.c.Rules)], further...)
 	rolls, ring := g.rolls.of(assessed)
 	documents := g.opener.open(evidence, ring)
+	steps := g.opener.openSteps(evidence, rolls)
 	for i, a := range assessed {
-		f := newFile(b, a, rolls[i], documents, g.c)
+		f := newFile(b, a, rolls[i], documents, steps, g.c)
 		judged := f.judge(custom)
 		d.Verdicts = append(d.Verdicts, judged.verdicts...)
 		d.granted = d.granted && judged.granted

@@ -1,0 +1,143 @@
+package layout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+
+	"github.com/in-toto/in-toto-golang/in_toto"
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	"github.com/secure-systems-lab/go-securesystemslib/signerverifier"
+
+	"github.com/hallmark-pki/hallmark/attest"
+)
+
+// Document is an envelope that holds a layout or a link: exactly one of both is there.
+type Document struct {
+	SHA256 string // of the envelope, lower-case hex
+	// ID is the SHA-256 of the payload, by which a scope names a layout.
+	ID     string
+	Layout *attest.Layout
+	Link   *attest.StepLink
+
+	envelope dsse.Envelope
+	payload  []byte
+	keys     map[string]functionary // of a layout
+}
+
+// functionary is a key of a layout.
+type functionary struct {
+	id       string // SHA-256 of the key itself: a key under two names is one
+	verifier dsse.Verifier
+}
+
+// Read reads an envelope. It checks form: nothing is verified yet. Errors are those of
+// attest.ParseEnvelope, ParseLayout, ParseStepLink, and an *attest.Error for keys and rules.
+func Read(raw []byte) (*Document, error) {
+	u, err := attest.ParseEnvelope(raw)
+	if err != nil {
+		return nil, err
+	}
+	if u.PayloadType != attest.PayloadType {
+		return nil, &attest.Error{Reason: attest.WrongPayload, Field: "payloadType", Detail: "not in-toto"}
+	}
+	sum := sha256.Sum256(raw)
+	d := &Document{SHA256: hex.EncodeToString(sum[:]), ID: attest.LayoutKeyID(u.Payload), payload: u.Payload}
+	if err := json.Unmarshal(raw, &d.envelope); err != nil {
+		return nil, &attest.Error{Reason: attest.Malformed, Err: err}
+	}
+	for i := range d.envelope.Signatures {
+		d.envelope.Signatures[i].KeyID = "" // a hint that is not signed; the library goes by it
+	}
+	if attest.IsLayout(u.Payload) {
+		return d, d.readLayout()
+	}
+	l, err := attest.ParseStepLink(u.Payload)
+	if err != nil {
+		return nil, err
+	}
+	d.Link = &l
+	return d, checkPaths(l)
+}
+
+// checkPaths refuses what the rules would see as one path and the link has as two.
+func checkPaths(l attest.StepLink) error {
+	for _, artifacts := range []map[string]map[string]string{l.Materials, l.Products} {
+		for name := range artifacts {
+			if path.Clean(name) != name {
+				return bad("materials and products", "path %s is not in its shortest form", quote(name))
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Document) readLayout() error {
+	l, err := attest.ParseLayout(d.payload)
+	if err != nil {
+		return err
+	}
+	d.Layout, d.keys = &l, map[string]functionary{}
+	for id, k := range l.Keys {
+		if d.keys[id], err = readKey(id, k); err != nil {
+			return err
+		}
+	}
+	for _, s := range l.Steps {
+		for _, rules := range [][][]string{s.Materials, s.Products} {
+			for _, r := range rules {
+				if _, err := in_toto.UnpackRule(r); err != nil {
+					return bad("steps", "step %s: not an artifact rule: %s", quote(s.Name), quote(fmt.Sprint(r)))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// readKey makes a verifier of a key that passes the rules for all keys of evidence.
+func readKey(id string, k attest.LayoutKey) (functionary, error) {
+	ssl := &signerverifier.SSLibKey{KeyID: id, KeyType: k.Type, Scheme: k.Scheme, KeyVal: signerverifier.KeyVal{Public: k.Public}}
+	var v dsse.Verifier
+	var err error
+	switch k.Type + " " + k.Scheme {
+	case "rsa rsassa-pss-sha256":
+		v, err = signerverifier.NewRSAPSSSignerVerifierFromSSLibKey(ssl)
+	case "ecdsa ecdsa-sha2-nistp256", "ecdsa ecdsa-sha2-nistp384":
+		v, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(ssl)
+	case "ed25519 ed25519":
+		v, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(ssl)
+	default:
+		return functionary{}, bad("keys", "key %s: %s with scheme %s", quote(id), quote(k.Type), quote(k.Scheme))
+	}
+	if err != nil {
+		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
+	}
+	own, err := attest.KeyID(v.Public())
+	if err != nil {
+		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
+	}
+	return functionary{own, v}, nil
+}
+
+// by reports whether a functionary signed a document's very payload.
+func (d *Document) by(f functionary) bool {
+	v, err := dsse.NewEnvelopeVerifier(f.verifier)
+	if err != nil {
+		return false
+	}
+	_, body, err := v.VerifyAndDecode(context.Background(), &d.envelope)
+	return err == nil && string(body) == string(d.payload)
+}
+
+func bad(field, format string, args ...any) error {
+	return &attest.Error{Reason: attest.BadStatement, Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+// maxQuoted is how much of outside text goes into a message, in bytes.
+const maxQuoted = 80
+
+func quote(s string) string { return fmt.Sprintf("%.*q", maxQuoted, s) }
