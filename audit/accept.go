@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ledger/queue"
@@ -291,11 +292,25 @@ func (r *Register) reopenAtOnce(tx store.Tx, plan *Plan, at time.Time) error {
 	return r.transition(tx, rec, rec.ReopenedReason, at, machine)
 }
 
+// loweredBy begins the reason for which a lowered assessment ended; the id of what took
+// its place follows.
+const loweredBy = "lowered by "
+
+// LoweredBy returns the id of the assessment that took the place of a lowered one; ""
+// for any other.
+func LoweredBy(rec store.Assessment) string {
+	id, ok := strings.CutPrefix(rec.EndedReason, loweredBy)
+	if !ok || rec.State != store.AssessmentLowered {
+		return ""
+	}
+	return id
+}
+
 // succeeded is the record of an assessment that another has taken the place of.
 func succeeded(o, by store.Assessment, at time.Time) store.Assessment {
 	o.State, o.EndedReason = store.AssessmentSuperseded, "superseded by "+by.ID
 	if by.Level < o.Level {
-		o.State, o.EndedReason = store.AssessmentLowered, "lowered by "+by.ID
+		o.State, o.EndedReason = store.AssessmentLowered, loweredBy+by.ID
 	}
 	o.EndedAt, o.EndedBy = at, by.AcceptedBy
 	return o

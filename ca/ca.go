@@ -279,6 +279,15 @@ func (c *CA) offlineIssuers() []string {
 // VSASigner returns the key that signs verification summaries, P-256.
 func (c *CA) VSASigner() crypto.Signer { return c.hierarchy.keys[nameVSA] }
 
+// StatusSigner returns the key that signs status bundles, P-256.
+func (c *CA) StatusSigner() crypto.Signer { return c.hierarchy.keys[nameStatus] }
+
+// DistributionSigner opens the key of the update repository's root and targets, P-256,
+// and keeps it open. It is needed rarely, so serving does not wait for it.
+func (c *CA) DistributionSigner(ctx context.Context) (crypto.Signer, error) {
+	return c.hierarchy.later(ctx, nameDistribution)
+}
+
 // LedgerKey returns the key that signs the transparency log's checkpoints.
 func (c *CA) LedgerKey() ed25519.PrivateKey { return c.hierarchy.keys[nameLedger].(ed25519.PrivateKey) }
 

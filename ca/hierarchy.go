@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
@@ -38,6 +39,9 @@ type Hierarchy struct {
 	keys         map[string]crypto.Signer
 	crls         map[string][]byte // of the CAs whose keys are offline
 	ring         *keyring
+
+	opening sync.Mutex
+	opened  map[string]crypto.Signer // by later; under opening
 }
 
 type rootFiles struct {
@@ -103,6 +107,9 @@ func openHierarchy(ctx context.Context, dir string, s Secrets) (_ *Hierarchy, er
 			err = errors.Join(err, ring.Close())
 		}
 	}()
+	if m, err = ring.addKeys(m); err != nil {
+		return nil, err
+	}
 	signers, err := ring.readKeys(ctx, m)
 	if err != nil {
 		return nil, err
@@ -188,7 +195,7 @@ func readCertificate(file string) (*x509.Certificate, error) {
 
 // readKeys opens what is needed to serve.
 func (k *keyring) readKeys(ctx context.Context, m manifest) (map[string]crypto.Signer, error) {
-	names := []string{nameTSA, nameOperator, nameVSA, nameLedger}
+	names := []string{nameTSA, nameOperator, nameVSA, nameLedger, nameStatus}
 	for _, id := range m.issuers() {
 		names = append(names, id.name)
 	}

@@ -37,7 +37,7 @@ type InitConfig struct {
 	Tiers        []templates.TierSpec
 	CRLShards    int // lists per issuing CA, for good; 0 takes DefaultShards
 	// Keys says where keys are made and stay, by name (root, timestamping, tsa, operator,
-	// vsa, a tier's, or KeysOfTiers for all tiers): a key URI of package keys, in which
+	// vsa, status, distribution, a tier's, or KeysOfTiers for all tiers): a key URI of package keys, in which
 	// {name} stands for the key's name. Those not named: an encrypted file. The log's
 	// key is always a file.
 	Keys map[string]string
@@ -151,11 +151,11 @@ func (c *InitConfig) complete() error {
 
 // setManifest decides on names and on where keys live.
 func (b *builder) setManifest() error {
-	m := manifest{Version: manifestVersion, Name: b.cfg.Name, Arc: b.cfg.Arc.String(), PublicURL: b.cfg.PublicURL, CRLShards: b.cfg.CRLShards, CreatedAt: b.now}
+	m := manifest{Version: manifestVersion, Name: b.cfg.Name, Arc: b.cfg.Arc.String(), PublicURL: b.cfg.PublicURL, CRLShards: b.cfg.CRLShards, CreatedAt: b.now, Added: addedKeys()}
 	for _, t := range b.cfg.Tiers {
 		m.Tiers = append(m.Tiers, t.Name)
 	}
-	others := []string{nameTSA, nameOperator, nameVSA}
+	others := []string{nameTSA, nameOperator, nameVSA, nameStatus, nameDistribution}
 	if !b.cfg.RootOffline {
 		others = append(others, nameRoot, nameTimestamping)
 	}
@@ -233,7 +233,7 @@ func (b *builder) setOrder(ceilings map[string][]string) error {
 }
 
 func (b *builder) makeKeys(ctx context.Context) error {
-	names := append([]string{nameRoot, nameTimestamping, nameTSA, nameOperator, nameVSA, nameLedger}, b.manifest.Tiers...)
+	names := append([]string{nameRoot, nameTimestamping, nameTSA, nameOperator, nameVSA, nameLedger, nameStatus, nameDistribution}, b.manifest.Tiers...)
 	places := map[string]string{}
 	for _, name := range names {
 		if place := b.manifest.place(name); place != placeOffline {

@@ -244,7 +244,7 @@ type KeyInfo struct {
 
 // Keys lists the CA's keys by name.
 func (h *Hierarchy) Keys() []KeyInfo {
-	ends := map[string]time.Time{nameTimestamping: h.timestamping.NotAfter, nameTSA: h.tsa.NotAfter, nameOperator: h.operator.NotAfter, nameVSA: {}, nameLedger: {}}
+	ends := map[string]time.Time{nameTimestamping: h.timestamping.NotAfter, nameTSA: h.tsa.NotAfter, nameOperator: h.operator.NotAfter, nameVSA: {}, nameLedger: {}, nameStatus: {}, nameDistribution: {}}
 	for _, r := range h.roots {
 		ends[r.name] = r.cert.NotAfter
 	}

@@ -23,6 +23,8 @@ const (
 	nameOperator     = "operator"
 	nameVSA          = "vsa"
 	nameLedger       = "ledger"
+	nameStatus       = "status"       // signs status bundles, and what changes daily in the update repository
+	nameDistribution = "distribution" // root and targets of the update repository, package distribution
 	twinSuffix       = "-twin"
 	crossInfix       = "-by-" // standard-by-root-2: certs/standard.pem's name and key, certified by root-2
 	manifestFile     = "hierarchy.json"
@@ -48,6 +50,9 @@ type manifest struct {
 	Roots []string `json:"roots,omitempty"`
 	// Retired roots are no anchors any more.
 	Retired []string `json:"retired_roots,omitempty"`
+	// Added has the keys that came with a later release than the first, once they were
+	// made: from then on one that is missing is lost, and not to be made again.
+	Added []string `json:"added_keys,omitempty"`
 	// Cross has the further certificates of CAs: <name>-by-<root>.
 	Cross []string `json:"cross,omitempty"`
 }
@@ -87,7 +92,7 @@ func (m manifest) check() error {
 			return fmt.Errorf("generation %d of tier %q", n, tier)
 		}
 	}
-	names := append([]string{nameTimestamping, nameTSA, nameOperator, nameVSA, nameLedger}, m.roots()...)
+	names := append([]string{nameTimestamping, nameTSA, nameOperator, nameVSA, nameLedger, nameStatus, nameDistribution}, m.roots()...)
 	for _, id := range m.issuers() {
 		names = append(names, id.name)
 	}
@@ -107,6 +112,11 @@ func (m manifest) check() error {
 		of, by, ok := strings.Cut(name, crossInfix)
 		if !ok || !seen[of] || !slices.Contains(m.roots(), by) {
 			return fmt.Errorf("cross-certificate %q is of nothing here", name)
+		}
+	}
+	for _, name := range m.Added {
+		if !slices.Contains(addedKeys(), name) {
+			return fmt.Errorf("added key %q is none that a release has added", name)
 		}
 	}
 	for name, place := range m.Keys {

@@ -51,7 +51,7 @@ func TestKeysOnAToken(t *testing.T) {
 	query := newToken(t)
 	cfg := initConfig(filepath.Join(t.TempDir(), "ca"))
 	cfg.Keys = map[string]string{KeysOfTiers: "pkcs11:token=ca;object={name}" + query}
-	for _, name := range []string{nameRoot, nameTimestamping, nameTSA, nameOperator, nameVSA} {
+	for _, name := range []string{nameRoot, nameTimestamping, nameTSA, nameOperator, nameVSA, nameStatus, nameDistribution} {
 		cfg.Keys[name] = "pkcs11:token=ca;object=hallmark-{name}" + query
 	}
 	if _, err := Init(ctx, cfg); err != nil {

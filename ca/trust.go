@@ -18,6 +18,7 @@ type Trust struct {
 	Tiers          []TrustTier         // lowest first, every generation, oldest first
 	TimestampRoots []*x509.Certificate // anchors of timestamps
 	VSAKeys        []crypto.PublicKey
+	StatusKeys     []crypto.PublicKey // who signs status bundles
 }
 
 // TrustTier is an issuing CA. Anchoring at Twin instead of the root trusts this
@@ -35,7 +36,7 @@ func (c *CA) Trust(ctx context.Context) (Trust, error) {
 	}
 	t := Trust{
 		Name: c.hierarchy.manifest.Name, Arc: c.arc,
-		VSAKeys: []crypto.PublicKey{c.VSASigner().Public()},
+		VSAKeys: []crypto.PublicKey{c.VSASigner().Public()}, StatusKeys: []crypto.PublicKey{c.StatusSigner().Public()},
 	}
 	for _, r := range c.hierarchy.roots {
 		if !r.retired {

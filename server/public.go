@@ -15,6 +15,7 @@ func (s *Server) publicRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /crl/{file}", s.crl)
 	mux.HandleFunc("GET /crl/{issuer}/{file}", s.crl)
 	mux.HandleFunc("GET /ca/{file}", s.issuer)
+	mux.HandleFunc("GET "+repositoryPath+"{name...}", s.repositoryFile)
 	mux.HandleFunc("POST /tsa", s.timestamp)
 	mux.Handle("/ocsp", s.CA.OCSPHandler())
 	mux.Handle("/ocsp/", s.CA.OCSPHandler())

@@ -120,7 +120,11 @@ func TestRevocationIsVisible(t *testing.T) {
 		t.Errorf("after: %s", out)
 	}
 	raw := w.do("", "GET", "/v1/trust/status", nil).body
-	status, err := verify.ParseStatus(raw)
+	trust, err := verify.ParseTrust(w.do("", "GET", "/v1/trust", nil).body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := verify.OpenStatus(raw, trust, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,6 +108,7 @@ type Server struct {
 	uploads atomic.Int32 // files that are being taken in, to be signed
 
 	summaries summaries
+	fresh     freshness
 
 	probeTimeout time.Duration
 }

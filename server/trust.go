@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"encoding/pem"
-
-	"github.com/hallmark-pki/hallmark/verify"
 )
 
 // fileOutput is an answer that is a file: its bytes are kept as they are made.
@@ -16,14 +14,7 @@ type fileOutput struct {
 // trustBundle is everything a verifier needs to know about this CA once. The
 // operator CA is not in it.
 func (s *Server) trustBundle(ctx context.Context, _ *struct{}) (*fileOutput, error) {
-	anchors, err := s.CA.Trust(ctx)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := verify.Trust{
-		Name: s.Name, Arc: anchors.Arc, Roots: anchors.Roots, TimestampRoots: anchors.TimestampRoots,
-		Logs: []string{s.LedgerKey}, VSAKeys: anchors.VSAKeys, IssuedAt: s.Now(),
-	}.Marshal()
+	raw, err := s.currentTrust(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -31,21 +22,13 @@ func (s *Server) trustBundle(ctx context.Context, _ *struct{}) (*fileOutput, err
 }
 
 // statusBundle is what a verifier needs to know again and again: the revocation
-// lists of every CA, all shards of them.
+// lists of every CA, all shards of them, and what became of assessments; signed.
 func (s *Server) statusBundle(ctx context.Context, _ *struct{}) (*fileOutput, error) {
-	status := verify.Status{IssuedAt: s.Now()}
-	for _, name := range s.CA.Lists() {
-		crl, err := s.CA.CRL(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		status.CRLs = append(status.CRLs, crl)
-	}
-	raw, err := status.Marshal()
+	bundle, err := s.currentStatus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &fileOutput{"application/json", raw}, nil
+	return &fileOutput{"application/json", bundle.Body}, nil
 }
 
 type tierInput struct {

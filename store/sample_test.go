@@ -45,6 +45,8 @@ type sample struct {
 	Certificate        []store.Certificate        `json:"certificate"`
 	CertificateRequest []store.CertificateRequest `json:"certificate_request"`
 	CRL                []store.CRL                `json:"crl"`
+	StatusBundle       []store.StatusBundle       `json:"status_bundle,omitempty"`
+	RepositoryFile     []store.RepositoryFile     `json:"repository_file,omitempty"`
 	Unlisted           []store.UnlistedRevocation `json:"unlisted_revocation"`
 	RevocationJob      []store.RevocationJob      `json:"revocation_job"`
 	SigningKey         []store.SigningKey         `json:"signing_key"`
@@ -125,6 +127,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.ProbeStates, &got.ProbeState), collect(r, store.Notices, &got.Notice),
 			collect(r, store.EvidenceFiles, &got.Evidence), collect(r, store.Intents, &got.Intent),
 			collect(r, store.Certificates, &got.Certificate), collect(r, store.CertificateRequests, &got.CertificateRequest), collect(r, store.CRLs, &got.CRL),
+			collect(r, store.StatusBundles, &got.StatusBundle), collect(r, store.RepositoryFiles, &got.RepositoryFile),
 			collect(r, store.UnlistedRevocations, &got.Unlisted), collect(r, store.RevocationJobs, &got.RevocationJob),
 			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
 			collect(r, store.Events, &got.Event),
@@ -167,6 +170,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.ProbeStates, s.ProbeState), putAll(tx, store.Notices, s.Notice),
 		putAll(tx, store.EvidenceFiles, s.Evidence), putAll(tx, store.Intents, s.Intent),
 		putAll(tx, store.Certificates, s.Certificate), putAll(tx, store.CertificateRequests, s.CertificateRequest), putAll(tx, store.CRLs, s.CRL),
+		putAll(tx, store.StatusBundles, s.StatusBundle), putAll(tx, store.RepositoryFiles, s.RepositoryFile),
 		putAll(tx, store.UnlistedRevocations, s.Unlisted), putAll(tx, store.RevocationJobs, s.RevocationJob),
 		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
 		putAll(tx, store.Events, s.Event),
@@ -347,7 +351,9 @@ func fullSample() sample {
 			Revocation: store.Revocation{At: day(60), RevocationDate: day(50), InvalidityDate: day(50), Reason: 9, Note: "withdrawn", By: "olga"},
 			CreatedAt:  day(60), Total: 3, Seen: 2, Revoked: 1, After: "7f01", Through: true, FinishedAt: day(61),
 		}, {ID: "20260305T120000.000000000Z-0000000000000007"}}, // open
-		CRL: []store.CRL{{Tier: "high-2", Name: "high-2/1", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}, {Tier: "standard", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}},
+		CRL:            []store.CRL{{Tier: "high-2", Name: "high-2/1", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}, {Tier: "standard", Number: 7, DER: []byte{0x30, 0}, ThisUpdate: day(60), NextUpdate: day(67)}},
+		StatusBundle:   []store.StatusBundle{{Number: 7, IssuedAt: day(60), Inputs: digest, Body: []byte("{}\n{}\n")}},
+		RepositoryFile: []store.RepositoryFile{{Name: "1.snapshot.json", Body: []byte("{}"), At: day(60), RetiredAt: day(61)}},
 		CertificateRequest: []store.CertificateRequest{{ // every field at once, as no request has them
 			ID: "20260305T120000.000000000Z-0000000000000005", State: store.RequestIssued, Vendor: "acme", Tier: "high", SPKISHA256: digest,
 			PublicKey: []byte{0x30, 0}, SigningKey: "k1", Claims: []store.RequestClaim{{Framework: "https://slsa.dev/spec/v0.1", Track: "slsa", Level: 4, LevelID: "SLSA_LEVEL_4"}},

@@ -94,6 +94,8 @@ var (
 		}
 		return c.Tier
 	}}
+	StatusBundles       = Table[StatusBundle]{name: "status_bundle", key: func(StatusBundle) string { return StatusBundleKey }}
+	RepositoryFiles     = Table[RepositoryFile]{name: "repository_file", key: func(f RepositoryFile) string { return f.Name }}
 	UnlistedRevocations = Table[UnlistedRevocation]{name: "unlisted_revocation", key: func(u UnlistedRevocation) string { return u.ID }, indexes: []index[UnlistedRevocation]{{"issuer", func(u UnlistedRevocation) []string { return []string{u.Issuer} }}}}
 	RevocationJobs      = Table[RevocationJob]{name: "revocation_job", key: func(j RevocationJob) string { return j.ID }, indexes: []index[RevocationJob]{{"state", func(j RevocationJob) []string {
 		if j.FinishedAt.IsZero() {
@@ -206,7 +208,7 @@ func present(value string) []string {
 var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
-	Intents, Certificates, CertificateRequests, CRLs, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
+	Intents, Certificates, CertificateRequests, CRLs, StatusBundles, RepositoryFiles, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
 	RebuildJobs, RebuildRecipes,
 	SigningPolicies, PolicyChanges, SigningApprovals, SigningCounts, Factors, Machines,
 	Incidents, Summaries,

@@ -112,42 +112,6 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
-	p := pki.New(t)
-	raw, err := p.Status(t).Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := verify.ParseStatus(raw)
-	if err != nil || len(parsed.CRLs) != 4 {
-		t.Fatal(err)
-	}
-	if again, err := parsed.Marshal(); err != nil || !bytes.Equal(raw, again) {
-		t.Error(err)
-	}
-	good := string(raw)
-	first := base64.StdEncoding.EncodeToString(parsed.CRLs[0])
-	for name, text := range map[string]string{
-		"empty":         "",
-		"trailing":      good + "x",
-		"later version": strings.Replace(good, `"version":1`, `"version":2`, 1),
-		"unknown field": strings.Replace(good, `"version":1`, `"version":1,"tuf":1`, 1),
-		"other case":    strings.Replace(good, `"crls"`, `"CRLs"`, 1),
-		"no CRLs":       `{"version":1,"issued_at":"2026-03-01T11:00:00Z"}`,
-		"no time":       strings.Replace(good, `"issued_at":"2026-03-01T11:00:00Z",`, ``, 1),
-		"CRL twice":     strings.Replace(good, `"crls":[`, `"crls":["`+first+`",`, 1),
-		"CRL is none":   strings.Replace(good, first, "AAAA", 1),
-		"CRL and more":  strings.Replace(good, first, base64.StdEncoding.EncodeToString(append(parsed.CRLs[0], 0)), 1),
-	} {
-		if _, err := verify.ParseStatus([]byte(text)); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-	if _, err := (verify.Status{}).Marshal(); err == nil {
-		t.Error("no time: printed")
-	}
-}
-
 func TestVerdictJSON(t *testing.T) {
 	v := verify.Verdict{
 		File: "a", Outcome: verify.NotValid, Reasons: []verify.Reason{{Code: verify.Unsigned, Detail: "none"}},

@@ -35,6 +35,16 @@ const (
 	// maxStatusBytes bounds a status bundle. A whole CA with 32 empty shards per tier has
 	// 70 KiB; revoking 100,000 certificates at once adds 10 MiB.
 	maxStatusBytes = 64 << 20
+	// maxStatusSignature bounds the second line of a status bundle, in bytes: a key's id
+	// and a signature by the largest key taken have 1.5 KiB.
+	maxStatusSignature = 4 << 10
+	// maxTransitions bounds the assessments that ended before their time: a CA with ten
+	// thousand vendors and a withdrawal a year each reaches it in six years. A guess.
+	maxTransitions = 1 << 16
+	// maxTransitionBytes bounds one of them as text; ours have 140.
+	maxTransitionBytes = 1 << 10
+	// maxCheckpointBytes bounds a log's checkpoint: a few lines and a signature of each witness.
+	maxCheckpointBytes = 16 << 10
 	// maxCRLs bounds the CRLs in a status bundle: three tiers of 4,096 shards, the most
 	// that a hierarchy may have, and room for a fourth while a tier's CA is replaced.
 	maxCRLs = 16384

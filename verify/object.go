@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -58,9 +59,9 @@ func readObject(raw []byte, maxBytes int, known ...string) (map[string]json.RawM
 }
 
 // version checks the field "version", the same way for every bundle.
-func version(fields map[string]json.RawMessage) error {
-	if string(fields["version"]) != "1" {
-		return fmt.Errorf("version %.16q, this release reads 1: %w", fields["version"], errVersion)
+func version(fields map[string]json.RawMessage, want int) error {
+	if string(fields["version"]) != strconv.Itoa(want) {
+		return fmt.Errorf("version %.16q, this release reads %d: %w", fields["version"], want, errVersion)
 	}
 	return nil
 }

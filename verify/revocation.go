@@ -27,7 +27,8 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra [
 	var newest *parsedCRL
 	var rejected error
 	others := 0
-	for _, list := range [][]*crl{v.crls, extra} {
+	fromBundle := false
+	for i, list := range [][]*crl{v.crls, extra} {
 		for _, candidate := range list {
 			if !candidate.isFrom(issuer) {
 				continue
@@ -42,7 +43,7 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra [
 				continue
 			}
 			if newest == nil || newer(p, newest) {
-				newest = p
+				newest, fromBundle = p, i == 0
 			}
 		}
 	}
@@ -53,6 +54,9 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra [
 		return standing{missing: unknown(c, rejected)}
 	}
 	s := standing{missing: v.stale(newest, now), asOf: newest.ThisUpdate}
+	if fromBundle && s.missing == nil {
+		s.missing = v.status.over(now)
+	}
 	e, listed, err := newest.lookup(c.SerialNumber)
 	if err != nil {
 		return standing{missing: because(RevocationUnknown, "CRL of %q: %v", issuer.Subject, err)}
@@ -106,6 +110,15 @@ func (v *Verifier) stale(p *parsedCRL, now time.Time) error {
 		return because(RevocationStale, "the newest CRL ended on %s", p.NextUpdate.UTC().Format(time.RFC3339))
 	case v.policy.MaxStatusAge > 0 && age > v.policy.MaxStatusAge:
 		return because(RevocationStale, "the newest CRL is %s old, the policy allows %s", age.Round(time.Minute), v.policy.MaxStatusAge)
+	}
+	return nil
+}
+
+// over says that the next bundle should have been here by now. A list in it may hold for
+// longer; that it is the newest one, nobody vouches for any more.
+func (s Status) over(now time.Time) error {
+	if now.After(s.NextUpdate) {
+		return because(RevocationStale, "the status bundle ended on %s", s.NextUpdate.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

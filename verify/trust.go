@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -19,8 +20,8 @@ import (
 // Trust is a trust bundle: whom this machine believes. The file is not signed; how
 // it reached the machine is what trust begins with.
 //
-// Its file is one JSON object. All fields but name are required; the lists may be
-// empty except for roots. base64 is standard, padded:
+// Its file is one JSON object. All fields but name and status_keys are required; the
+// lists may be empty except for roots. base64 is standard, padded:
 //
 //	{"version": 1,
 //	 "name": "Example CA",
@@ -29,6 +30,9 @@ import (
 //	 "timestamp_roots": ["MII..."],         the same, for timestamps only
 //	 "logs": ["log.example.com/1+0b9e..."], verifier keys, C2SP signed-note
 //	 "vsa_keys": ["MFk..."],                DER SubjectPublicKeyInfo, base64
+//	 "status_keys": [{"key": "MFk...",      who signs status bundles, and when: the
+//	   "not_before": "2026-01-01T00:00:00Z",  two times may be missing
+//	   "not_after": "2027-01-01T00:00:00Z"}],
 //	 "issued_at": "2026-01-02T15:04:05Z"}
 //
 // A root may be the self-signed twin of an issuing CA: then only that tier is trusted.
@@ -39,10 +43,17 @@ type Trust struct {
 	TimestampRoots []*x509.Certificate
 	Logs           []string
 	VSAKeys        []crypto.PublicKey
+	StatusKeys     []StatusKey // none: no status bundle is believed
 	IssuedAt       time.Time
 }
 
-var trustFields = []string{"version", "name", "arc", "roots", "timestamp_roots", "logs", "vsa_keys", "issued_at"}
+// trustVersion is the version of the file that this release reads and writes.
+const trustVersion = 1
+
+var (
+	trustFields    = []string{"version", "name", "arc", "roots", "timestamp_roots", "logs", "vsa_keys", "status_keys", "issued_at"}
+	optionalFields = []string{"name", "status_keys"}
+)
 
 // ParseTrust reads a trust bundle of at most 1 MiB. Unknown fields, duplicates,
 // certificates that are no CA and keys it could not use are errors.
@@ -59,18 +70,18 @@ func parseTrust(raw []byte) (Trust, error) {
 	if err != nil {
 		return Trust{}, err
 	}
-	if err := version(fields); err != nil {
+	if err := version(fields, trustVersion); err != nil {
 		return Trust{}, err
 	}
 	for _, name := range trustFields {
-		if _, ok := fields[name]; !ok && name != "name" {
+		if _, ok := fields[name]; !ok && !slices.Contains(optionalFields, name) {
 			return Trust{}, fmt.Errorf("field %q is missing", name)
 		}
 	}
 	var t Trust
 	var arc string
 	var roots, stampRoots, keys [][]byte
-	var errs [7]error
+	var errs [8]error
 	t.Name, errs[0] = field[string](fields, "name")
 	arc, errs[1] = field[string](fields, "arc")
 	roots, errs[2] = blobs(fields, "roots", maxTrustItems, maxCertificateBytes)
@@ -78,6 +89,7 @@ func parseTrust(raw []byte) (Trust, error) {
 	t.Logs, errs[4] = field[[]string](fields, "logs")
 	keys, errs[5] = blobs(fields, "vsa_keys", maxTrustItems, maxCertificateBytes)
 	t.IssuedAt, errs[6] = timeField(fields, "issued_at")
+	t.StatusKeys, errs[7] = statusKeys(fields["status_keys"])
 	if err := errors.Join(errs[:]...); err != nil {
 		return Trust{}, err
 	}
@@ -146,6 +158,9 @@ func (t Trust) check() error {
 			return fmt.Errorf("vsa_keys, item %d: %w", i, err)
 		}
 	}
+	if err := checkStatusKeys(t.StatusKeys); err != nil {
+		return err
+	}
 	_, err := t.logVerifiers()
 	return err
 }
@@ -206,17 +221,22 @@ func (t Trust) Marshal() ([]byte, error) {
 		}
 		keys = append(keys, der)
 	}
+	signers, err := marshalStatusKeys(t.StatusKeys)
+	if err != nil {
+		return nil, fmt.Errorf("trust bundle: %w", err)
+	}
 	raw, err := json.MarshalIndent(struct {
-		Version        int       `json:"version"`
-		Name           string    `json:"name"`
-		Arc            string    `json:"arc"`
-		Roots          []string  `json:"roots"`
-		TimestampRoots []string  `json:"timestamp_roots"`
-		Logs           []string  `json:"logs"`
-		VSAKeys        []string  `json:"vsa_keys"`
-		IssuedAt       time.Time `json:"issued_at"`
-	}{1, t.Name, t.Arc.String(), encodeBlobs(rawCertificates(t.Roots)), encodeBlobs(rawCertificates(t.TimestampRoots)),
-		append([]string{}, t.Logs...), encodeBlobs(keys), t.IssuedAt}, "", "  ")
+		Version        int             `json:"version"`
+		Name           string          `json:"name"`
+		Arc            string          `json:"arc"`
+		Roots          []string        `json:"roots"`
+		TimestampRoots []string        `json:"timestamp_roots"`
+		Logs           []string        `json:"logs"`
+		VSAKeys        []string        `json:"vsa_keys"`
+		StatusKeys     []statusKeyJSON `json:"status_keys,omitempty"`
+		IssuedAt       time.Time       `json:"issued_at"`
+	}{trustVersion, t.Name, t.Arc.String(), encodeBlobs(rawCertificates(t.Roots)), encodeBlobs(rawCertificates(t.TimestampRoots)),
+		append([]string{}, t.Logs...), encodeBlobs(keys), signers, t.IssuedAt}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("trust bundle: %w", err)
 	}

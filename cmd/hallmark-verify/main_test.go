@@ -17,6 +17,7 @@ import (
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/test/nonet"
 	"github.com/hallmark-pki/hallmark/test/pki"
+	"github.com/hallmark-pki/hallmark/verify"
 )
 
 // The programs of the scripts: the real one, and "offline", which runs another
@@ -110,8 +111,11 @@ func fixtures(t *testing.T, dir string) {
 	stale := p.Status(t)
 	stale.CRLs[0] = p.CRL(t, p.High, 7, func(l *x509.RevocationList) { l.NextUpdate = p.Signed })
 	marshal(t, dir, "trust.json", p.Trust())
-	marshal(t, dir, "status.json", status)
-	marshal(t, dir, "stale.json", stale)
+	for name, s := range map[string]verify.Status{"status.json": status, "stale.json": stale} {
+		if err := os.WriteFile(filepath.Join(dir, name), p.SignStatus(t, s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func marshal(t *testing.T, dir, name string, v interface{ Marshal() ([]byte, error) }) {

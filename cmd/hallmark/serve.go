@@ -111,6 +111,7 @@ func (in *instance) upkeep(ctx context.Context) {
 		}{
 			{"publish revocation lists", in.ca.PublishCRLs},
 			{"sign OCSP answers ahead", in.ca.PresignOCSP},
+			{"bring the update repository up to date", in.server.Distribute},
 			{"end assessments", func(ctx context.Context) error { _, err := in.reg.Sweep(ctx); return err }},
 			{"run probes", in.reg.ProbeAll},
 			{"give up old rebuild jobs", in.rebuilds.Sweep},

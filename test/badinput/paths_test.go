@@ -96,7 +96,7 @@ func paths(t *testing.T) []path {
 		}},
 		path{name: "trust bundle", take: word(func(raw []byte) error { _, err := verify.ParseTrust(raw); return err })},
 		path{name: "root in a trust bundle", take: rootInBundle, may: isCA},
-		path{name: "status bundle", take: word(func(raw []byte) error { _, err := verify.ParseStatus(raw); return err })},
+		path{name: "status bundle", take: word(func(raw []byte) error { _, err := verify.ParseUnverifiedStatus(raw); return err })},
 		path{name: "policy", take: word(func(raw []byte) error { _, err := verify.ParsePolicy(raw); return err })},
 		path{name: "attestation", take: word(func(raw []byte) error { _, err := attest.ParseEnvelope(raw); return err })},
 		path{name: "OCSP request", take: func(raw []byte) (string, bool) {

@@ -7,13 +7,14 @@
 //	          ├── low tier               certifies up to SLSA 2
 //	          └── timestamping CA
 //	                └── TSA
-//	log key   summary (VSA) key   auditor's key
+//	log key   summary (VSA) key   status key   auditor's key
 //
 // Keys are P-256 and fresh for each PKI; times are fixed: the clock stands at Now,
 // signatures are made an hour earlier.
 package pki
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -58,6 +59,7 @@ type PKI struct {
 	Root, High, Low, StampCA, TSA, Leaf *Identity
 	Twin                                *x509.Certificate // self-signed, name and key of High
 	SummaryKey                          crypto.Signer
+	StatusKey                           crypto.Signer
 	Auditor                             crypto.Signer
 	Log                                 *Log
 
@@ -68,7 +70,7 @@ type PKI struct {
 func New(t testing.TB) *PKI {
 	t.Helper()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	p := &PKI{Now: now, Signed: now.Add(-time.Hour), Arc: ext.DefaultArc(), SummaryKey: Key(t), Auditor: Key(t)}
+	p := &PKI{Now: now, Signed: now.Add(-time.Hour), Arc: ext.DefaultArc(), SummaryKey: Key(t), StatusKey: Key(t), Auditor: Key(t)}
 	p.Log = newLog(t)
 	p.Root = p.Issue(t, nil, authority("Example Root"))
 	p.High = p.Issue(t, p.Root, authority("Example High Tier"), p.Ceiling(t, 4))
@@ -253,16 +255,27 @@ func (p *PKI) NewTSA(t testing.TB, edits ...Edit) *Identity {
 func (p *PKI) Trust() verify.Trust {
 	return verify.Trust{
 		Name: "Example", Arc: p.Arc, Roots: []*x509.Certificate{p.Root.Cert}, TimestampRoots: []*x509.Certificate{p.Root.Cert},
-		Logs: []string{p.Log.VerifierKey}, VSAKeys: []crypto.PublicKey{p.SummaryKey.Public()}, IssuedAt: p.Signed,
+		Logs: []string{p.Log.VerifierKey}, VSAKeys: []crypto.PublicKey{p.SummaryKey.Public()},
+		StatusKeys: []verify.StatusKey{{Key: p.StatusKey.Public()}}, IssuedAt: p.Signed,
 	}
 }
 
 // Status is a bundle with a CRL of each issuer, fresh and empty.
 func (p *PKI) Status(t testing.TB) verify.Status {
 	t.Helper()
-	return verify.Status{IssuedAt: p.Signed, CRLs: [][]byte{
+	return verify.Status{Number: 7, IssuedAt: p.Signed, NextUpdate: p.Now.Add(7 * 24 * time.Hour), CRLs: [][]byte{
 		p.CRL(t, p.High, 7), p.CRL(t, p.Low, 7), p.CRL(t, p.Root, 7), p.CRL(t, p.StampCA, 7),
 	}}
+}
+
+// SignStatus makes a status bundle a file.
+func (p *PKI) SignStatus(t testing.TB, s verify.Status) []byte {
+	t.Helper()
+	raw, err := s.Sign(context.Background(), p.StatusKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // Point is an issuing distribution point for one URL, with onlyContainsUserCerts, as

@@ -56,10 +56,10 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 		return fail(verify.TrustUnusable, err, "get the CA's bundle (hallmark trust export), compare its fingerprint, name it with --trust")
 	}
 	if raw, err = read(o.Status, DefaultStatus); err == nil && raw != nil {
-		c.Status, err = verify.ParseStatus(raw)
+		c.Status, err = openStatus(raw, c)
 	}
 	if err != nil {
-		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA")
+		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA, and a new trust bundle if the CA's keys have changed")
 	}
 	if c.Policy.Attestations == verify.Fetch {
 		c.Fetcher = child.Fetcher{Program: o.FetchProgram}
@@ -69,6 +69,16 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 		return fail(verify.InternalError, err, "")
 	}
 	return v, c.Policy, nil
+}
+
+// openStatus reads the status bundle under the keys of the trust bundle. One that no key
+// could verify, because the trust bundle is from before they were signed, is left aside
+// where the policy asks nothing of it.
+func openStatus(raw []byte, c verify.Config) (verify.Status, error) {
+	if len(c.Trust.StatusKeys) == 0 && c.Policy.Revocation == verify.Off && c.Policy.Assessments != verify.InForceToday {
+		return verify.Status{}, nil
+	}
+	return verify.OpenStatus(raw, c.Trust, c.Now())
 }
 
 // read returns the file's bytes; nil without an error if it is the default one and
