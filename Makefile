@@ -41,10 +41,11 @@ demo: ## show the whole way, from an audit to a refused package
 	@bin/hallmark demo $(if $(DEMO_DIR),--dir '$(DEMO_DIR)')
 
 # Whether hallmark uses cgo is left to go: with a C compiler it can load a PKCS#11 module,
-# without one it cannot, and everything else works. The verifier is one static file.
-build: ## build bin/hallmark and bin/hallmark-verify
+# without one it cannot, and everything else works. The verifier's two programs are static
+# files; the one that judges has no network in it.
+build: ## build bin/hallmark, bin/hallmark-verify and bin/hallmark-fetch
 	$(GO) build -trimpath -o bin/hallmark ./cmd/hallmark
-	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags='-s -w' -o bin/hallmark-verify ./cmd/hallmark-verify
+	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags='-s -w' -o bin/ ./cmd/hallmark-verify ./cmd/hallmark-fetch
 
 # The race detector looks at everything but the standard library's cryptography, which has
 # no shared state of ours: rounds of PBKDF2 would take most of the time.

@@ -16,7 +16,7 @@ import (
 )
 
 // Fetcher gets what is at an https address. The address comes out of a certificate
-// and is not to be trusted: verify/fetch holds the rules. It returns ErrNotFound
+// and is not to be trusted: verify/fetch holds the rules, and runs in a process of its own (verify/child). It returns ErrNotFound
 // where there is nothing, and never more bytes than fit into memory.
 type Fetcher interface {
 	Fetch(ctx context.Context, url string) ([]byte, error)

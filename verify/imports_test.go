@@ -20,14 +20,14 @@ import (
 const module = "github.com/hallmark-pki/hallmark/"
 
 // TestImports: what judges a file links nothing of the CA, and nothing that speaks
-// HTTP or TLS. The command links verify/fetch on top, with
-// the rules of outbound, and nothing else of the network.
+// HTTP or TLS. The command neither: it starts hallmark-fetch.
 func TestImports(t *testing.T) {
 	// durable comes with format, which also attaches signatures; it is the standard library alone.
 	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "format/oci", "durable"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
-		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/fetch", "outbound"}, judge...), nil},
+		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/child"}, judge...), []string{"net/http", "crypto/tls"}},
+		"verify/command":      {append([]string{"verify/command", "verify/child"}, judge...), []string{"net/http", "crypto/tls"}},
 	} {
 		deps := dependencies(t, pkg)
 		for _, d := range deps {
@@ -39,10 +39,10 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, pkg := range []string{"verify/command", "cmd/hallmark-verify"} {
+	for _, pkg := range []string{"verify/command", "verify/child", "cmd/hallmark-verify"} {
 		for _, d := range imports(t, pkg) {
 			if strings.HasPrefix(d, "net") || d == "crypto/tls" {
-				t.Errorf("%s imports %s: only verify/fetch may", pkg, d)
+				t.Errorf("%s imports %s: only cmd/hallmark-fetch may", pkg, d)
 			}
 		}
 	}

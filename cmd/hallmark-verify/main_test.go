@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/test/nonet"
 	"github.com/hallmark-pki/hallmark/test/pki"
 )
@@ -42,7 +43,8 @@ func offline() {
 //	tampered.deb           a byte changed          plain.tar   not signed
 //	appended.deb           a byte appended         revoked.deb its certificate is on the CRL
 //	image                  an OCI layout, signed   bad-image   a byte of a layer changed
-//	unsummarised.deb       no summary stapled      trust.json status.json stale.json
+//	unsummarised.deb       no summary stapled: summary.jsonl
+//	trust.json status.json stale.json
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"exitcode": exitCode, "spoof": spoof,
@@ -85,6 +87,7 @@ func fixtures(t *testing.T, dir string) {
 	pki.Write(t, dir, "low.deb", pki.Deb([]byte("low")), by(p.NewLeaf(t, p.High, p.Claims(2))))
 	pki.Write(t, dir, "plain.tar", []byte("plain"), nil)
 	pki.Write(t, dir, "unsummarised.deb", pki.Deb([]byte("x")), func(d [32]byte) []byte {
+		pki.Write(t, dir, "summary.jsonl", append(p.Summary(t, d, attest.Passed), '\n'), nil)
 		return p.Sign(t, d, func(c *pki.CMS) { c.Staple.VSA = nil })
 	})
 	change(t, pki.Write(t, dir, "tampered.deb", pki.Deb([]byte("good")), good), func(b []byte) []byte { b[68] ^= 1; return b })

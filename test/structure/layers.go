@@ -56,7 +56,8 @@ func Layers() []Row {
 		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
-		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
+		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
@@ -81,6 +82,7 @@ func Layers() []Row {
 
 		{Package: "cmd/hallmark", Layer: layerCommand, Beside: []string{"cmd/hallmark/demo"}},
 		{Package: "cmd/hallmark/demo", Layer: layerCommand},
+		{Package: "cmd/hallmark-fetch", Layer: layerCommand},
 		{Package: "cmd/hallmark-verify", Layer: layerCommand},
 
 		{Package: "test/assessments", Layer: layerTest},
@@ -124,6 +126,15 @@ func keyStores() []string {
 	}
 }
 
+// network is what opens connections, and what comes with it. crypto/x509 links net for
+// the addresses in certificates, so net itself cannot be among it.
+func network() []string {
+	return []string{
+		"net/http", "net/smtp", "net/rpc", "crypto/tls", "golang.org/x/net", Module + "/outbound", Module + "/verify/fetch",
+		"github.com/theupdateframework/go-tuf",
+	}
+}
+
 // Bans keeps the verifier small, offline and quick to start. A banned path stands for
 // itself and everything below it, except what Layers lets the verifier import.
 func Bans() []Ban {
@@ -136,6 +147,10 @@ func Bans() []Ban {
 		{"verify/ocsp", append(serverCode(), "net/http"), "judging a response is not fetching it"},
 		{"cmd/hallmark-verify", serverCode(), "what judges a signature must not contain what makes one"},
 		{"cmd/hallmark-verify", slow, quick},
+		{"cmd/hallmark-verify", network(), "what judges opens no socket: hallmark-fetch does, docs/decisions/0031-two-programs-for-installers.md"},
+		{"verify/command", network(), "what judges opens no socket: hallmark-fetch does, docs/decisions/0031-two-programs-for-installers.md"},
+		{"cmd/hallmark-fetch", serverCode(), "what fetches for a verifier has no use for what makes signatures"},
+		{"cmd/hallmark-fetch", keyStores(), "a verifier has no private key"},
 		{"verify", keyStores(), "a verifier has no private key"},
 		{"cmd/hallmark-verify", keyStores(), "a verifier has no private key"},
 		{"attest", append(slow, "net/http"), quick},

@@ -47,8 +47,8 @@ func (e Exit) ExitCode() int { return int(e) }
 const description = `Judges each FILE: the signature in it (Debian packages) or beside it in FILE.p7s. A
 folder is an OCI image layout, named as DIR, DIR:TAG or DIR@sha256:HEX.
 The answer is "valid", "not valid" or "could not tell"; only the first should let a
-file be installed. Opens no network connection unless the policy says
-"attestations: fetch".
+file be installed. Opens no network connection; where the policy says
+"attestations: fetch", the program hallmark-fetch does.
 
 Without a policy file at its default place a built-in policy is used, which demands a
 good chain, a timestamp and some claim; every verdict then says so.`
@@ -70,6 +70,7 @@ func flags() []cli.Flag {
 		&cli.StringFlag{Name: "trust", Usage: "whom to believe, trust bundle `FILE` (default: " + DefaultTrust + ")"},
 		&cli.StringFlag{Name: "status", Usage: "what has been revoked, status bundle `FILE` (default: " + DefaultStatus + ", if it is there)"},
 		&cli.StringFlag{Name: "at", Usage: "judge as if the clock said `TIME`, RFC 3339 or a day"},
+		&cli.StringFlag{Name: "fetch-program", Usage: "run `FILE` where something is to come from the network (default: hallmark-fetch beside this program)"},
 		&cli.BoolFlag{Name: "json", Usage: "one JSON object per file and line"},
 	}
 }
@@ -147,7 +148,8 @@ func (c console) action(ctx *cli.Context) error {
 		return Exit(WrongUsage)
 	}
 	o := Options{Policy: ctx.String("policy"), Trust: ctx.String("trust"), Status: ctx.String("status"), JSON: ctx.Bool("json"), Now: time.Now}
-	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at")} {
+	o.FetchProgram = ctx.String("fetch-program")
+	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at"), "fetch-program": o.FetchProgram} {
 		if ctx.IsSet(name) && value == "" {
 			c.complain("--"+name+" is empty", "leave the option out for the default")
 			return Exit(WrongUsage)

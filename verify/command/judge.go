@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/hallmark-pki/hallmark/verify"
+	"github.com/hallmark-pki/hallmark/verify/child"
 )
 
 // maxWorkers bounds how many files are read at once: each costs a read buffer, and
@@ -33,7 +34,7 @@ func (c console) judge(ctx context.Context, o Options, files []string) int {
 		return v.File(ctx, path)
 	}
 	out := bufio.NewWriter(c.stdout)
-	notValid, unknown := 0, 0
+	notValid, unknown, noEvidence := 0, 0, false
 	for verdict := range inOrder(files, one) {
 		switch verdict.Outcome {
 		case verify.Valid:
@@ -42,6 +43,7 @@ func (c console) judge(ctx context.Context, o Options, files []string) int {
 		default:
 			unknown++
 		}
+		noEvidence = noEvidence || verdict.Has(verify.EvidenceUnavailable)
 		if err := write(out, verdict, o.JSON); err != nil {
 			// Nobody has seen the verdicts: whatever they are, do not say "all valid".
 			c.complain(err.Error(), "")
@@ -51,6 +53,9 @@ func (c console) judge(ctx context.Context, o Options, files []string) int {
 	if err := out.Flush(); err != nil {
 		c.complain(err.Error(), "")
 		return SomeUnknown
+	}
+	if noEvidence && child.Usable(o.FetchProgram) != nil {
+		c.complain("evidence was to be fetched", installFetch)
 	}
 	return c.exitCode(notValid, unknown, problem == nil && policy.Mode == verify.Warn)
 }

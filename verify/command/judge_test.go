@@ -67,7 +67,7 @@ func TestLostOutput(t *testing.T) {
 func TestNew(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	c := New(&stdout, &stderr)
-	if c.Name != "verify" || c.Action == nil || len(c.Flags) != 5 {
+	if c.Name != "verify" || c.Action == nil || len(c.Flags) != 6 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/verify"
-	"github.com/hallmark-pki/hallmark/verify/fetch"
+	"github.com/hallmark-pki/hallmark/verify/child"
 )
 
 // maxConfigBytes bounds what is read of a policy, trust or status file; the parsers
@@ -20,6 +20,7 @@ const maxConfigBytes = 16<<20 + 1
 // be absent; but for trust, of which nothing can take the place.
 type Options struct {
 	Policy, Trust, Status string
+	FetchProgram          string // empty: the one that child.Find finds
 	JSON                  bool
 	Now                   func() time.Time
 }
@@ -61,7 +62,7 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA")
 	}
 	if c.Policy.Attestations == verify.Fetch {
-		c.Fetcher = fetch.New(nil)
+		c.Fetcher = child.Fetcher{Program: o.FetchProgram}
 	}
 	v, err := verify.New(c)
 	if err != nil {

@@ -6,7 +6,8 @@
 // along, no connection to an address that is not on the public internet, no redirect
 // to another host, bounded size and time.
 //
-// It stands apart from package verify, which links nothing of the network.
+// It is linked into hallmark-fetch, which hallmark-verify starts: what judges links
+// nothing of the network. See package verify/child.
 package fetch
 
 import (
@@ -49,7 +50,7 @@ var _ verify.Fetcher = (*Client)(nil)
 // New returns a Client. roots are the certificate authorities for https; nil means
 // the system's.
 func New(roots *x509.CertPool) *Client {
-	return &Client{policy: outbound.Policy{RootCAs: roots, MaxBytes: maxBody, Timeout: timeout, UserAgent: "hallmark-verify"}}
+	return &Client{policy: outbound.Policy{RootCAs: roots, MaxBytes: maxBody, Timeout: timeout, UserAgent: "hallmark-fetch"}}
 }
 
 // Fetch returns what is at the address, or verify.ErrNotFound where the server says

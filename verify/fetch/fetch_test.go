@@ -122,7 +122,7 @@ func TestRedirects(t *testing.T) {
 // TestUserAgent: servers can tell who asks, and nothing more about him.
 func TestUserAgent(t *testing.T) {
 	s, c := server(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.UserAgent())) })
-	if got, err := c.Fetch(context.Background(), s.URL); err != nil || string(got) != "hallmark-verify" {
+	if got, err := c.Fetch(context.Background(), s.URL); err != nil || string(got) != "hallmark-fetch" {
 		t.Errorf("%q %v", got, err)
 	}
 }
