@@ -29,7 +29,7 @@ type negative struct {
 
 func negatives() []negative {
 	return slices.Concat(fileNegatives(), cmsNegatives(), attributeNegatives(), timestampNegatives(), chainNegatives(),
-		markNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
+		markNegatives(), assessmentNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
 }
 
 func TestNegatives(t *testing.T) {

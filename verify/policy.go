@@ -101,6 +101,7 @@ type Exception struct {
 //	timestamp: required         # required | if-available; default required
 //	attestations: off           # off | stapled | fetch; default off
 //	confirmed: required         # required | any; default any with attestations off, else required
+//	assessments: when-signed    # when-signed | in-force-today; default when-signed
 //	max_status_age: 7d          # d, h, m; default: what each CRL says of itself
 //	exceptions:
 //	  - digest: sha256:9f86...  # either digest
@@ -125,6 +126,8 @@ type Policy struct {
 	// Confirmed "" is ConfirmedOrNot where Attestations is NoAttestations, and else
 	// ConfirmedOnly: who demands a summary demands one that verifies something.
 	Confirmed Confirmation
+	// Assessments "" is WhenSigned.
+	Assessments Assessments
 }
 
 // DefaultPolicy is used where there is no policy file. It demands a good chain, a
@@ -141,6 +144,7 @@ type policyFile struct {
 	Timestamp    Demand          `yaml:"timestamp"`
 	Attestations Attestations    `yaml:"attestations"`
 	Confirmed    Confirmation    `yaml:"confirmed"`
+	Assessments  Assessments     `yaml:"assessments"`
 	MaxStatusAge string          `yaml:"max_status_age"`
 	Exceptions   []exceptionFile `yaml:"exceptions"`
 }
@@ -211,7 +215,7 @@ func plainYAML(n *yaml.Node, depth int) error {
 }
 
 func (f policyFile) policy() (Policy, error) {
-	p := Policy{Mode: f.Mode, Revocation: f.Revocation, Timestamp: f.Timestamp, Attestations: f.Attestations, Confirmed: f.Confirmed}
+	p := Policy{Mode: f.Mode, Revocation: f.Revocation, Timestamp: f.Timestamp, Attestations: f.Attestations, Confirmed: f.Confirmed, Assessments: f.Assessments}
 	if f.Version != 1 {
 		return Policy{}, fmt.Errorf("version %d, this release reads 1: %w", f.Version, errVersion)
 	}
@@ -248,6 +252,8 @@ func (p Policy) check() error {
 		return fmt.Errorf("attestations %.32q: want off, stapled or fetch", p.Attestations)
 	case p.Confirmed != "" && p.Confirmed != ConfirmedOnly && p.Confirmed != ConfirmedOrNot:
 		return fmt.Errorf("confirmed %.32q: want required or any", p.Confirmed)
+	case p.Assessments != "" && p.Assessments != WhenSigned && p.Assessments != InForceToday:
+		return fmt.Errorf("assessments %.32q: want when-signed or in-force-today", p.Assessments)
 	case p.MaxStatusAge < 0:
 		return errors.New("max_status_age is negative")
 	}

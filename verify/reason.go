@@ -107,6 +107,12 @@ const (
 	TierCeiling Code = "tier-ceiling"
 	// AssessmentExpired: an assessment was not in force at the trusted time.
 	AssessmentExpired Code = "assessment-expired"
+	// AssessmentWithdrawn: an assessment ended before its time, and the signature is not
+	// proved to be older, or the policy wants it in force today.
+	AssessmentWithdrawn Code = "assessment-withdrawn"
+	// AssessmentUnknown: the policy wants assessments in force today, and there is no
+	// status bundle, or one too old, to tell.
+	AssessmentUnknown Code = "assessment-unknown"
 	// RequirementUnmet: the claims do not satisfy the policy.
 	RequirementUnmet Code = "requirement-unmet"
 )
@@ -177,6 +183,9 @@ const (
 	NoteNoTimestamp Code = "no-timestamp"
 	// NoteRevokedLater: the certificate was revoked for something after the signature.
 	NoteRevokedLater Code = "revoked-later"
+	// NoteAssessmentEnded: an assessment ended after the signature, or another took its
+	// place; the signature stands.
+	NoteAssessmentEnded Code = "assessment-ended"
 	// NoteProvisional: the signature was made before all evidence was there, and the
 	// policy lets such a one pass for now.
 	NoteProvisional Code = "provisional"
@@ -205,7 +214,7 @@ func because(c Code, format string, args ...any) error {
 // undecided are the codes that mean "could not tell": nothing speaks against the
 // file, but something that had to be known is not known.
 var undecided = []Code{
-	FileUnreadable, ClockBehind, RevocationUnknown, RevocationStale, EvidenceUnavailable, ConfirmationOverdue,
+	FileUnreadable, ClockBehind, AssessmentUnknown, RevocationUnknown, RevocationStale, EvidenceUnavailable, ConfirmationOverdue,
 	TrustUnusable, PolicyUnusable, StatusUnusable, Canceled, InternalError,
 }
 
@@ -217,7 +226,7 @@ var against = []Code{
 	DigestMismatch, SignatureInvalid,
 	TimestampMissing, TimestampMalformed, TimestampMismatch, TimestampUntrusted, TimestampCertificate, TimestampRevoked,
 	ChainUntrusted, ChainExpired, IssuerUnfit, SignerUnfit, KeyWeak,
-	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, RequirementUnmet,
+	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, AssessmentWithdrawn, RequirementUnmet,
 	Revoked, IssuerRevoked,
 	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, NotConfirmed, ReceiptMissing, ReceiptInvalid,
 }

@@ -23,6 +23,8 @@ import (
 type Status struct {
 	IssuedAt time.Time
 	CRLs     [][]byte
+	// Assessments are those that ended before their time, sorted by Assessment, none twice.
+	Assessments []Transition
 }
 
 var statusFields = []string{"version", "issued_at", "crls"}

@@ -32,6 +32,7 @@ type Config struct {
 // file could leave behind for the next, except which signatures of CAs hold.
 type Verifier struct {
 	trust      Trust
+	status     Status
 	policy     Policy
 	now        func() time.Time
 	fetcher    Fetcher
@@ -57,7 +58,10 @@ func New(c Config) (*Verifier, error) {
 	if c.Policy.Attestations == Fetch && c.Fetcher == nil {
 		return nil, errors.New("verifier: the policy says fetch and there is no Fetcher")
 	}
-	v := &Verifier{trust: c.Trust, policy: c.Policy, now: c.Now, fetcher: c.Fetcher, roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
+	if err := checkTransitions(c.Status.Assessments); err != nil {
+		return nil, fmt.Errorf("verifier: status bundle: %w", err)
+	}
+	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, fetcher: c.Fetcher, roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
 	v.codePaths, v.stampPaths = newPaths(), newPaths()
 	for _, r := range c.Trust.Roots {
 		v.roots.AddCert(r)
@@ -260,6 +264,7 @@ func (v *Verifier) judgeSigned(ctx context.Context, verdict *Verdict, about subj
 		return
 	}
 	verdict.Claims = mark.Assurance.Claims
+	v.checkAssessments(verdict, mark.Assurance.Claims, at, now)
 	verdict.refuse(v.policy.satisfied(mark.Assurance.Claims))
 	v.checkEvidence(ctx, verdict, st, mark, about, moment{now, statusOf})
 	if err := ctx.Err(); err != nil {

@@ -321,3 +321,17 @@ func (r Revocation) Revoke(t testing.TB, c *x509.Certificate) func(*x509.Revocat
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, e)
 	}
 }
+
+// CeilingOf makes a whole issuing CA's template that may certify these claims.
+func (p *PKI) CeilingOf(t testing.TB, name string, claims []ext.Claim) Edit {
+	t.Helper()
+	policies, err := p.Arc.Policies(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *x509.Certificate) {
+		authority("Example " + name + " Tier")(c)
+		p.Ceiling(t, 1)(c)
+		c.Policies = policies
+	}
+}
