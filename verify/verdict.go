@@ -52,6 +52,9 @@ type Verdict struct {
 	SignedAt time.Time   // from a trusted timestamp; zero without one
 	Serial   string      // of the signer's certificate in hex, once the chain holds
 	Warn     bool        // the policy's mode is warn: report, but do not block
+	// Signature is what was judged, as it stands in or beside a file; nil without one. It
+	// is not in the JSON. Who keeps it can have it judged again with Verifier.Signature.
+	Signature []byte
 	// ConfirmBy is when a provisional signature will have been confirmed or revoked, once
 	// the chain holds; zero: it is not a provisional one. Confirmed: a summary that
 	// verifies every level was at hand.

@@ -161,7 +161,7 @@ func (v *Verdict) name(s subject) {
 	if s.algorithm == "" {
 		return
 	}
-	v.Digest = hex.EncodeToString(s.digests.SHA256[:])
+	v.Digest, v.Signature = hex.EncodeToString(s.digests.SHA256[:]), s.signature
 	if s.algorithm != format.SHA256 {
 		v.Signed = s.algorithm + ":" + hex.EncodeToString(s.digests.Signed[:])
 	}

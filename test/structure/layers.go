@@ -58,6 +58,8 @@ func Layers() []Row {
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/fetch"}},
+		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
