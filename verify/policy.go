@@ -121,8 +121,10 @@ type Policy struct {
 	Timestamp    Demand // Required or IfAvailable
 	Attestations Attestations
 	MaxStatusAge time.Duration // 0: only each CRL's own nextUpdate counts
-	Exceptions   []Exception
-	BuiltIn      bool // set by DefaultPolicy: every verdict then says so
+	// WarnStatusAge: from this age on verdicts carry NoteStatusAging; 0: never.
+	WarnStatusAge time.Duration
+	Exceptions    []Exception
+	BuiltIn       bool // set by DefaultPolicy: every verdict then says so
 	// Confirmed "" is ConfirmedOrNot where Attestations is NoAttestations, and else
 	// ConfirmedOnly: who demands a summary demands one that verifies something.
 	Confirmed Confirmation
@@ -239,6 +241,10 @@ func (f policyFile) policy() (Policy, error) {
 	return p, p.check()
 }
 
+// MayFetch reports whether some file may be judged with evidence from the network, so
+// that a Fetcher is needed.
+func (p Policy) MayFetch() bool { return p.Attestations == Fetch }
+
 // check holds for a policy however it was made.
 func (p Policy) check() error {
 	switch {
@@ -254,6 +260,10 @@ func (p Policy) check() error {
 		return fmt.Errorf("confirmed %.32q: want required or any", p.Confirmed)
 	case p.Assessments != "" && p.Assessments != WhenSigned && p.Assessments != InForceToday:
 		return fmt.Errorf("assessments %.32q: want when-signed or in-force-today", p.Assessments)
+	case p.WarnStatusAge < 0:
+		return errors.New("warn_status_age is negative")
+	case p.MaxStatusAge > 0 && p.WarnStatusAge >= p.MaxStatusAge:
+		return errors.New("warn_status_age: not below max_status_age, so it would never warn")
 	case p.MaxStatusAge < 0:
 		return errors.New("max_status_age is negative")
 	}

@@ -77,6 +77,9 @@ const (
 	// TimestampRevoked: the authority's certificate is revoked in a way that takes
 	// this token with it.
 	TimestampRevoked Code = "timestamp-revoked"
+	// NotYetSigned: the timestamp is later than the moment for which the state was asked:
+	// the signature did not exist then.
+	NotYetSigned Code = "not-yet-signed"
 	// ClockBehind: the timestamp, or all revocation data, lies in this machine's
 	// future: its clock is wrong.
 	ClockBehind Code = "clock-behind"
@@ -88,6 +91,15 @@ const (
 	ChainUntrusted Code = "chain-untrusted"
 	// ChainExpired: a certificate of the path was not valid at the trusted time.
 	ChainExpired Code = "chain-expired"
+	// CriticalExtension: a certificate of the path has a critical extension that this
+	// release does not know, RFC 5280 §4.2.
+	CriticalExtension Code = "critical-extension"
+	// NameConstraint: a CA above the signer may not certify the vendor's name, RFC 5280
+	// §4.2.1.10.
+	NameConstraint Code = "name-constraint"
+	// PolicyConstraint: a CA above the signer demands certificate policies that the path
+	// does not have, RFC 5280 §4.2.1.11.
+	PolicyConstraint Code = "policy-constraint"
 	// IssuerUnfit: an issuing CA is not one for code signing.
 	IssuerUnfit Code = "issuer-unfit"
 	// SignerUnfit: the signer's certificate is not for code signing, or does not
@@ -179,6 +191,9 @@ const (
 	// NoteRevocationUnchecked: revocation was not checked, or against old data, and
 	// the policy allows that.
 	NoteRevocationUnchecked Code = "revocation-unchecked"
+	// NoteStatusAging: the revocation data is older than the policy's warn_status_age, and
+	// not yet too old.
+	NoteStatusAging Code = "status-aging"
 	// NoteNoTimestamp: judged at the present time for lack of a timestamp.
 	NoteNoTimestamp Code = "no-timestamp"
 	// NoteRevokedLater: the certificate was revoked for something after the signature.
@@ -224,8 +239,8 @@ var against = []Code{
 	SignatureMalformed, SignatureTooLarge, NotDetached, SignerCount, ContentType, AttributeMissing, AttributeDuplicate,
 	AttributeMalformed, AlgorithmRefused, AlgorithmProtection, SigningCertificate, SignerUnknown, SigningTime,
 	DigestMismatch, SignatureInvalid,
-	TimestampMissing, TimestampMalformed, TimestampMismatch, TimestampUntrusted, TimestampCertificate, TimestampRevoked,
-	ChainUntrusted, ChainExpired, IssuerUnfit, SignerUnfit, KeyWeak,
+	TimestampMissing, TimestampMalformed, TimestampMismatch, TimestampUntrusted, TimestampCertificate, TimestampRevoked, NotYetSigned,
+	ChainUntrusted, ChainExpired, CriticalExtension, NameConstraint, PolicyConstraint, IssuerUnfit, SignerUnfit, KeyWeak,
 	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, AssessmentWithdrawn, RequirementUnmet,
 	Revoked, IssuerRevoked,
 	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, NotConfirmed, ReceiptMissing, ReceiptInvalid,

@@ -60,6 +60,7 @@ type Verdict struct {
 	// verifies every level was at hand.
 	ConfirmBy time.Time
 	Confirmed bool
+	AsOf      time.Time // the moment that was asked for with Config.AsOf; zero: the present
 }
 
 // Has reports whether the code is among the reasons.
@@ -112,7 +113,7 @@ type wireClaim struct {
 
 // MarshalJSON writes the object of the --json output: file, verdict and reasons
 // always; notes, digest ("sha256:" and hex), signed_digest (algorithm, ":" and hex), vendor, claims, signed_at (RFC 3339),
-// serial (hex), mode, confirm_by (RFC 3339) and confirmed where they are known.
+// serial (hex), mode, confirm_by (RFC 3339), confirmed and as_of (RFC 3339) where they are known.
 func (v Verdict) MarshalJSON() ([]byte, error) {
 	w := struct {
 		File     string      `json:"file"`
@@ -129,7 +130,8 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 
 		ConfirmBy time.Time `json:"confirm_by,omitzero"`
 		Confirmed bool      `json:"confirmed,omitempty"`
-	}{ConfirmBy: v.ConfirmBy, Confirmed: v.Confirmed, File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
+		AsOf      time.Time `json:"as_of,omitzero"`
+	}{AsOf: v.AsOf, ConfirmBy: v.ConfirmBy, Confirmed: v.Confirmed, File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
 	if w.Reasons == nil {
 		w.Reasons = []Reason{}
 	}
