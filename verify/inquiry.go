@@ -13,7 +13,7 @@ import (
 // one moment.
 type inquiry struct {
 	*Verifier
-	policy Policy
+	policy Policy    // with the rule applied that fits what is known by now
 	clock  time.Time // how old is what we know
 	asOf   time.Time // for which moment is the state asked: the clock, unless Config.AsOf is set
 }
@@ -28,6 +28,14 @@ func (v *Verifier) inquire() *inquiry {
 
 // isPast reports that the state of another moment than the present is asked for.
 func (v *inquiry) isPast() bool { return !v.Verifier.asOf.IsZero() }
+
+// choose applies the rule that fits what is known: of the package from its bytes, of the
+// vendor once the chain holds.
+func (v *inquiry) choose(verdict *Verdict) {
+	var rule int
+	v.policy, rule = v.Verifier.policy.For(verdict.Package.Name, verdict.Vendor)
+	verdict.Warn, verdict.Rule = v.policy.Mode == Warn, rule+1
+}
 
 // judge goes from the signature outwards. Steps that later ones rest on end the
 // judgement; those that stand beside each other are all reported.
@@ -52,7 +60,7 @@ func (v *inquiry) judgeSigned(ctx context.Context, verdict *Verdict, about subje
 		verdict.refuse(err)
 		return
 	}
-	stamped, err := v.trustedTime(verdict, s.data.signer, about.want.Timestamp)
+	stamped, err := v.trustedTime(s.data.signer, about.want.Timestamp)
 	if err != nil {
 		verdict.refuse(err)
 		return
@@ -68,6 +76,11 @@ func (v *inquiry) judgeSigned(ctx context.Context, verdict *Verdict, about subje
 	}
 	verdict.Vendor, verdict.Serial, verdict.SignedAt = s.leaf.URIs[0].String(), s.leaf.SerialNumber.Text(16), stamped.at
 	verdict.ConfirmBy = confirmBy
+	v.choose(verdict)
+	if err := v.checkStamped(verdict, stamped); err != nil {
+		verdict.refuse(err)
+		return
+	}
 	statusOf := v.checkRevocation(verdict, chain, stamped, st.crls)
 	mark, err := v.checkMark(chain, at)
 	if err != nil {
@@ -85,22 +98,33 @@ func (v *inquiry) judgeSigned(ctx context.Context, verdict *Verdict, about subje
 
 // trustedTime opens the timestamp. A token that is there and bad refuses even where
 // the policy could do without one.
-func (v *inquiry) trustedTime(verdict *Verdict, s signerInfo, where asn1.ObjectIdentifier) (stamp, error) {
+func (v *inquiry) trustedTime(s signerInfo, where asn1.ObjectIdentifier) (stamp, error) {
 	token, err := value(s.unsigned, where)
 	switch {
 	case err != nil:
 		return stamp{}, err
 	case token != nil:
 		return v.openStamp(token, s.signature)
-	case v.policy.Timestamp == Required:
+	case !v.Verifier.policy.mayLackTimestamp():
 		return stamp{}, because(TimestampMissing, "the signature has no timestamp")
+	}
+	return stamp{}, nil
+}
+
+// checkStamped is about signatures without a timestamp, once it is known which rule applies.
+func (v *inquiry) checkStamped(verdict *Verdict, s stamp) error {
+	switch {
+	case !s.at.IsZero():
+		return nil
+	case v.policy.Timestamp == Required:
+		return because(TimestampMissing, "the signature has no timestamp")
 	}
 	if v.isPast() {
 		verdict.note(NoteNoTimestamp, "judged as if signed by %s", v.asOf.UTC().Format(time.RFC3339))
 	} else {
 		verdict.note(NoteNoTimestamp, "judged at the present time")
 	}
-	return stamp{}, nil
+	return nil
 }
 
 // openStamp opens a token that is there. A signature younger than the moment that is

@@ -29,7 +29,7 @@ type negative struct {
 
 func negatives() []negative {
 	return slices.Concat(fileNegatives(), cmsNegatives(), attributeNegatives(), timestampNegatives(), chainNegatives(), pathNegatives(),
-		markNegatives(), assessmentNegatives(), asOfNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
+		markNegatives(), assessmentNegatives(), asOfNegatives(), ruleNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
 }
 
 func TestNegatives(t *testing.T) {

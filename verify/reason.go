@@ -22,6 +22,9 @@ const (
 	DataAfterSignature Code = "data-after-signature"
 	// TwoSignatures: the file holds two signatures.
 	TwoSignatures Code = "two-signatures"
+	// PackageUnreadable: the policy goes by the names of packages, and this one's cannot be
+	// read, or dpkg might read another one.
+	PackageUnreadable Code = "package-unreadable"
 	// UnsignedContent: something in a signed archive or package is not signed.
 	UnsignedContent Code = "unsigned-content"
 )
@@ -235,7 +238,7 @@ var undecided = []Code{
 
 // against are the codes that mean "not valid".
 var against = []Code{
-	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures, UnsignedContent,
+	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures, PackageUnreadable, UnsignedContent,
 	SignatureMalformed, SignatureTooLarge, NotDetached, SignerCount, ContentType, AttributeMissing, AttributeDuplicate,
 	AttributeMalformed, AlgorithmRefused, AlgorithmProtection, SigningCertificate, SignerUnknown, SigningTime,
 	DigestMismatch, SignatureInvalid,

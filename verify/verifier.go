@@ -29,8 +29,10 @@ type Config struct {
 	// is later did not exist. That is another question than judging with Now in the
 	// past, which takes only data that was there at the time.
 	AsOf time.Time
-	// Fetcher is needed if the policy's attestations is Fetch, and never used otherwise.
+	// Fetcher is needed if Policy.MayFetch, and never used otherwise.
 	Fetcher Fetcher
+	// Packages says to read Verdict.Package even where the policy does not ask for it.
+	Packages bool
 }
 
 // Verifier judges files. It is safe for concurrent use and holds no state that one
@@ -42,6 +44,7 @@ type Verifier struct {
 	now        func() time.Time
 	asOf       time.Time
 	fetcher    Fetcher
+	packages   bool // read what a package says about itself
 	roots      *x509.CertPool
 	stampRoots *x509.CertPool
 	logs       []note.Verifier
@@ -70,7 +73,7 @@ func New(c Config) (*Verifier, error) {
 	if err := checkTransitions(c.Status.Assessments); err != nil {
 		return nil, fmt.Errorf("verifier: status bundle: %w", err)
 	}
-	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, asOf: c.AsOf, fetcher: c.Fetcher, roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
+	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, asOf: c.AsOf, fetcher: c.Fetcher, packages: c.Packages || c.Policy.namesPackages(), roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
 	v.codePaths, v.stampPaths = newPaths(), newPaths()
 	for _, r := range c.Trust.Roots {
 		v.roots.AddCert(r)
@@ -111,8 +114,9 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 		q.except(&verdict)
 		return verdict
 	}
-	s, err := readFile(ctx, path)
+	s, err := v.readFile(ctx, path)
 	verdict.name(s)
+	q.choose(&verdict)
 	if err != nil {
 		verdict.refuse(err)
 	} else {
@@ -129,6 +133,7 @@ func (v *Verifier) Signature(ctx context.Context, name string, digest [32]byte, 
 	s := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256, signature: signature}
 	s.want = format.DetachedCMS(digest)
 	verdict.name(s)
+	q.choose(&verdict)
 	q.judge(ctx, &verdict, s)
 	q.except(&verdict)
 	return verdict
@@ -163,6 +168,7 @@ type subject struct {
 	algorithm string // of digests.Signed; "" as long as nothing was read
 	want      format.ToBeSigned
 	signature []byte
+	is        format.Package // zero: it is no package, or nobody asked
 }
 
 // name says in a verdict which file it is about.
@@ -170,7 +176,7 @@ func (v *Verdict) name(s subject) {
 	if s.algorithm == "" {
 		return
 	}
-	v.Digest, v.Signature = hex.EncodeToString(s.digests.SHA256[:]), s.signature
+	v.Digest, v.Signature, v.Package = hex.EncodeToString(s.digests.SHA256[:]), s.signature, s.is
 	if s.algorithm != format.SHA256 {
 		v.Signed = s.algorithm + ":" + hex.EncodeToString(s.digests.Signed[:])
 	}
@@ -178,7 +184,7 @@ func (v *Verdict) name(s subject) {
 
 // readFile returns the digests of a file and its signature, all from one opening of the
 // file. The digests are there even if the signature is not.
-func readFile(ctx context.Context, path string) (subject, error) {
+func (v *Verifier) readFile(ctx context.Context, path string) (subject, error) {
 	if err := ctx.Err(); err != nil {
 		return subject{}, because(Canceled, "%v", err)
 	}
@@ -188,10 +194,19 @@ func readFile(ctx context.Context, path string) (subject, error) {
 	}
 	defer f.Close()
 	s := subject{}
+	var nameless error
+	if v.packages {
+		if s.is, err = f.Package(); err != nil {
+			nameless = explainFormat(err)
+		}
+	}
 	if s.digests, err = f.Digests(); err != nil {
 		return subject{}, explainFormat(err)
 	}
 	s.algorithm = f.Algorithm()
+	if nameless != nil {
+		return s, nameless
+	}
 	if s.want, err = f.ToBeSigned(); err != nil {
 		return s, explainFormat(err)
 	}
@@ -212,6 +227,8 @@ func explainFormat(err error) error {
 	switch e.Reason {
 	case format.NotRegular, format.Changed:
 		return because(FileUnreadable, "%v", err)
+	case format.BadControl:
+		return because(PackageUnreadable, "%v", err)
 	case format.BytesAfterSignature, format.SignatureNotLast:
 		return because(DataAfterSignature, "%v", err)
 	case format.TwoSignatures:

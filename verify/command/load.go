@@ -61,7 +61,7 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 	if err != nil {
 		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA")
 	}
-	if c.Policy.Attestations == verify.Fetch {
+	if c.Policy.MayFetch() {
 		c.Fetcher = child.Fetcher{Program: o.FetchProgram}
 	}
 	v, err := verify.New(c)
