@@ -38,6 +38,9 @@ const (
 	SignatureEmpty Reason = "signature-empty"
 	// SignatureTooLarge: the signature has more than MaxSignatureBytes.
 	SignatureTooLarge Reason = "signature-too-large"
+	// BadControl: what a package says about itself cannot be read, or dpkg might read it
+	// otherwise.
+	BadControl Reason = "bad-control"
 	// Changed: the file changed while it was being read, or is not the one that was signed.
 	Changed Reason = "changed"
 	// TooLarge: the file is larger than its format allows, or than is read here.

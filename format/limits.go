@@ -10,6 +10,25 @@ const (
 	// other signers append a few; the rest is a guess.
 	maxMembers = 64
 
+	// maxControlMember bounds a package's compressed control member. Checksums of its files
+	// are most of it; the largest in Debian have 3 MB.
+	maxControlMember = 8 << 20
+
+	// maxControlTar bounds what it unpacks to.
+	maxControlTar = 64 << 20
+
+	// maxControlFile bounds the file "control" in it; long descriptions and lists of
+	// dependencies reach 100 KB.
+	maxControlFile = 1 << 20
+
+	// maxDictionary bounds what a control member may ask for to unpack it: what xz -9 does.
+	maxDictionary = 64 << 20
+
+	// maxPackageName and maxVersion bound a package's name and version; file names with
+	// both in them have to fit into 255 bytes.
+	maxPackageName = 200
+	maxVersion     = 200
+
 	// copyBufferBytes is the read size for digests and copies: from 128 KiB on,
 	// SHA-256 and not the system call is what takes the time.
 	copyBufferBytes = 256 << 10

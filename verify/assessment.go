@@ -101,19 +101,19 @@ func (t Transition) String() string {
 // checkAssessments demands that the assessment behind every claim was in force at the
 // trusted time and, where the policy says so, is in force today. That the mark's own
 // dates hold at the trusted time was checked before.
-func (v *Verifier) checkAssessments(verdict *Verdict, claims []ext.Claim, trusted, now time.Time) {
+func (v *inquiry) checkAssessments(verdict *Verdict, claims []ext.Claim, trusted time.Time) {
 	today := v.policy.Assessments == InForceToday
 	if today {
-		verdict.refuse(v.knowsAssessments(now))
+		verdict.refuse(v.knowsAssessments())
 	}
 	for _, c := range claims {
-		if today && now.After(c.Assessment.ValidUntil) {
+		if today && v.asOf.After(c.Assessment.ValidUntil) {
 			verdict.refuse(because(AssessmentExpired, "%s track %s: in force until %s, the policy wants it in force on %s",
-				c.Framework, c.Track, day(c.Assessment.ValidUntil), day(now)))
+				c.Framework, c.Track, day(c.Assessment.ValidUntil), day(v.asOf)))
 		}
 		t, found := v.transitionOf(c.Assessment.Payload)
 		switch {
-		case !found || t.Effective.After(now):
+		case !found || t.Effective.After(v.asOf):
 		case !trusted.Before(t.Effective) && t.ends(c):
 			verdict.refuse(because(AssessmentWithdrawn, "%s track %s: %s; trusted time of the signature %s",
 				c.Framework, c.Track, t, trusted.UTC().Format(time.RFC3339)))
@@ -127,13 +127,13 @@ func (v *Verifier) checkAssessments(verdict *Verdict, claims []ext.Claim, truste
 
 // knowsAssessments demands a status bundle from which the absence of a transition can
 // be concluded.
-func (v *Verifier) knowsAssessments(now time.Time) error {
+func (v *inquiry) knowsAssessments() error {
 	issued := v.status.IssuedAt
-	switch age := now.Sub(issued); {
+	switch age := v.clock.Sub(issued); {
 	case issued.IsZero():
 		return because(AssessmentUnknown, "no status bundle says what became of the assessments")
 	case age < -clockSkew:
-		return because(ClockBehind, "the status bundle is of %s, this machine's clock says %s", issued.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+		return because(ClockBehind, "the status bundle is of %s, this machine's clock says %s", issued.UTC().Format(time.RFC3339), v.clock.UTC().Format(time.RFC3339))
 	case v.policy.MaxStatusAge > 0 && age > v.policy.MaxStatusAge:
 		return because(AssessmentUnknown, "the status bundle is %s old, the policy allows %s", age.Round(time.Minute), v.policy.MaxStatusAge)
 	}

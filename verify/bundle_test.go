@@ -102,6 +102,7 @@ func TestNewRefuses(t *testing.T) {
 		"empty require": func(c *verify.Config) { c.Policy.Require = [][]verify.Requirement{{}} },
 		"level 0":       func(c *verify.Config) { c.Policy.Require[0][0].Level = 0 },
 		"no fetcher":    func(c *verify.Config) { c.Policy.Attestations = verify.Fetch },
+		"as of later":   func(c *verify.Config) { c.AsOf = p.Now.Add(time.Second) },
 		"bad CRL":       func(c *verify.Config) { c.Status.CRLs = [][]byte{{1}} },
 	} {
 		c := config(t, p)

@@ -52,12 +52,21 @@ func buildChains(leaf *x509.Certificate, others []*x509.Certificate, roots *x509
 	})
 }
 
-// explainChain tells an expired path from an untrusted one. crypto/x509 says so for
-// the leaf only; for the others, see whether the path would do at another time.
+// explainChain says what is wrong with a path that leads somewhere. crypto/x509 says so
+// for the leaf only; for the others, see whether the path would do at another time.
 func explainChain(err error, leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage, at time.Time) error {
+	for _, c := range append([]*x509.Certificate{leaf}, others...) {
+		if len(c.UnhandledCriticalExtensions) > 0 {
+			return because(CriticalExtension, "%q: %v", c.Subject, c.UnhandledCriticalExtensions[0])
+		}
+	}
 	var invalid x509.CertificateInvalidError
 	if errors.As(err, &invalid) {
 		switch invalid.Reason {
+		case x509.CANotAuthorizedForThisName:
+			return because(NameConstraint, "%v", err)
+		case x509.NoValidChains:
+			return because(PolicyConstraint, "%v", err)
 		case x509.Expired:
 			return because(ChainExpired, "at %s: %v", at.UTC().Format(time.RFC3339), err)
 		case x509.IncompatibleUsage:
@@ -120,17 +129,15 @@ func checkIssuers(chain []*x509.Certificate) error {
 // checkCeiling demands that every CA certificate below the anchor, or the anchor if
 // it is the issuing CA, carries the policy of every claim and of its lower levels:
 // what a tier may certify stands in its certificate, RFC 5280 §4.2.1.4. anyPolicy
-// there counts for nothing.
+// there counts for nothing, and no mapping makes one policy another: this is stricter
+// than RFC 5280 §6.1, which crypto/x509 has applied by then with the constraints on
+// policies that the CAs set.
 func (v *Verifier) checkCeiling(chain []*x509.Certificate, claims []ext.Claim) error {
 	policies, err := v.trust.Arc.Policies(claims)
 	if err != nil {
 		return because(MarkInvalid, "%v", err)
 	}
-	issuers := chain[1:]
-	if len(issuers) > 1 {
-		issuers = issuers[:len(issuers)-1]
-	}
-	for _, c := range issuers {
+	for _, c := range belowAnchor(chain) {
 		for _, p := range policies {
 			if !slices.ContainsFunc(c.Policies, p.Equal) {
 				return because(TierCeiling, "%q may not certify policy %s", c.Subject, p)
@@ -138,6 +145,15 @@ func (v *Verifier) checkCeiling(chain []*x509.Certificate, claims []ext.Claim) e
 		}
 	}
 	return nil
+}
+
+// belowAnchor are the CA certificates of a path that its anchor vouches for; where the
+// anchor itself issued the signer, it is asked.
+func belowAnchor(chain []*x509.Certificate) []*x509.Certificate {
+	if len(chain) > 2 {
+		return chain[1 : len(chain)-1]
+	}
+	return chain[1:]
 }
 
 // keyStrength refuses keys that are short or of a kind outside of the profile.

@@ -37,7 +37,7 @@ func (p Policy) wantsConfirmed() bool {
 // toleratesProvisional reports whether what is wrong with the summary is only that it is
 // not there yet, and the policy can live with that. Where the policy demands a summary,
 // the provisional one must be there.
-func (v *Verifier) toleratesProvisional(verdict *Verdict, err error) bool {
+func (v *inquiry) toleratesProvisional(verdict *Verdict, err error) bool {
 	if err == nil || verdict.ConfirmBy.IsZero() || v.policy.wantsConfirmed() {
 		return false
 	}
@@ -47,20 +47,17 @@ func (v *Verifier) toleratesProvisional(verdict *Verdict, err error) bool {
 	return codeOf(err) != SummaryFailed
 }
 
-// moment is when a file is judged, and of when the newest revocation data about its
-// signer is; zero: there is none.
-type moment struct{ now, statusOf time.Time }
-
 // provisional lets a provisional signature pass until it is overdue, and later as long as
-// newer revocation data does not have it. That data was looked at before.
-func (m moment) provisional(verdict *Verdict) error {
+// newer revocation data does not have it. That data was looked at before; statusOf is of
+// when it is, zero: there is none.
+func (v *inquiry) provisional(verdict *Verdict, statusOf time.Time) error {
 	by := verdict.ConfirmBy.Format(time.RFC3339)
 	switch {
-	case !m.now.After(verdict.ConfirmBy):
+	case !v.asOf.After(verdict.ConfirmBy):
 		verdict.note(NoteProvisional, "to be confirmed or revoked by %s", by)
-	case m.statusOf.After(verdict.ConfirmBy.Add(confirmationLag)):
+	case statusOf.After(verdict.ConfirmBy.Add(confirmationLag)):
 		verdict.note(NoteProvisional, "was to be confirmed or revoked by %s, and was not revoked on %s; the vendor can get the confirmed signature",
-			by, m.statusOf.UTC().Format(time.RFC3339))
+			by, statusOf.UTC().Format(time.RFC3339))
 	default:
 		return because(ConfirmationOverdue, "was to be confirmed or revoked by %s; no revocation data from after that is at hand", by)
 	}

@@ -62,7 +62,7 @@ func (v *Verifier) readStaple(s signerInfo) (staple, error) {
 //
 // A provisional signature is held against the same summary, whatever the policy says
 // about attestations: it is what confirms it.
-func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, file subject, m moment) {
+func (v *inquiry) checkEvidence(ctx context.Context, verdict *Verdict, st staple, mark ext.Mark, file subject, statusOf time.Time) {
 	demanded := v.policy.Attestations != NoAttestations
 	if !demanded && verdict.ConfirmBy.IsZero() && !v.policy.wantsConfirmed() {
 		return
@@ -78,7 +78,7 @@ func (v *Verifier) checkEvidence(ctx context.Context, verdict *Verdict, st stapl
 	}
 	verdict.Confirmed = err == nil
 	if v.toleratesProvisional(verdict, err) {
-		err = m.provisional(verdict)
+		err = v.provisional(verdict, statusOf)
 	}
 	verdict.refuse(err)
 	if demanded {

@@ -59,6 +59,8 @@ const (
 	// maxAlternatives and maxAllOf bound `require`; a guess.
 	maxAlternatives = 32
 	maxAllOf        = 16
+	// maxRules bounds the list of rules, each of which is looked at for every file.
+	maxRules = 1024
 	// maxExceptions bounds the list of exceptions: whoever needs more has another policy.
 	maxExceptions = 1024
 	// maxPolicyText bounds one text of a policy, in bytes.

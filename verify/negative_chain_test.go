@@ -155,7 +155,7 @@ func chainNegatives() []negative {
 		{name: "a leaf signs a leaf", want: verify.ChainUntrusted, sign: func(t *testing.T, p *pki.PKI, d [32]byte) []byte {
 			return p.SignAs(t, p.NewLeaf(t, p.Leaf, p.Claims(3)), d)
 		}},
-		{name: "unknown critical extension", want: verify.ChainUntrusted, sign: leaf(func(c *x509.Certificate) {
+		{name: "unknown critical extension", want: verify.CriticalExtension, sign: leaf(func(c *x509.Certificate) {
 			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}})
 		})},
 		{name: "signed after the certificate's end", want: verify.ChainExpired, sign: func(t *testing.T, p *pki.PKI, d [32]byte) []byte {

@@ -28,8 +28,8 @@ type negative struct {
 }
 
 func negatives() []negative {
-	return slices.Concat(fileNegatives(), cmsNegatives(), attributeNegatives(), timestampNegatives(), chainNegatives(),
-		markNegatives(), assessmentNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
+	return slices.Concat(fileNegatives(), cmsNegatives(), attributeNegatives(), timestampNegatives(), chainNegatives(), pathNegatives(),
+		markNegatives(), assessmentNegatives(), asOfNegatives(), ruleNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
 }
 
 func TestNegatives(t *testing.T) {

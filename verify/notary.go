@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
@@ -15,7 +14,7 @@ import (
 // there and is what it names, then its signatures. Anybody can add signatures to a
 // layout, so one that is valid is enough; if none is, the verdict is about the one that
 // got furthest.
-func (v *Verifier) layout(ctx context.Context, verdict *Verdict, path string, now time.Time) {
+func (v *inquiry) layout(ctx context.Context, verdict *Verdict, path string) {
 	a, err := oci.OpenArtifact(path)
 	if err != nil {
 		verdict.refuse(explainLayout(err))
@@ -40,7 +39,7 @@ func (v *Verifier) layout(ctx context.Context, verdict *Verdict, path string, no
 		one := v.start(path)
 		one.name(about)
 		about.signature = s.Envelope
-		v.manifest(ctx, &one, a.Descriptor, about, now)
+		v.manifest(ctx, &one, a.Descriptor, about)
 		one.conclude()
 		if i == 0 || furtherThan(one, best) {
 			best = one
@@ -61,13 +60,13 @@ func furtherThan(a, b Verdict) bool {
 }
 
 // manifest judges one JWS over a manifest.
-func (v *Verifier) manifest(ctx context.Context, verdict *Verdict, d oci.Descriptor, about subject, now time.Time) {
+func (v *inquiry) manifest(ctx context.Context, verdict *Verdict, d oci.Descriptor, about subject) {
 	s, err := v.openEnvelope(about.signature, d)
 	if err != nil {
 		verdict.refuse(explainLayout(err))
 		return
 	}
-	v.judgeSigned(ctx, verdict, about, s, now)
+	v.judgeSigned(ctx, verdict, about, s)
 }
 
 // openEnvelope verifies a JWS over a manifest. Its headers become the attributes that

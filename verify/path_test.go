@@ -78,7 +78,7 @@ func TestNameConstraints(t *testing.T) {
 		}
 	}
 	other := p.NewLeaf(t, p.High, p.Claims(3), func(c *x509.Certificate) { c.URIs[0].Host = "other.example.com" })
-	if got := v.Signature(context.Background(), "x", digest, p.SignAs(t, other, digest)); !got.Has(verify.ChainUntrusted) {
+	if got := v.Signature(context.Background(), "x", digest, p.SignAs(t, other, digest)); !got.Has(verify.NameConstraint) {
 		t.Errorf("%v", got.Reasons)
 	}
 }

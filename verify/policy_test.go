@@ -28,7 +28,20 @@ require:
 revocation: if-available
 timestamp: if-available
 attestations: stapled
+assessments: in-force-today
+warn_status_age: 36h
 max_status_age: 7d
+rules:
+  - package: linux-image-*
+    vendor: https://vendor.example.com
+    mode: enforce
+    require: [{framework: slsa-v0.1, level: 4}]
+    revocation: required
+    timestamp: required
+    attestations: fetch
+    confirmed: any
+    assessments: when-signed
+  - {package: "389", mode: warn}
 exceptions:
   - digest: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
     reason: built before we had a certificate
@@ -36,6 +49,7 @@ exceptions:
   - vendor: https://vendor.example.com
     reason: assessment under way
     expires: 2026-06-30T12:00:00Z
+  - {package: hello, vendor: "https://vendor.example.com", reason: r, expires: 2026-06-30}
 `
 
 func TestParsePolicy(t *testing.T) {
@@ -45,7 +59,16 @@ func TestParsePolicy(t *testing.T) {
 	}
 	want := verify.Policy{
 		Mode: verify.Warn, Revocation: verify.IfAvailable, Timestamp: verify.IfAvailable, Attestations: verify.Stapled,
-		MaxStatusAge: 7 * 24 * time.Hour,
+		MaxStatusAge: 7 * 24 * time.Hour, WarnStatusAge: 36 * time.Hour, Assessments: verify.InForceToday,
+		Rules: []verify.Rule{
+			{
+				Package: "linux-image-*", Vendor: "https://vendor.example.com", Mode: verify.Enforce,
+				Require:    [][]verify.Requirement{{{Framework: "https://slsa.dev/spec/v0.1/", Track: "slsa", Level: 4}}},
+				Revocation: verify.Required, Timestamp: verify.Required, Attestations: verify.Fetch,
+				Confirmed: verify.ConfirmedOrNot, Assessments: verify.WhenSigned,
+			},
+			{Package: "389", Mode: verify.Warn},
+		},
 		Require: [][]verify.Requirement{
 			{{Framework: "https://slsa.dev/spec/v0.1/", Track: "slsa", Level: 3}},
 			{{Framework: "https://slsa.dev/spec/v1.2/", Track: "build", Level: 2}, {Framework: "https://example.com/framework", Track: "own", Level: 1}},
@@ -53,6 +76,7 @@ func TestParsePolicy(t *testing.T) {
 		Exceptions: []verify.Exception{
 			{Digest: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Reason: "built before we had a certificate", Expires: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)},
 			{Vendor: "https://vendor.example.com", Reason: "assessment under way", Expires: time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)},
+			{Vendor: "https://vendor.example.com", Package: "hello", Reason: "r", Expires: time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)},
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -70,59 +94,93 @@ func TestParsePolicy(t *testing.T) {
 
 func TestParsePolicyRefuses(t *testing.T) {
 	exception := func(s string) string { return "version: 1\nexceptions: [" + s + "]\n" }
+	rule := func(s string) string { return "version: 1\nrules: [{" + s + "}]\n" }
 	digest := "digest: sha256:" + strings.Repeat("a", 64)
 	for name, text := range map[string]string{
-		"empty":               "",
-		"comment only":        "# nothing\n",
-		"no version":          "mode: warn\n",
-		"later version":       "version: 2\n",
-		"version as text":     "version: one\n",
-		"unknown key":         "version: 1\nmod: warn\n",
-		"key in other case":   "version: 1\nMode: warn\n",
-		"key twice":           "version: 1\nmode: warn\nmode: enforce\n",
-		"two documents":       "version: 1\n---\nversion: 1\n",
-		"not YAML":            "version: [1\n",
-		"alias":               "version: 1\nrequire: &a [{framework: slsa-v0.1, level: 1}]\nexceptions: *a\n",
-		"tag":                 "version: !!int 1\n",
-		"mode":                "version: 1\nmode: lenient\n",
-		"revocation":          "version: 1\nrevocation: yes\n",
-		"revocation empty":    "version: 1\nrevocation:\n",
-		"timestamp off":       "version: 1\ntimestamp: off\n",
-		"attestations":        "version: 1\nattestations: required\n",
-		"age without unit":    "version: 1\nmax_status_age: 7\n",
-		"age zero":            "version: 1\nmax_status_age: 0d\n",
-		"age negative":        "version: 1\nmax_status_age: -7d\n",
-		"age empty":           "version: 1\nmax_status_age:\n",
-		"require empty":       "version: 1\nrequire:\n",
-		"require no list":     "version: 1\nrequire: {framework: slsa-v0.1, level: 1}\n",
-		"require empty list":  "version: 1\nrequire: []\n",
-		"empty alternative":   "version: 1\nrequire: [[{framework: slsa-v0.1, level: 1}], []]\n",
-		"items beside lists":  "version: 1\nrequire: [{framework: slsa-v0.1, level: 1}, [{framework: slsa-v0.1, level: 2}]]\n",
-		"lists beside items":  "version: 1\nrequire: [[{framework: slsa-v0.1, level: 2}], {framework: slsa-v0.1, level: 1}]\n",
-		"item unknown key":    "version: 1\nrequire: [{framework: slsa-v0.1, level: 1, levle: 3}]\n",
-		"item key twice":      "version: 1\nrequire: [{framework: slsa-v0.1, level: 1, level: 3}]\n",
-		"level missing":       "version: 1\nrequire: [{framework: slsa-v0.1}]\n",
-		"level 0":             "version: 1\nrequire: [{framework: slsa-v0.1, level: 0}]\n",
-		"level as text":       "version: 1\nrequire: [{framework: slsa-v0.1, level: \"3\"}]\n",
-		"level a fraction":    "version: 1\nrequire: [{framework: slsa-v0.1, level: 2.5}]\n",
-		"level list":          "version: 1\nrequire: [{framework: slsa-v0.1, level: [3]}]\n",
-		"framework unknown":   "version: 1\nrequire: [{framework: slsa-v9, level: 1}]\n",
-		"framework missing":   "version: 1\nrequire: [{level: 1}]\n",
-		"track unknown":       "version: 1\nrequire: [{framework: slsa-v0.1, track: build, level: 1}]\n",
-		"track ambiguous":     "version: 1\nrequire: [{framework: slsa-v1.2, level: 1}]\n",
-		"track of own":        "version: 1\nrequire: [{framework: \"https://example.com/f\", level: 1}]\n",
-		"exception both":      exception("{" + digest + ", vendor: \"https://a.example.com\", reason: r, expires: 2026-01-01}"),
-		"exception none":      exception("{reason: r, expires: 2026-01-01}"),
-		"exception no reason": exception("{" + digest + ", expires: 2026-01-01}"),
-		"exception no expiry": exception("{" + digest + ", reason: r}"),
-		"exception digest":    exception("{digest: \"sha256:aa\", reason: r, expires: 2026-01-01}"),
-		"exception upper":     exception("{digest: \"sha256:" + strings.Repeat("A", 64) + "\", reason: r, expires: 2026-01-01}"),
-		"exception algorithm": exception("{digest: \"sha1:" + strings.Repeat("a", 64) + "\", reason: r, expires: 2026-01-01}"),
-		"exception vendor":    exception("{vendor: vendor, reason: r, expires: 2026-01-01}"),
-		"exception expiry":    exception("{" + digest + ", reason: r, expires: never}"),
-		"exception key":       exception("{" + digest + ", reason: r, expires: 2026-01-01, package: p}"),
-		"too large":           "version: 1\n#" + strings.Repeat("x", 256<<10),
-		"too deep":            "version: 1\nrequire: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n",
+		"empty":                 "",
+		"comment only":          "# nothing\n",
+		"no version":            "mode: warn\n",
+		"later version":         "version: 2\n",
+		"version as text":       "version: one\n",
+		"unknown key":           "version: 1\nmod: warn\n",
+		"key in other case":     "version: 1\nMode: warn\n",
+		"key twice":             "version: 1\nmode: warn\nmode: enforce\n",
+		"two documents":         "version: 1\n---\nversion: 1\n",
+		"not YAML":              "version: [1\n",
+		"alias":                 "version: 1\nrequire: &a [{framework: slsa-v0.1, level: 1}]\nexceptions: *a\n",
+		"tag":                   "version: !!int 1\n",
+		"mode":                  "version: 1\nmode: lenient\n",
+		"revocation":            "version: 1\nrevocation: yes\n",
+		"revocation empty":      "version: 1\nrevocation:\n",
+		"timestamp off":         "version: 1\ntimestamp: off\n",
+		"attestations":          "version: 1\nattestations: required\n",
+		"age without unit":      "version: 1\nmax_status_age: 7\n",
+		"age zero":              "version: 1\nmax_status_age: 0d\n",
+		"age negative":          "version: 1\nmax_status_age: -7d\n",
+		"age empty":             "version: 1\nmax_status_age:\n",
+		"require empty":         "version: 1\nrequire:\n",
+		"require no list":       "version: 1\nrequire: {framework: slsa-v0.1, level: 1}\n",
+		"require empty list":    "version: 1\nrequire: []\n",
+		"empty alternative":     "version: 1\nrequire: [[{framework: slsa-v0.1, level: 1}], []]\n",
+		"items beside lists":    "version: 1\nrequire: [{framework: slsa-v0.1, level: 1}, [{framework: slsa-v0.1, level: 2}]]\n",
+		"lists beside items":    "version: 1\nrequire: [[{framework: slsa-v0.1, level: 2}], {framework: slsa-v0.1, level: 1}]\n",
+		"item unknown key":      "version: 1\nrequire: [{framework: slsa-v0.1, level: 1, levle: 3}]\n",
+		"item key twice":        "version: 1\nrequire: [{framework: slsa-v0.1, level: 1, level: 3}]\n",
+		"level missing":         "version: 1\nrequire: [{framework: slsa-v0.1}]\n",
+		"level 0":               "version: 1\nrequire: [{framework: slsa-v0.1, level: 0}]\n",
+		"level as text":         "version: 1\nrequire: [{framework: slsa-v0.1, level: \"3\"}]\n",
+		"level a fraction":      "version: 1\nrequire: [{framework: slsa-v0.1, level: 2.5}]\n",
+		"level list":            "version: 1\nrequire: [{framework: slsa-v0.1, level: [3]}]\n",
+		"framework unknown":     "version: 1\nrequire: [{framework: slsa-v9, level: 1}]\n",
+		"framework missing":     "version: 1\nrequire: [{level: 1}]\n",
+		"track unknown":         "version: 1\nrequire: [{framework: slsa-v0.1, track: build, level: 1}]\n",
+		"track ambiguous":       "version: 1\nrequire: [{framework: slsa-v1.2, level: 1}]\n",
+		"track of own":          "version: 1\nrequire: [{framework: \"https://example.com/f\", level: 1}]\n",
+		"exception both":        exception("{" + digest + ", vendor: \"https://a.example.com\", reason: r, expires: 2026-01-01}"),
+		"exception none":        exception("{reason: r, expires: 2026-01-01}"),
+		"exception no reason":   exception("{" + digest + ", expires: 2026-01-01}"),
+		"exception no expiry":   exception("{" + digest + ", reason: r}"),
+		"exception digest":      exception("{digest: \"sha256:aa\", reason: r, expires: 2026-01-01}"),
+		"exception upper":       exception("{digest: \"sha256:" + strings.Repeat("A", 64) + "\", reason: r, expires: 2026-01-01}"),
+		"exception algorithm":   exception("{digest: \"sha1:" + strings.Repeat("a", 64) + "\", reason: r, expires: 2026-01-01}"),
+		"exception vendor":      exception("{vendor: vendor, reason: r, expires: 2026-01-01}"),
+		"exception expiry":      exception("{" + digest + ", reason: r, expires: never}"),
+		"exception two kinds":   exception("{" + digest + ", reason: r, expires: 2026-01-01, package: pp}"),
+		"exception key":         exception("{" + digest + ", reason: r, expires: 2026-01-01, until: 2026-01-01}"),
+		"exception package":     exception("{package: P, reason: r, expires: 2026-01-01}"),
+		"exceptions empty":      "version: 1\nexceptions: []\n",
+		"exceptions no list":    "version: 1\nexceptions: {}\n",
+		"text as number":        "version: 1\nmode: 1\n",
+		"warn age":              "version: 1\nwarn_status_age: 7d\nmax_status_age: 7d\n",
+		"age leading zero":      "version: 1\nmax_status_age: 07d\n",
+		"assessments":           "version: 1\nassessments: today\n",
+		"rules empty":           "version: 1\nrules: []\n",
+		"rules no list":         "version: 1\nrules: {package: hello, mode: warn}\n",
+		"rule for nobody":       rule("mode: warn"),
+		"rule changes nothing":  rule("package: hello"),
+		"rule unknown key":      rule("package: hello, mode: warn, levle: 3"),
+		"rule with an age":      rule("package: hello, mode: warn, max_status_age: 7d"),
+		"rule mode":             rule("package: hello, mode: off"),
+		"rule revocation":       rule("package: hello, revocation: on"),
+		"rule timestamp":        rule("package: hello, timestamp: off"),
+		"rule attestations":     rule("package: hello, attestations: on"),
+		"rule confirmed":        rule("package: hello, confirmed: on"),
+		"rule assessments":      rule("package: hello, assessments: on"),
+		"rule require":          rule("package: hello, require: []"),
+		"package in capitals":   rule("package: Hello, mode: warn"),
+		"package in Cyrillic":   rule("package: hеllo, mode: warn"),
+		"package a letter":      rule("package: h, mode: warn"),
+		"package star inside":   rule("package: lib*-dev, mode: warn"),
+		"package star first":    rule("package: \"*-dev\", mode: warn"),
+		"package two stars":     rule("package: lib**, mode: warn"),
+		"package question":      rule("package: lib?, mode: warn"),
+		"package a number":      rule("package: 389, mode: warn"),
+		"vendor not ASCII":      rule("vendor: \"https://vendör.example.com\", mode: warn"),
+		"vendor with a space":   rule("vendor: \"https://vendor.example.com/a b\", mode: warn"),
+		"vendor capital scheme": rule("vendor: \"HTTPS://vendor.example.com\", mode: warn"),
+		"vendor no URI":         rule("vendor: vendor, mode: warn"),
+		"too large":             "version: 1\n#" + strings.Repeat("x", 256<<10),
+		"too deep":              "version: 1\nrequire: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n",
 	} {
 		if p, err := verify.ParsePolicy([]byte(text)); err == nil {
 			t.Errorf("%s: accepted as %+v", name, p)

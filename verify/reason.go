@@ -22,6 +22,9 @@ const (
 	DataAfterSignature Code = "data-after-signature"
 	// TwoSignatures: the file holds two signatures.
 	TwoSignatures Code = "two-signatures"
+	// PackageUnreadable: the policy goes by the names of packages, and this one's cannot be
+	// read, or dpkg might read another one.
+	PackageUnreadable Code = "package-unreadable"
 	// UnsignedContent: something in a signed archive or package is not signed.
 	UnsignedContent Code = "unsigned-content"
 )
@@ -77,6 +80,9 @@ const (
 	// TimestampRevoked: the authority's certificate is revoked in a way that takes
 	// this token with it.
 	TimestampRevoked Code = "timestamp-revoked"
+	// NotYetSigned: the timestamp is later than the moment for which the state was asked:
+	// the signature did not exist then.
+	NotYetSigned Code = "not-yet-signed"
 	// ClockBehind: the timestamp, or all revocation data, lies in this machine's
 	// future: its clock is wrong.
 	ClockBehind Code = "clock-behind"
@@ -88,6 +94,15 @@ const (
 	ChainUntrusted Code = "chain-untrusted"
 	// ChainExpired: a certificate of the path was not valid at the trusted time.
 	ChainExpired Code = "chain-expired"
+	// CriticalExtension: a certificate of the path has a critical extension that this
+	// release does not know, RFC 5280 §4.2.
+	CriticalExtension Code = "critical-extension"
+	// NameConstraint: a CA above the signer may not certify the vendor's name, RFC 5280
+	// §4.2.1.10.
+	NameConstraint Code = "name-constraint"
+	// PolicyConstraint: a CA above the signer demands certificate policies that the path
+	// does not have, RFC 5280 §4.2.1.11.
+	PolicyConstraint Code = "policy-constraint"
 	// IssuerUnfit: an issuing CA is not one for code signing.
 	IssuerUnfit Code = "issuer-unfit"
 	// SignerUnfit: the signer's certificate is not for code signing, or does not
@@ -179,6 +194,9 @@ const (
 	// NoteRevocationUnchecked: revocation was not checked, or against old data, and
 	// the policy allows that.
 	NoteRevocationUnchecked Code = "revocation-unchecked"
+	// NoteStatusAging: the revocation data is older than the policy's warn_status_age, and
+	// not yet too old.
+	NoteStatusAging Code = "status-aging"
 	// NoteNoTimestamp: judged at the present time for lack of a timestamp.
 	NoteNoTimestamp Code = "no-timestamp"
 	// NoteRevokedLater: the certificate was revoked for something after the signature.
@@ -220,12 +238,12 @@ var undecided = []Code{
 
 // against are the codes that mean "not valid".
 var against = []Code{
-	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures, UnsignedContent,
+	Unsigned, ContainerMalformed, DataAfterSignature, TwoSignatures, PackageUnreadable, UnsignedContent,
 	SignatureMalformed, SignatureTooLarge, NotDetached, SignerCount, ContentType, AttributeMissing, AttributeDuplicate,
 	AttributeMalformed, AlgorithmRefused, AlgorithmProtection, SigningCertificate, SignerUnknown, SigningTime,
 	DigestMismatch, SignatureInvalid,
-	TimestampMissing, TimestampMalformed, TimestampMismatch, TimestampUntrusted, TimestampCertificate, TimestampRevoked,
-	ChainUntrusted, ChainExpired, IssuerUnfit, SignerUnfit, KeyWeak,
+	TimestampMissing, TimestampMalformed, TimestampMismatch, TimestampUntrusted, TimestampCertificate, TimestampRevoked, NotYetSigned,
+	ChainUntrusted, ChainExpired, CriticalExtension, NameConstraint, PolicyConstraint, IssuerUnfit, SignerUnfit, KeyWeak,
 	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, AssessmentWithdrawn, RequirementUnmet,
 	Revoked, IssuerRevoked,
 	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, NotConfirmed, ReceiptMissing, ReceiptInvalid,

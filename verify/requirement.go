@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -33,11 +32,8 @@ func Frameworks() []Framework {
 }
 
 // parseRequire reads a list of items (all must hold) or a list of such lists (one
-// must hold). A node that is absent means no requirement.
+// must hold).
 func parseRequire(n *yaml.Node) ([][]Requirement, error) {
-	if n.Kind == 0 {
-		return nil, nil
-	}
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		return nil, fmt.Errorf("line %d: want a list with at least one item; leave the key out to demand some claim", n.Line)
 	}
@@ -77,40 +73,26 @@ func parseAll(n *yaml.Node) ([]Requirement, error) {
 	return out, nil
 }
 
-// parseRequirement walks the node by hand: yaml.Node.Decode forgets KnownFields.
 func parseRequirement(n *yaml.Node) (Requirement, error) {
 	if n.Kind != yaml.MappingNode {
 		return Requirement{}, errors.New("want {framework, track, level}, or only lists beside lists")
 	}
 	var r Requirement
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i].Value, n.Content[i+1]
-		if seen[key] {
-			return Requirement{}, fmt.Errorf("%.32q appears twice", key)
-		}
-		seen[key] = true
-		if value.Kind != yaml.ScalarNode || len(value.Value) > maxPolicyText {
-			return Requirement{}, fmt.Errorf("%.32q: want a short text or number", key)
-		}
-		switch key {
-		case "framework":
-			r.Framework = value.Value
-		case "track":
-			r.Track = value.Value
-		case "level":
-			level, err := strconv.ParseUint(value.Value, 10, 8)
-			if err != nil || level == 0 || value.Tag != "!!int" {
-				return Requirement{}, fmt.Errorf("level %.32q: want a number from 1", value.Value)
-			}
-			r.Level = int(level)
-		default:
-			return Requirement{}, fmt.Errorf("unknown key %.32q", key)
-		}
+	var level string
+	err := mapping(n, map[string]func(*yaml.Node) error{
+		"framework": text(&r.Framework), "track": text(&r.Track), "level": number(&level),
+	})
+	if err != nil {
+		return Requirement{}, err
 	}
-	if r.Level == 0 {
+	if level == "" {
 		return Requirement{}, errors.New("level is missing")
 	}
+	i, err := strconv.ParseUint(level, 10, 8)
+	if err != nil || i == 0 || level[0] == '0' {
+		return Requirement{}, fmt.Errorf("level %.32q: want a number from 1", level)
+	}
+	r.Level = int(i)
 	return r.resolve()
 }
 
@@ -177,18 +159,4 @@ func listClaims(claims []ext.Claim) string {
 		out = append(out, fmt.Sprintf("%s track %s level %d", c.Framework, c.Track, c.Level))
 	}
 	return strings.Join(out, ", ")
-}
-
-// forgiven returns the exception in force for the verdict, if it covers every reason.
-func (p Policy) forgiven(v Verdict, now time.Time) (Exception, bool) {
-	onlyUnmet := len(v.Reasons) > 0 && !slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code != RequirementUnmet })
-	for _, e := range p.Exceptions {
-		if !now.Before(e.Expires) {
-			continue
-		}
-		if e.Digest != "" && e.Digest == v.Digest || e.Vendor != "" && e.Vendor == v.Vendor && onlyUnmet {
-			return e, true
-		}
-	}
-	return Exception{}, false
 }

@@ -12,7 +12,7 @@ type standing struct {
 	listed  bool
 	entry   entry
 	missing error     // RevocationUnknown, RevocationStale or ClockBehind: why it is not enough
-	asOf    time.Time // of the newest data about it; zero: there is none
+	of      time.Time // of the newest data about it; zero: there is none
 }
 
 // standingOf asks the CRLs at hand about a certificate, RFC 5280 §6.3.3. sharded says
@@ -23,7 +23,7 @@ type standing struct {
 // again changes nothing. If it is too old by its own nextUpdate or the policy's
 // max_status_age, what it lists still counts, but that it does not list something
 // proves nothing.
-func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra []*crl, now time.Time) standing {
+func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []*crl) standing {
 	var newest *parsedCRL
 	var rejected error
 	others := 0
@@ -37,7 +37,7 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra [
 				others++
 				continue
 			}
-			p, err := candidate.usable(c, issuer, sharded, now)
+			p, err := candidate.usable(c, issuer, sharded, v.clock)
 			if err != nil {
 				rejected = err
 				continue
@@ -53,9 +53,9 @@ func (v *Verifier) standingOf(c, issuer *x509.Certificate, sharded bool, extra [
 	if newest == nil {
 		return standing{missing: unknown(c, rejected)}
 	}
-	s := standing{missing: v.stale(newest, now), asOf: newest.ThisUpdate}
+	s := standing{missing: v.stale(newest), of: newest.ThisUpdate}
 	if fromBundle && s.missing == nil {
-		s.missing = v.status.over(now)
+		s.missing = v.status.over(v.clock)
 	}
 	e, listed, err := newest.lookup(c.SerialNumber)
 	if err != nil {
@@ -101,12 +101,12 @@ func unknown(c *x509.Certificate, rejected error) error {
 	}
 }
 
-func (v *Verifier) stale(p *parsedCRL, now time.Time) error {
-	age := now.Sub(p.ThisUpdate)
+func (v *inquiry) stale(p *parsedCRL) error {
+	age := v.clock.Sub(p.ThisUpdate)
 	switch {
 	case p.NextUpdate.IsZero():
 		return because(RevocationStale, "the CRL does not say until when it holds")
-	case now.After(p.NextUpdate):
+	case v.clock.After(p.NextUpdate):
 		return because(RevocationStale, "the newest CRL ended on %s", p.NextUpdate.UTC().Format(time.RFC3339))
 	case v.policy.MaxStatusAge > 0 && age > v.policy.MaxStatusAge:
 		return because(RevocationStale, "the newest CRL is %s old, the policy allows %s", age.Round(time.Minute), v.policy.MaxStatusAge)
@@ -121,6 +121,14 @@ func (s Status) over(now time.Time) error {
 		return because(RevocationStale, "the status bundle ended on %s", s.NextUpdate.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// kills reports whether a revocation refuses here. One that took effect only after the
+// moment that is asked for does not, unless no time helps.
+func (v *inquiry) kills(e entry, s stamp) bool { return v.counts(e) && e.kills(s) }
+
+func (v *inquiry) counts(e entry) bool {
+	return !v.isPast() || e.always() || !e.effective().After(v.asOf)
 }
 
 // kills reports whether a revocation takes a signature with it. Only a trusted
@@ -141,33 +149,33 @@ func (e entry) killsToken(at time.Time) bool {
 // the timestamp authority is used whenever it is there and never demanded: roots
 // are kept offline and publish rarely. It returns of when the newest data about the
 // signer is; zero: there is none, or it was not asked for.
-func (v *Verifier) checkRevocation(verdict *Verdict, chain []*x509.Certificate, s stamp, extra []*crl, now time.Time) (asOf time.Time) {
+func (v *inquiry) checkRevocation(verdict *Verdict, chain []*x509.Certificate, s stamp, extra []*crl) (of time.Time) {
 	if v.policy.Revocation == Off {
 		verdict.note(NoteRevocationUnchecked, "the policy says off")
 		return time.Time{}
 	}
 	for i := range len(chain) - 1 {
-		st := v.standingOf(chain[i], chain[i+1], i == 0, extra, now)
+		st := v.standingOf(chain[i], chain[i+1], i == 0, extra)
 		v.checkStanding(verdict, i, st, s)
 		if i == 0 {
-			asOf = st.asOf
+			of = st.of
 		}
 	}
 	for i := 0; i+1 < len(s.chain); i++ {
-		st := v.standingOf(s.chain[i], s.chain[i+1], false, extra, now)
-		if st.listed && st.entry.killsToken(s.at) {
+		st := v.standingOf(s.chain[i], s.chain[i+1], false, extra)
+		if st.listed && v.counts(st.entry) && st.entry.killsToken(s.at) {
 			verdict.refuse(because(TimestampRevoked, "%q: %s", s.chain[i].Subject, st.entry))
 		}
 	}
-	return asOf
+	return of
 }
 
-func (v *Verifier) checkStanding(verdict *Verdict, i int, st standing, s stamp) {
+func (v *inquiry) checkStanding(verdict *Verdict, i int, st standing, s stamp) {
 	isLeaf := i == 0
 	switch {
-	case st.listed && st.entry.kills(s) && isLeaf:
+	case st.listed && v.kills(st.entry, s) && isLeaf:
 		verdict.refuse(because(Revoked, "%s%s", st.entry, signedWhen(s)))
-	case st.listed && st.entry.kills(s):
+	case st.listed && v.kills(st.entry, s):
 		verdict.refuse(because(IssuerRevoked, "CA %d above the signer: %s%s", i, st.entry, signedWhen(s)))
 	case st.missing != nil && isLeaf && v.policy.Revocation == Required:
 		verdict.refuse(st.missing)
@@ -175,6 +183,17 @@ func (v *Verifier) checkStanding(verdict *Verdict, i int, st standing, s stamp) 
 		verdict.note(NoteRevocationUnchecked, "%v", st.missing)
 	case st.listed:
 		verdict.note(NoteRevokedLater, "%s%s", st.entry, signedWhen(s))
+	}
+	if isLeaf && st.missing == nil {
+		v.warnOfAge(verdict, st.of)
+	}
+}
+
+// warnOfAge says in time that what is known is getting old.
+func (v *inquiry) warnOfAge(verdict *Verdict, of time.Time) {
+	age := v.clock.Sub(of)
+	if v.policy.WarnStatusAge > 0 && age > v.policy.WarnStatusAge {
+		verdict.note(NoteStatusAging, "the newest revocation data is %s old, the policy warns from %s on", age.Round(time.Minute), v.policy.WarnStatusAge)
 	}
 }
 

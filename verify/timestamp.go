@@ -54,13 +54,37 @@ func (v *Verifier) stampChain(signer *x509.Certificate, others []*x509.Certifica
 	if err != nil {
 		return nil, because(TimestampUntrusted, "%v", err)
 	}
-	for _, c := range chains[0][1:] {
-		if err := keyStrength(c.PublicKey, minRSABits); err != nil {
-			return nil, because(TimestampUntrusted, "%q: %v", c.Subject, err)
+	var first error
+	for _, c := range chains {
+		err := checkStampIssuers(c)
+		if err == nil {
+			v.stampPaths.remember(c)
+			return c, nil
+		}
+		if first == nil {
+			first = err
 		}
 	}
-	v.stampPaths.remember(chains[0])
-	return chains[0], nil
+	return nil, first
+}
+
+// checkStampIssuers demands of every CA certificate of an authority's path what
+// checkIssuers does of a signer's. An anchor that issues authorities itself need not say
+// timeStamping: that it is trusted for that is what the trust bundle says.
+func checkStampIssuers(chain []*x509.Certificate) error {
+	for i, c := range chain[1:] {
+		if err := keyStrength(c.PublicKey, minRSABits); err != nil {
+			return because(TimestampUntrusted, "%q: %v", c.Subject, err)
+		}
+		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
+			return because(TimestampUntrusted, "%q may not sign certificates", c.Subject)
+		}
+		isAnchor := i+1 == len(chain)-1
+		if !isAnchor && (!slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageTimeStamping) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)) {
+			return because(TimestampUntrusted, "%q is not a CA for timestamps", c.Subject)
+		}
+	}
+	return nil
 }
 
 // readToken reads a token in our profile and verifies its own signature. Every

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // Outcome is the answer about one file. Only Valid lets a file pass; the zero
@@ -60,6 +61,11 @@ type Verdict struct {
 	// verifies every level was at hand.
 	ConfirmBy time.Time
 	Confirmed bool
+	// Package is what a Debian package says about itself, read from the bytes whose digest
+	// is Digest; zero if the policy names no package and Config.Packages is not set.
+	Package format.Package
+	Rule    int       // the policy's rule that applied, counted from 1; 0: none
+	AsOf    time.Time // the moment that was asked for with Config.AsOf; zero: the present
 }
 
 // Has reports whether the code is among the reasons.
@@ -112,7 +118,8 @@ type wireClaim struct {
 
 // MarshalJSON writes the object of the --json output: file, verdict and reasons
 // always; notes, digest ("sha256:" and hex), signed_digest (algorithm, ":" and hex), vendor, claims, signed_at (RFC 3339),
-// serial (hex), mode, confirm_by (RFC 3339) and confirmed where they are known.
+// serial (hex), mode, confirm_by (RFC 3339), confirmed, as_of (RFC 3339), package (name,
+// version, architecture) and rule (counted from 1) where they are known.
 func (v Verdict) MarshalJSON() ([]byte, error) {
 	w := struct {
 		File     string      `json:"file"`
@@ -129,7 +136,11 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 
 		ConfirmBy time.Time `json:"confirm_by,omitzero"`
 		Confirmed bool      `json:"confirmed,omitempty"`
-	}{ConfirmBy: v.ConfirmBy, Confirmed: v.Confirmed, File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
+		AsOf      time.Time `json:"as_of,omitzero"`
+
+		Package format.Package `json:"package,omitzero"`
+		Rule    int            `json:"rule,omitempty"`
+	}{AsOf: v.AsOf, Package: v.Package, Rule: v.Rule, ConfirmBy: v.ConfirmBy, Confirmed: v.Confirmed, File: v.File, Verdict: v.Outcome.String(), Reasons: v.Reasons, Notes: v.Notes, Vendor: v.Vendor, Serial: v.Serial, Signed: v.Signed}
 	if w.Reasons == nil {
 		w.Reasons = []Reason{}
 	}

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/format/oci"
 )
@@ -24,8 +22,17 @@ type Config struct {
 	// Now is the machine's clock, or a fixed time to judge as if it were then. It must
 	// be set: a verifier that does not know the time knows nothing.
 	Now func() time.Time
-	// Fetcher is needed if the policy's attestations is Fetch, and never used otherwise.
+	// AsOf asks for the state at a moment of the past, by all that is known today; zero:
+	// the present. Whatever begins or ends is asked for at that moment: certificates of
+	// signatures without a timestamp, assessments, revocations, exceptions. How old
+	// the revocation data may be is still asked of Now, and a signature whose timestamp
+	// is later did not exist. That is another question than judging with Now in the
+	// past, which takes only data that was there at the time.
+	AsOf time.Time
+	// Fetcher is needed if Policy.MayFetch, and never used otherwise.
 	Fetcher Fetcher
+	// Packages says to read Verdict.Package even where the policy does not ask for it.
+	Packages bool
 }
 
 // Verifier judges files. It is safe for concurrent use and holds no state that one
@@ -35,7 +42,9 @@ type Verifier struct {
 	status     Status
 	policy     Policy
 	now        func() time.Time
+	asOf       time.Time
 	fetcher    Fetcher
+	packages   bool // read what a package says about itself
 	roots      *x509.CertPool
 	stampRoots *x509.CertPool
 	logs       []note.Verifier
@@ -49,19 +58,22 @@ func New(c Config) (*Verifier, error) {
 	if c.Now == nil {
 		return nil, errors.New("verifier: no clock")
 	}
+	if c.AsOf.After(c.Now()) {
+		return nil, errors.New("verifier: the state of a moment that has not come is asked for")
+	}
 	if err := c.Trust.check(); err != nil {
 		return nil, fmt.Errorf("verifier: trust bundle: %w", err)
 	}
 	if err := c.Policy.check(); err != nil {
 		return nil, fmt.Errorf("verifier: policy: %w", err)
 	}
-	if c.Policy.Attestations == Fetch && c.Fetcher == nil {
+	if c.Policy.MayFetch() && c.Fetcher == nil {
 		return nil, errors.New("verifier: the policy says fetch and there is no Fetcher")
 	}
 	if err := checkTransitions(c.Status.Assessments); err != nil {
 		return nil, fmt.Errorf("verifier: status bundle: %w", err)
 	}
-	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, fetcher: c.Fetcher, roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
+	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, asOf: c.AsOf, fetcher: c.Fetcher, packages: c.Packages || c.Policy.namesPackages(), roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
 	v.codePaths, v.stampPaths = newPaths(), newPaths()
 	for _, r := range c.Trust.Roots {
 		v.roots.AddCert(r)
@@ -96,37 +108,39 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 		}
 	}()
 	verdict = v.start(path)
-	now := v.now()
+	q := v.inquire()
 	if is, _ := (oci.Format{}).Detect(path); is {
-		v.layout(ctx, &verdict, path, now)
-		v.except(&verdict, now)
+		q.layout(ctx, &verdict, path)
+		q.except(&verdict)
 		return verdict
 	}
-	s, err := readFile(ctx, path)
+	s, err := v.readFile(ctx, path)
 	verdict.name(s)
+	q.choose(&verdict)
 	if err != nil {
 		verdict.refuse(err)
 	} else {
-		v.judge(ctx, &verdict, s, now)
+		q.judge(ctx, &verdict, s)
 	}
-	v.except(&verdict, now)
+	q.except(&verdict)
 	return verdict
 }
 
 // Signature judges a CMS signature over content with this SHA-256. It is File for
 // content that is not in a file; unlike File it does not catch panics.
 func (v *Verifier) Signature(ctx context.Context, name string, digest [32]byte, signature []byte) Verdict {
-	verdict, now := v.start(name), v.now()
+	verdict, q := v.start(name), v.inquire()
 	s := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256, signature: signature}
 	s.want = format.DetachedCMS(digest)
 	verdict.name(s)
-	v.judge(ctx, &verdict, s, now)
-	v.except(&verdict, now)
+	q.choose(&verdict)
+	q.judge(ctx, &verdict, s)
+	q.except(&verdict)
 	return verdict
 }
 
 func (v *Verifier) start(name string) Verdict {
-	verdict := Verdict{File: name, Warn: v.policy.Mode == Warn}
+	verdict := Verdict{File: name, Warn: v.policy.Mode == Warn, AsOf: v.asOf}
 	if v.policy.BuiltIn {
 		verdict.note(NoteBuiltInPolicy, "no policy file: a good chain, a timestamp and some claim are demanded")
 	}
@@ -134,12 +148,12 @@ func (v *Verifier) start(name string) Verdict {
 }
 
 // except concludes the verdict, applying the policy's exceptions.
-func (v *Verifier) except(verdict *Verdict, now time.Time) {
+func (v *inquiry) except(verdict *Verdict) {
 	verdict.conclude()
 	if verdict.Outcome == Valid {
 		return
 	}
-	e, ok := v.policy.forgiven(*verdict, now)
+	e, ok := v.policy.forgiven(*verdict, v.asOf)
 	if !ok {
 		return
 	}
@@ -154,6 +168,7 @@ type subject struct {
 	algorithm string // of digests.Signed; "" as long as nothing was read
 	want      format.ToBeSigned
 	signature []byte
+	is        format.Package // zero: it is no package, or nobody asked
 }
 
 // name says in a verdict which file it is about.
@@ -161,7 +176,7 @@ func (v *Verdict) name(s subject) {
 	if s.algorithm == "" {
 		return
 	}
-	v.Digest, v.Signature = hex.EncodeToString(s.digests.SHA256[:]), s.signature
+	v.Digest, v.Signature, v.Package = hex.EncodeToString(s.digests.SHA256[:]), s.signature, s.is
 	if s.algorithm != format.SHA256 {
 		v.Signed = s.algorithm + ":" + hex.EncodeToString(s.digests.Signed[:])
 	}
@@ -169,7 +184,7 @@ func (v *Verdict) name(s subject) {
 
 // readFile returns the digests of a file and its signature, all from one opening of the
 // file. The digests are there even if the signature is not.
-func readFile(ctx context.Context, path string) (subject, error) {
+func (v *Verifier) readFile(ctx context.Context, path string) (subject, error) {
 	if err := ctx.Err(); err != nil {
 		return subject{}, because(Canceled, "%v", err)
 	}
@@ -179,10 +194,19 @@ func readFile(ctx context.Context, path string) (subject, error) {
 	}
 	defer f.Close()
 	s := subject{}
+	var nameless error
+	if v.packages {
+		if s.is, err = f.Package(); err != nil {
+			nameless = explainFormat(err)
+		}
+	}
 	if s.digests, err = f.Digests(); err != nil {
 		return subject{}, explainFormat(err)
 	}
 	s.algorithm = f.Algorithm()
+	if nameless != nil {
+		return s, nameless
+	}
 	if s.want, err = f.ToBeSigned(); err != nil {
 		return s, explainFormat(err)
 	}
@@ -203,6 +227,8 @@ func explainFormat(err error) error {
 	switch e.Reason {
 	case format.NotRegular, format.Changed:
 		return because(FileUnreadable, "%v", err)
+	case format.BadControl:
+		return because(PackageUnreadable, "%v", err)
 	case format.BytesAfterSignature, format.SignatureNotLast:
 		return because(DataAfterSignature, "%v", err)
 	case format.TwoSignatures:
@@ -216,89 +242,4 @@ func explainFormat(err error) error {
 	default:
 		return because(ContainerMalformed, "%v", err)
 	}
-}
-
-// judge goes from the signature outwards. Steps that later ones rest on end the
-// judgement; those that stand beside each other are all reported.
-func (v *Verifier) judge(ctx context.Context, verdict *Verdict, about subject, now time.Time) {
-	s, err := openSignature(about.signature, about.want)
-	if err != nil {
-		verdict.refuse(err)
-		return
-	}
-	v.judgeSigned(ctx, verdict, about, s, now)
-}
-
-// judgeSigned goes on where the signature's value holds and its form no longer matters.
-func (v *Verifier) judgeSigned(ctx context.Context, verdict *Verdict, about subject, s signed, now time.Time) {
-	st, err := v.readStaple(s.data.signer)
-	if err != nil {
-		verdict.refuse(err)
-		return
-	}
-	confirmBy, err := v.readConfirmBy(s.data.signer)
-	if err != nil {
-		verdict.refuse(err)
-		return
-	}
-	stamped, err := v.trustedTime(verdict, s.data.signer, about.want.Timestamp, now)
-	if err != nil {
-		verdict.refuse(err)
-		return
-	}
-	at := now
-	if !stamped.at.IsZero() {
-		at = stamped.at
-	}
-	chain, err := v.chain(s.leaf, s.others, at)
-	if err != nil {
-		verdict.refuse(err)
-		return
-	}
-	verdict.Vendor, verdict.Serial, verdict.SignedAt = s.leaf.URIs[0].String(), s.leaf.SerialNumber.Text(16), stamped.at
-	verdict.ConfirmBy = confirmBy
-	statusOf := v.checkRevocation(verdict, chain, stamped, st.crls, now)
-	mark, err := v.checkMark(chain, at)
-	if err != nil {
-		verdict.refuse(err)
-		return
-	}
-	verdict.Claims = mark.Assurance.Claims
-	v.checkAssessments(verdict, mark.Assurance.Claims, at, now)
-	verdict.refuse(v.policy.satisfied(mark.Assurance.Claims))
-	v.checkEvidence(ctx, verdict, st, mark, about, moment{now, statusOf})
-	if err := ctx.Err(); err != nil {
-		verdict.refuse(because(Canceled, "%v", err))
-	}
-}
-
-// trustedTime opens the timestamp. A token that is there and bad refuses even where
-// the policy could do without one.
-func (v *Verifier) trustedTime(verdict *Verdict, s signerInfo, where asn1.ObjectIdentifier, now time.Time) (stamp, error) {
-	token, err := value(s.unsigned, where)
-	switch {
-	case err != nil:
-		return stamp{}, err
-	case token != nil:
-		return v.openTimestamp(token, s.signature, now)
-	case v.policy.Timestamp == Required:
-		return stamp{}, because(TimestampMissing, "the signature has no timestamp")
-	}
-	verdict.note(NoteNoTimestamp, "judged at the present time")
-	return stamp{}, nil
-}
-
-// checkMark reads the mark and holds it against the tier and the time.
-func (v *Verifier) checkMark(chain []*x509.Certificate, at time.Time) (ext.Mark, error) {
-	mark, err := v.readMark(chain[0])
-	if err != nil {
-		return ext.Mark{}, err
-	}
-	if err := v.checkCeiling(chain, mark.Assurance.Claims); err != nil {
-		return ext.Mark{}, err
-	}
-	if err := checkPeriods(mark.Assurance.Claims, at); err != nil {
-		return ext.Mark{}, err
-	}
-	return mark, nil
 }

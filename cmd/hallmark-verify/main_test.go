@@ -44,6 +44,7 @@ func offline() {
 //	tampered.deb           a byte changed          plain.tar   not signed
 //	appended.deb           a byte appended         revoked.deb its certificate is on the CRL
 //	image                  an OCI layout, signed   bad-image   a byte of a layer changed
+//	hello.deb libfoo.deb   with their names inside, signed at SLSA 3
 //	unsummarised.deb       no summary stapled: summary.jsonl
 //	trust.json status.json stale.json
 func TestScripts(t *testing.T) {
@@ -84,6 +85,9 @@ func fixtures(t *testing.T, dir string) {
 		return func(d [32]byte) []byte { return p.SignAs(t, signer, d) }
 	}
 	pki.Write(t, dir, "good.deb", pki.Deb([]byte("good")), good)
+	for _, name := range []string{"hello", "libfoo"} {
+		pki.Write(t, dir, name+".deb", pki.Package(t, name, "1.0", "all", []byte("x")), good)
+	}
 	pki.Write(t, dir, "good.tar", []byte("good"), good)
 	pki.Write(t, dir, "low.deb", pki.Deb([]byte("low")), by(p.NewLeaf(t, p.High, p.Claims(2))))
 	pki.Write(t, dir, "plain.tar", []byte("plain"), nil)

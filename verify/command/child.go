@@ -24,7 +24,7 @@ func (c console) fetching() []*cli.Command {
 
 func (c console) passed(name, usage string) *cli.Command {
 	return &cli.Command{Name: name, Usage: usage, SkipFlagParsing: true, HideHelp: true, Action: func(ctx *cli.Context) error {
-		for _, flag := range []string{"policy", "trust", "status", "at", "json"} {
+		for _, flag := range []string{"policy", "trust", "status", "at", "as-of", "json"} {
 			if ctx.IsSet(flag) {
 				c.complain("--"+flag+" comes before "+name, "options of "+name+" go after it: "+c.name+" "+name+" --help")
 				return Exit(WrongUsage)

@@ -70,6 +70,7 @@ func flags() []cli.Flag {
 		&cli.StringFlag{Name: "trust", Usage: "whom to believe, trust bundle `FILE` (default: " + DefaultTrust + ")"},
 		&cli.StringFlag{Name: "status", Usage: "what has been revoked, status bundle `FILE` (default: " + DefaultStatus + ", if it is there)"},
 		&cli.StringFlag{Name: "at", Usage: "judge as if the clock said `TIME`, RFC 3339 or a day"},
+		&cli.StringFlag{Name: "as-of", Usage: "ask whether it was good at `TIME`, by what is known today: later revocations do not count"},
 		&cli.StringFlag{Name: "fetch-program", Usage: "run `FILE` where something is to come from the network (default: hallmark-fetch beside this program)"},
 		&cli.BoolFlag{Name: "json", Usage: "one JSON object per file and line"},
 	}
@@ -149,21 +150,39 @@ func (c console) action(ctx *cli.Context) error {
 	}
 	o := Options{Policy: ctx.String("policy"), Trust: ctx.String("trust"), Status: ctx.String("status"), JSON: ctx.Bool("json"), Now: time.Now}
 	o.FetchProgram = ctx.String("fetch-program")
-	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at"), "fetch-program": o.FetchProgram} {
+	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at"), "as-of": ctx.String("as-of"), "fetch-program": o.FetchProgram} {
 		if ctx.IsSet(name) && value == "" {
 			c.complain("--"+name+" is empty", "leave the option out for the default")
 			return Exit(WrongUsage)
 		}
 	}
-	if at := ctx.String("at"); at != "" {
+	if err := o.times(ctx.String("at"), ctx.String("as-of")); err != nil {
+		c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
+		return Exit(WrongUsage)
+	}
+	return Exit(c.judge(ctx.Context, o, files))
+}
+
+// times sets the clock and the moment that is asked for.
+func (o *Options) times(at, asOf string) error {
+	if at != "" {
 		t, err := parseTime(at)
 		if err != nil {
-			c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
-			return Exit(WrongUsage)
+			return fmt.Errorf("--at %w", err)
 		}
 		o.Now = func() time.Time { return t }
 	}
-	return Exit(c.judge(ctx.Context, o, files))
+	if asOf == "" {
+		return nil
+	}
+	var err error
+	if o.AsOf, err = parseTime(asOf); err != nil {
+		return fmt.Errorf("--as-of %w", err)
+	}
+	if o.AsOf.After(o.Now()) {
+		return fmt.Errorf("--as-of %s has not come yet", asOf)
+	}
+	return nil
 }
 
 func parseTime(s string) (time.Time, error) {
@@ -172,7 +191,7 @@ func parseTime(s string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--at %.40q is not a time", s)
+		return time.Time{}, fmt.Errorf("%.40q is not a time", s)
 	}
 	return t, nil
 }

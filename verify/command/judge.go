@@ -23,7 +23,7 @@ const maxWorkers = 16
 // judge judges the files at once and prints their verdicts in order. It returns the
 // exit code.
 func (c console) judge(ctx context.Context, o Options, files []string) int {
-	v, policy, problem := o.load()
+	v, _, problem := o.load()
 	if problem != nil && problem.hint != "" {
 		c.complain(problem.reason.String(), problem.hint)
 	}
@@ -34,11 +34,13 @@ func (c console) judge(ctx context.Context, o Options, files []string) int {
 		return v.File(ctx, path)
 	}
 	out := bufio.NewWriter(c.stdout)
-	notValid, unknown, noEvidence := 0, 0, false
+	notValid, unknown, warned, noEvidence := 0, 0, 0, false
 	for verdict := range inOrder(files, one) {
-		switch verdict.Outcome {
-		case verify.Valid:
-		case verify.NotValid:
+		switch {
+		case verdict.Outcome == verify.Valid:
+		case verdict.Warn:
+			warned++
+		case verdict.Outcome == verify.NotValid:
 			notValid++
 		default:
 			unknown++
@@ -57,13 +59,14 @@ func (c console) judge(ctx context.Context, o Options, files []string) int {
 	if noEvidence && child.Usable(o.FetchProgram) != nil {
 		c.complain("evidence was to be fetched", installFetch)
 	}
-	return c.exitCode(notValid, unknown, problem == nil && policy.Mode == verify.Warn)
+	return c.exitCode(notValid, unknown, warned)
 }
 
-func (c console) exitCode(notValid, unknown int, warn bool) int {
-	if warn && notValid+unknown > 0 {
-		c.complain(fmt.Sprintf("the policy's mode is warn: %d file(s) would have been refused", notValid+unknown), "")
-		return AllValid
+// exitCode counts files that are refused, and those that are not because the policy's mode
+// for them is warn.
+func (c console) exitCode(notValid, unknown, warned int) int {
+	if warned > 0 {
+		c.complain(fmt.Sprintf("the policy's mode is warn: %d file(s) would have been refused", warned), "")
 	}
 	switch {
 	case notValid > 0:
@@ -137,6 +140,12 @@ func text(v verify.Verdict) string {
 	}
 	for _, c := range v.Claims {
 		line("  ", "claims: %s track %s level %d %s", c.Framework, c.Track, c.Level, c.LevelID)
+	}
+	if v.Package.Name != "" {
+		line("  ", "package: %s %s %s", v.Package.Name, v.Package.Version, v.Package.Architecture)
+	}
+	if v.Rule > 0 {
+		line("  ", "judged by rule %d of the policy", v.Rule)
 	}
 	for _, n := range v.Notes {
 		line("  ", "note: %s", n)

@@ -59,7 +59,7 @@ func TestLostOutput(t *testing.T) {
 	if !bytes.Contains(stderr.Bytes(), []byte("no space left")) {
 		t.Error(stderr.String())
 	}
-	if code := c.exitCode(0, 0, false); code != AllValid {
+	if code := c.exitCode(0, 0, 0); code != AllValid {
 		t.Error(code)
 	}
 }
@@ -67,7 +67,7 @@ func TestLostOutput(t *testing.T) {
 func TestNew(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	c := New(&stdout, &stderr)
-	if c.Name != "verify" || c.Action == nil || len(c.Flags) != 6 {
+	if c.Name != "verify" || c.Action == nil || len(c.Flags) != 7 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -23,6 +23,7 @@ type Options struct {
 	FetchProgram          string // empty: the one that child.Find finds
 	JSON                  bool
 	Now                   func() time.Time
+	AsOf                  time.Time // zero: the present
 }
 
 // problem is why no file can be judged, and what to do about it.
@@ -34,7 +35,7 @@ type problem struct {
 // load makes the verifier. A file that was named and is not there is a problem; a
 // file at its default place may be absent.
 func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
-	c := verify.Config{Now: o.Now, Policy: verify.DefaultPolicy()}
+	c := verify.Config{Now: o.Now, AsOf: o.AsOf, Policy: verify.DefaultPolicy()}
 	fail := func(code verify.Code, err error, hint string) (*verify.Verifier, verify.Policy, *problem) {
 		return nil, c.Policy, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
 	}
@@ -61,7 +62,7 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 	if err != nil {
 		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA, and a new trust bundle if the CA's keys have changed")
 	}
-	if c.Policy.Attestations == verify.Fetch {
+	if c.Policy.MayFetch() {
 		c.Fetcher = child.Fetcher{Program: o.FetchProgram}
 	}
 	v, err := verify.New(c)
