@@ -59,6 +59,7 @@ func Layers() []Row {
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/scan", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
