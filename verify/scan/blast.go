@@ -78,9 +78,11 @@ type Trace struct {
 	// Hit: it came from where the query says. Unknown: that cannot be told, and Detail
 	// says why. Neither: it came from elsewhere.
 	Hit, Unknown bool
-	Detail       string
-	Verdict      verify.Verdict // who signed, when; nothing else of it counts here
-	Recorded     time.Time
+	// NoRecord: it is unknown because nothing is recorded of the package at all.
+	NoRecord bool
+	Detail   string
+	Verdict  verify.Verdict // who signed, when; nothing else of it counts here
+	Recorded time.Time
 }
 
 // MarshalJSON writes the object of `blast --json`: manager, package, version,
@@ -165,11 +167,13 @@ func (c Config) traces(ctx context.Context, key installed.Package, now []install
 		if _, ok := history.Of(p.Version); ok {
 			continue
 		}
-		t := Trace{Package: p, Presence: Present, Unknown: true, Detail: "no record"}
+		t := Trace{Package: p, Presence: Present, Unknown: true}
 		switch {
 		case err == nil:
 			t.Detail = "no record of this version"
-		case !errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist):
+			t.NoRecord, t.Detail = true, "no record"
+		default:
 			t.Detail = err.Error()
 		}
 		out = append(out, t)
