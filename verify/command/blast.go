@@ -102,7 +102,7 @@ func (c console) blast(ctx context.Context, o machineOptions, q scan.Query) int 
 // blasted prints the answer.
 func (c console) blasted(o machineOptions, q scan.Query, traces iter.Seq[scan.Trace], total int) int {
 	out, found := bufio.NewWriter(c.stdout), findings{}
-	progress := c.progress("blast", total)
+	progress := c.counter("blast", total)
 	for t := range traces {
 		progress.step()
 		found.add(t)

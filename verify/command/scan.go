@@ -65,7 +65,7 @@ func (c console) scan(ctx context.Context, o machineOptions) int {
 func (c console) scanned(ctx context.Context, o machineOptions, config scan.Config, policy verify.Policy) int {
 	out, summary := bufio.NewWriter(c.stdout), newSummary()
 	var look strings.Builder // printed after the table
-	progress := c.progress("scan", len(config.Packages))
+	progress := c.counter("scan", len(config.Packages))
 	for item := range scan.Packages(ctx, config) {
 		progress.step()
 		summary.add(item)

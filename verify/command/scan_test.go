@@ -52,9 +52,9 @@ func TestScanLostOutput(t *testing.T) {
 	}
 }
 
-func TestProgress(t *testing.T) {
+func TestCounter(t *testing.T) {
 	var out bytes.Buffer
-	p := (console{&out, &out, "test"}).progress("scan", 2)
+	p := (console{&out, &out, "test"}).counter("scan", 2)
 	p.next = time.Time{}
 	p.step()
 	p.end()

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress tells a person at a terminal how far a long command is. Elsewhere it is silent.
-type progress struct {
+// counter tells a person at a terminal how far a long command is. Elsewhere it is silent.
+type counter struct {
 	w           io.Writer // nil: nobody looks
 	what        string
 	done, total int
@@ -21,15 +21,15 @@ type progress struct {
 // often it does.
 const progressAfter, progressEvery = time.Second / 2, time.Second / 10
 
-func (c console) progress(what string, total int) *progress {
-	p := &progress{what: what, total: total, next: time.Now().Add(progressAfter)}
+func (c console) counter(what string, total int) *counter {
+	p := &counter{what: what, total: total, next: time.Now().Add(progressAfter)}
 	if f, ok := c.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.w = f
 	}
 	return p
 }
 
-func (p *progress) step() {
+func (p *counter) step() {
 	p.done++
 	if now := time.Now(); p.w != nil && !now.Before(p.next) {
 		fmt.Fprintf(p.w, "\r%s: %d of %d packages", p.what, p.done, p.total)
@@ -38,7 +38,7 @@ func (p *progress) step() {
 }
 
 // end takes the line away again.
-func (p *progress) end() {
+func (p *counter) end() {
 	if p.w != nil {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
