@@ -127,14 +127,19 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 }
 
 // Signature judges a CMS signature over content with this SHA-256. It is File for
-// content that is not in a file; unlike File it does not catch panics.
+// content that is not in a file, such as an installed package that once was one; unlike
+// File it does not catch panics. An empty signature is none.
 func (v *Verifier) Signature(ctx context.Context, name string, digest [32]byte, signature []byte) Verdict {
 	verdict, q := v.start(name), v.inquire()
 	s := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256, signature: signature}
 	s.want = format.DetachedCMS(digest)
 	verdict.name(s)
 	q.choose(&verdict)
-	q.judge(ctx, &verdict, s)
+	if len(signature) == 0 {
+		verdict.refuse(because(Unsigned, "no signature"))
+	} else {
+		q.judge(ctx, &verdict, s)
+	}
 	q.except(&verdict)
 	return verdict
 }

@@ -89,7 +89,8 @@ func fixtures(t *testing.T, dir string) {
 		pki.Write(t, dir, name+".deb", pki.Package(t, name, "1.0", "all", []byte("x")), good)
 	}
 	pki.Write(t, dir, "good.tar", []byte("good"), good)
-	pki.Write(t, dir, "low.deb", pki.Deb([]byte("low")), by(p.NewLeaf(t, p.High, p.Claims(2))))
+	low := p.NewLeaf(t, p.High, p.Claims(2))
+	pki.Write(t, dir, "low.deb", pki.Deb([]byte("low")), by(low))
 	pki.Write(t, dir, "plain.tar", []byte("plain"), nil)
 	pki.Write(t, dir, "unsummarised.deb", pki.Deb([]byte("x")), func(d [32]byte) []byte {
 		pki.Write(t, dir, "summary.jsonl", append(p.Summary(t, d, attest.Passed), '\n'), nil)
@@ -99,6 +100,7 @@ func fixtures(t *testing.T, dir string) {
 	change(t, pki.Write(t, dir, "appended.deb", pki.Deb([]byte("good")), good), func(b []byte) []byte { return append(b, 0) })
 	revoked := p.NewLeaf(t, p.High, p.Claims(3))
 	pki.Write(t, dir, "revoked.deb", pki.Deb([]byte("revoked")), by(revoked))
+	machine(t, p, dir, low, revoked)
 
 	for name, spoilt := range map[string]bool{"image": false, "bad-image": true} {
 		l := pki.NewLayout(t, filepath.Join(dir, name))

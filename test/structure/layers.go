@@ -57,8 +57,9 @@ func Layers() []Row {
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
-		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/installed", "verify/scan"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/scan", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},

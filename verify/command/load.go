@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/child"
+	"github.com/hallmark-pki/hallmark/verify/scan"
 )
 
 // maxConfigBytes bounds what is read of a policy, trust or status file; the parsers
@@ -24,6 +26,10 @@ type Options struct {
 	JSON                  bool
 	Now                   func() time.Time
 	AsOf                  time.Time // zero: the present
+	// offline: evidence is not fetched, whatever the policy says.
+	offline bool
+	// identify: only who signed counts; policy and status are not read.
+	identify bool
 }
 
 // problem is why no file can be judged, and what to do about it.
@@ -39,9 +45,12 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 	fail := func(code verify.Code, err error, hint string) (*verify.Verifier, verify.Policy, *problem) {
 		return nil, c.Policy, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
 	}
-	raw, err := read(o.Policy, DefaultPolicy)
+	raw, err := o.read(o.Policy, DefaultPolicy)
 	if err == nil && raw != nil {
 		c.Policy, err = verify.ParsePolicy(raw)
+	}
+	if o.identify {
+		c.Policy = scan.Identify()
 	}
 	if err != nil {
 		c.Policy = verify.DefaultPolicy()
@@ -56,7 +65,7 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 	if err != nil {
 		return fail(verify.TrustUnusable, err, "get the CA's bundle (hallmark trust export), compare its fingerprint, name it with --trust")
 	}
-	if raw, err = read(o.Status, DefaultStatus); err == nil && raw != nil {
+	if raw, err = o.read(o.Status, DefaultStatus); err == nil && raw != nil {
 		c.Status, err = openStatus(raw, c)
 	}
 	if err != nil {
@@ -64,6 +73,9 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 	}
 	if c.Policy.MayFetch() {
 		c.Fetcher = child.Fetcher{Program: o.FetchProgram}
+		if o.offline {
+			c.Fetcher = noFetcher{}
+		}
 	}
 	v, err := verify.New(c)
 	if err != nil {
@@ -80,6 +92,22 @@ func openStatus(raw []byte, c verify.Config) (verify.Status, error) {
 		return verify.Status{}, nil
 	}
 	return verify.OpenStatus(raw, c.Trust, c.Now())
+}
+
+// noFetcher is for judging many packages at once, offline: what would have to be fetched
+// could not be told.
+type noFetcher struct{}
+
+func (noFetcher) Fetch(context.Context, string) ([]byte, error) {
+	return nil, errors.New("this command opens no connection")
+}
+
+// read is the function read, for files that do not count where only the signer does.
+func (o Options) read(path, byDefault string) ([]byte, error) {
+	if o.identify {
+		return nil, nil
+	}
+	return read(path, byDefault)
 }
 
 // read returns the file's bytes; nil without an error if it is the default one and

@@ -1,6 +1,7 @@
 package installed
 
 import (
+	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,29 @@ func Read(dir fs.FS, p Package) (History, error) {
 		return History{}, fmt.Errorf("%s: holds the record of %s", p.file(), h.Key())
 	}
 	return h, nil
+}
+
+// Records opens the folder of records of the machine whose root folder is root: dir as
+// that machine has it. In a root folder other than "/" no link leads out of it. Without a
+// folder nothing is recorded. Close it when done.
+func Records(root, dir string) (fs.FS, func() error, error) {
+	nothing := func() error { return nil }
+	if filepath.Clean(root) == "/" {
+		return os.DirFS(dir), nothing, nil
+	}
+	outer, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer outer.Close()
+	inner, err := outer.OpenRoot(strings.TrimLeft(filepath.Clean(dir), "/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return embed.FS{}, nothing, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return inner.FS(), inner.Close, nil
 }
 
 // List returns the packages of which something is recorded, without versions, in the

@@ -71,15 +71,18 @@ func Packages(ctx context.Context, dir string) ([]Package, error) {
 	return sorted(out)
 }
 
+// Compare orders packages by manager, name, architecture and, letter by letter, version.
+func Compare(a, b Package) int {
+	return cmp.Or(cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.Version, b.Version))
+}
+
 // sorted sorts packages. Of dpkg and pacman one version of a package can be there; rpm
 // takes several, of kernels for one.
 func sorted(list []Package) ([]Package, error) {
 	if len(list) > maxPackages {
 		return nil, fmt.Errorf("more than %d packages", maxPackages)
 	}
-	slices.SortFunc(list, func(a, b Package) int {
-		return cmp.Or(cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.Version, b.Version))
-	})
+	slices.SortFunc(list, Compare)
 	for i := 1; i < len(list); i++ {
 		if list[i] == list[i-1] || list[i].Manager != RPM && list[i].Key() == list[i-1].Key() {
 			return nil, fmt.Errorf("%s is installed twice", list[i].Key())

@@ -27,8 +27,14 @@ type Package struct {
 	Architecture string  `json:"architecture"`
 }
 
-// String is name:architecture and version, as dpkg writes them.
-func (p Package) String() string { return p.Name + ":" + p.Architecture + " " + p.Version }
+// String is name:architecture and, if there is one, version, as dpkg writes them.
+func (p Package) String() string {
+	s := p.Name + ":" + p.Architecture
+	if p.Version != "" {
+		s += " " + p.Version
+	}
+	return s
+}
 
 // ErrName is returned for a package whose name, version or architecture no package
 // manager would take.
