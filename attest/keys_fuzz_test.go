@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -74,6 +76,33 @@ func FuzzReadDocument(f *testing.F) {
 			if err != nil || len(d.Signers(ring)) != 1 {
 				t.Fatal("opens, and has no signer", err)
 			}
+		}
+	})
+}
+
+// FuzzSplitSource: a location comes back unchanged, or as an address with its host in
+// lower case and no ref in its path; "git+" in front makes no difference then.
+func FuzzSplitSource(f *testing.F) {
+	for _, s := range []string{
+		"", "git+https://example.com/org/repo.git@refs/heads/main", "https://EXAMPLE.com/org/repo/", "https://example.com/a%2fb@c",
+		"ssh://git@example.com/org/repo.git", "git+git+https://example.com/a", "//example.com/a", "a@b",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		repository, ref := SplitSource(s)
+		if repository == s && ref == "" {
+			return
+		}
+		u, err := url.Parse(repository)
+		if err != nil || u.Host != strings.ToLower(u.Host) || strings.Contains(u.Path, "@") {
+			t.Fatalf("%q becomes %q: %v", s, repository, err)
+		}
+		if strings.HasPrefix(s, "git+") {
+			return
+		}
+		if again, refAgain := SplitSource("git+" + s); again != repository || refAgain != ref {
+			t.Fatalf("with git+ in front, %q becomes %q at %q, without %q at %q", s, again, refAgain, repository, ref)
 		}
 	})
 }
