@@ -25,7 +25,7 @@ func (v *Verifier) chain(leaf *x509.Certificate, others []*x509.Certificate, at 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkForm(leaf); err != nil {
+	if err := CheckForm(leaf); err != nil {
 		return nil, because(SignerUnfit, "%v", err)
 	}
 	return c, nil
@@ -158,7 +158,7 @@ func checkAuthorities(chain []*x509.Certificate) error {
 		if isAnchor := i+1 == len(chain)-1; isAnchor {
 			continue
 		}
-		if err := checkForm(c); err != nil {
+		if err := CheckForm(c); err != nil {
 			return because(IssuerUnfit, "%q: %v", c.Subject, err)
 		}
 	}

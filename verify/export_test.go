@@ -46,8 +46,5 @@ func ParseCRL(der []byte) error {
 // CheckDER is checkDER.
 func CheckDER(der []byte) error { return checkDER(der) }
 
-// CheckForm is checkForm.
-func CheckForm(c *x509.Certificate) error { return checkForm(c) }
-
 // CheckListForm is checkListForm.
 func CheckListForm(der []byte) error { return checkListForm(der) }

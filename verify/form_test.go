@@ -45,14 +45,43 @@ func TestForm(t *testing.T) {
 		}},
 		{"usage for nothing", "§4.2.1.12", p.Leaf.Cert, func(c *x509.Certificate) { c.ExtKeyUsage = nil }},
 		{"unknown qualifier", "§4.2.1.4", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x0d\x30\x0b\x06\x02\x2a\x03\x30\x05\x30\x03\x06\x01\x2a", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{extension(true, "\x30\x0f\x30\x0d\x06\x02\x2a\x03\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
 		}},
 		{"unknown qualifier, not critical", "", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(false, "\x30\x0d\x30\x0b\x06\x02\x2a\x03\x30\x05\x30\x03\x06\x01\x2a", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{extension(false, "\x30\x0f\x30\x0d\x06\x02\x2a\x03\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
 		}},
 		{"known qualifier", "", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x14\x30\x12\x06\x02\x2a\x03\x30\x0c\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x02\x01", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{extension(true, "\x30\x17\x30\x15\x06\x02\x2a\x03\x30\x0f\x30\x0d\x06\x08\x2b\x06\x01\x05\x05\x07\x02\x01\x16\x01x", 2, 5, 29, 32)}
 		}},
+		{"unknown qualifier of anyPolicy", "§4.2.1.4", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.Extensions = []pkix.Extension{extension(false, "\x30\x11\x30\x0f\x06\x04\x55\x1d\x20\x00\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
+		}},
+		{"policies, and none", "malformed certificate policies", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.Extensions = []pkix.Extension{extension(false, "\x30\x00", 2, 5, 29, 32)}
+		}},
+		{"qualifiers, and none", "malformed certificate policies", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.Extensions = []pkix.Extension{extension(false, "\x30\x08\x30\x06\x06\x02\x2a\x03\x30\x00", 2, 5, 29, 32)}
+		}},
+		{"key usage for nothing", "§4.2.1.3", p.Leaf.Cert, func(c *x509.Certificate) { c.KeyUsage = 0 }},
+		{"alternative names, and none", "§4.2.1.6", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.Extensions = []pkix.Extension{extension(true, "\x30\x00", 2, 5, 29, 17)}
+		}},
+		{"a minimum", "§4.2.1.10", p.High.Cert, func(c *x509.Certificate) {
+			c.Extensions = []pkix.Extension{extension(true, "\x30\x0a\xa0\x08\x30\x06\x82\x01a\x80\x01\x01", 2, 5, 29, 30)}
+		}},
+		{"no minimum", "", p.High.Cert, func(c *x509.Certificate) {
+			c.Extensions = []pkix.Extension{extension(true, "\x30\x07\xa0\x05\x30\x03\x82\x01a", 2, 5, 29, 30)}
+		}},
+		{"time without seconds", "§4.1.2.5", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.RawTBSCertificate = []byte("\x30\x23\x02\x01\x01\x30\x00\x30\x00\x30\x1c\x17\x0b2601010000Z\x17\x0d270101000000Z")
+		}},
+		{"time with an offset", "§4.1.2.5", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.RawTBSCertificate = []byte("\x30\x29\x02\x01\x01\x30\x00\x30\x00\x30\x22\x17\x11260101000000+0000\x17\x0d270101000000Z")
+		}},
+		{"a character that is not printable", "§4.1.2.4", p.Leaf.Cert, func(c *x509.Certificate) {
+			c.RawSubject = []byte("\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x13\x01&")
+		}},
+		{"a name cut off", "malformed name", p.Leaf.Cert, func(c *x509.Certificate) { c.RawIssuer = []byte{0x30, 4} }},
 		{"policies cut off", "malformed certificate policies", p.Leaf.Cert, func(c *x509.Certificate) {
 			c.Extensions = []pkix.Extension{extension(true, "\x30\x02\x30\x04", 2, 5, 29, 32)}
 		}},

@@ -54,7 +54,7 @@ func (p Path) check(chain []*x509.Certificate) error {
 	if err := checkAuthorities(chain); err != nil {
 		return err
 	}
-	if err := checkForm(p.Certificate); err != nil {
+	if err := CheckForm(p.Certificate); err != nil {
 		return because(SignerUnfit, "%v", err)
 	}
 	if len(p.Policies) == 0 {

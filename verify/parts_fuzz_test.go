@@ -116,4 +116,3 @@ func FuzzCRLStands(f *testing.F) {
 		}
 	})
 }
-
