@@ -85,6 +85,7 @@ type CRLs struct {
 // RevocationStale or ClockBehind.
 func (l CRLs) Check(c, issuer *x509.Certificate) error {
 	v := &Verifier{policy: Policy{MaxStatusAge: l.MaxAge}}
+	var lists []*crl
 	var unreadable error
 	for _, raw := range l.Lists {
 		list, err := newCRL(raw)
@@ -101,9 +102,9 @@ func (l CRLs) Check(c, issuer *x509.Certificate) error {
 				return p, err
 			})
 		}
-		v.crls = append(v.crls, list)
+		lists = append(lists, list)
 	}
-	s := v.standingOf(c, issuer, false, nil, l.Now)
+	s := v.standingOf(c, issuer, false, lists, l.Now)
 	switch {
 	case s.listed:
 		return because(Revoked, "%s", s.entry)
