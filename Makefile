@@ -8,6 +8,7 @@
 #   P          packages that are built and tested at once; linking the CA takes about 1 GB each
 #   TIMEOUT    after which one package's tests are given up
 #   FUZZTIME   for each fuzz target of `make fuzz`
+#   FUZZ       the packages whose targets `make fuzz` runs, such as ./verify/...
 #   KILLS      how often `make kills` kills
 #   BENCHFLAGS for `make bench`, such as --json or --rows verify
 
@@ -21,7 +22,8 @@ RUN_DIR    ?=
 LISTEN     ?= 127.0.0.1:8443
 P          ?= 2
 TIMEOUT    ?= 20m
-FUZZTIME   ?= 10s
+FUZZTIME   ?= 60s
+FUZZ       ?= ./...
 KILLS      ?= 1000
 BENCHFLAGS ?=
 
@@ -111,13 +113,15 @@ kills: ## kill a CA under load a thousand times (KILLS=n), and fail each of its 
 	@test/setup test
 	HALLMARK_TEST_KILLS=$(KILLS) $(GO) test -count=1 -timeout $(TIMEOUT) -run '^(TestKills|TestEveryCallFails)$$' -v ./test/faults | grep -v '^=== RUN\|--- PASS: .*/.*/'
 
-fuzz: ## run every fuzz target for FUZZTIME
-	@targets=$$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | wc -l); \
-	if [ "$$targets" = 0 ]; then echo 'no fuzz target found'; exit 1; fi; \
-	grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | while read -r file target; do \
+# A crash is kept by go in the package's testdata/fuzz and is a case of `make test` from then on.
+fuzz: ## run every fuzz target for FUZZTIME (FUZZ=./verify/... for some)
+	@folders=$$($(GO) list -f '{{.Dir}}' $(FUZZ)); \
+	targets=$$({ grep -Ho '^func Fuzz[A-Za-z0-9_]*' $$(printf '%s/*_test.go ' $$folders) 2>/dev/null || :; } | sed "s|^$(CURDIR)/||; s/:func / /" | sort); \
+	if [ -z "$$targets" ]; then echo 'no fuzz target found'; exit 1; fi; \
+	while read -r file target; do \
 		echo "$$target ($$(dirname "$$file"))"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$(dirname "$$file")" </dev/null; \
-	done
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "./$$(dirname "$$file")" </dev/null; \
+	done <<<"$$targets"
 
 clean: ## remove what was built
 	rm -rf bin .tools

@@ -21,18 +21,38 @@ func (v *Verifier) chain(leaf *x509.Certificate, others []*x509.Certificate, at 
 	if err := checkLeaf(leaf); err != nil {
 		return nil, err
 	}
+	c, err := v.codePath(leaf, others, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckForm(leaf); err != nil {
+		return nil, because(SignerUnfit, "%v", err)
+	}
+	return c, nil
+}
+
+func (v *Verifier) codePath(leaf *x509.Certificate, others []*x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
 	if c := v.codePaths.below(leaf, others, x509.ExtKeyUsageCodeSigning, at); c != nil {
 		return c, nil
 	}
-	chains, err := buildChains(leaf, others, v.roots, x509.ExtKeyUsageCodeSigning, at)
+	c, err := findPath(leaf, others, v.roots, x509.ExtKeyUsageCodeSigning, at, checkIssuers)
 	if err != nil {
-		return nil, explainChain(err, leaf, others, v.roots, x509.ExtKeyUsageCodeSigning, at)
+		return nil, err
+	}
+	v.codePaths.remember(c[1:])
+	return c, nil
+}
+
+// findPath returns the first path, RFC 5280 §6.1, that is fit.
+func findPath(leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage, at time.Time, fit func([]*x509.Certificate) error) ([]*x509.Certificate, error) {
+	chains, err := buildChains(leaf, others, roots, usage, at)
+	if err != nil {
+		return nil, explainChain(err, leaf, others, roots, usage, at)
 	}
 	var first error
 	for _, c := range chains {
-		err := checkIssuers(c)
+		err := fit(c)
 		if err == nil {
-			v.codePaths.remember(c[1:])
 			return c, nil
 		}
 		if first == nil {
@@ -105,6 +125,23 @@ func checkLeaf(c *x509.Certificate) error {
 // open. The anchor is what the machine's owner trusts and is asked only when it is
 // the issuing CA itself, that is, a tier's self-signed twin.
 func checkIssuers(chain []*x509.Certificate) error {
+	if err := checkAuthorities(chain); err != nil {
+		return err
+	}
+	for i, c := range chain[1:] {
+		isAnchor := i+1 == len(chain)-1
+		if isAnchor && i > 0 {
+			continue
+		}
+		if !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) {
+			return because(IssuerUnfit, "%q is not a CA for code signing", c.Subject)
+		}
+	}
+	return nil
+}
+
+// checkAuthorities is the part of it that no kind of CA is let off.
+func checkAuthorities(chain []*x509.Certificate) error {
 	if len(chain) < 2 {
 		return because(IssuerUnfit, "the signer's own certificate is a root of the trust bundle")
 	}
@@ -115,15 +152,17 @@ func checkIssuers(chain []*x509.Certificate) error {
 		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
 			return because(IssuerUnfit, "%q may not sign certificates", c.Subject)
 		}
-		isAnchor := i+1 == len(chain)-1
-		if isAnchor && i > 0 {
+		if isEmptyName(c.RawSubject) {
+			return because(IssuerUnfit, "CA %d above the signer has no name, RFC 5280 §4.1.2.6", i+1)
+		}
+		if isAnchor := i+1 == len(chain)-1; isAnchor {
 			continue
 		}
-		if !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) {
-			return because(IssuerUnfit, "%q is not a CA for code signing", c.Subject)
+		if err := CheckForm(c); err != nil {
+			return because(IssuerUnfit, "%q: %v", c.Subject, err)
 		}
 	}
-	return nil
+	return checkConstraints(chain)
 }
 
 // checkCeiling demands that every CA certificate below the anchor, or the anchor if
@@ -137,7 +176,15 @@ func (v *Verifier) checkCeiling(chain []*x509.Certificate, claims []ext.Claim) e
 	if err != nil {
 		return because(MarkInvalid, "%v", err)
 	}
-	for _, c := range belowAnchor(chain) {
+	return checkPolicies(chain, policies)
+}
+
+func checkPolicies(chain []*x509.Certificate, policies []x509.OID) error {
+	issuers := belowAnchor(chain)
+	if err := checkMappings(issuers); err != nil {
+		return err
+	}
+	for _, c := range issuers {
 		for _, p := range policies {
 			if !slices.ContainsFunc(c.Policies, p.Equal) {
 				return because(TierCeiling, "%q may not certify policy %s", c.Subject, p)

@@ -31,6 +31,7 @@ type crl struct {
 type parsedCRL struct {
 	*x509.RevocationList
 	scope scope
+	delta bool
 }
 
 // newCRL takes a CRL in. Its signature is checked when it is used.
@@ -47,12 +48,23 @@ func newCRL(raw []byte) (*crl, error) {
 // parseCRL reads a CRL and refuses one whose meaning it does not know to the end:
 // a critical extension that is ignored can turn "all but these" into "these".
 func parseCRL(raw []byte) (*parsedCRL, error) {
+	p, err := parseUnnumbered(raw)
+	if err != nil {
+		return nil, err
+	}
+	if p.Number == nil || p.Number.Sign() < 0 {
+		return nil, errors.New("no CRL number, RFC 5280 §5.2.3")
+	}
+	return p, nil
+}
+
+func parseUnnumbered(raw []byte) (*parsedCRL, error) {
 	list, err := x509.ParseRevocationList(raw)
 	if err != nil {
 		return nil, err
 	}
-	if list.Number == nil || list.Number.Sign() < 0 {
-		return nil, errors.New("no CRL number, RFC 5280 §5.2.3")
+	if err := checkListForm(raw); err != nil {
+		return nil, err
 	}
 	p := &parsedCRL{RevocationList: list}
 	var seen []asn1.ObjectIdentifier
@@ -65,8 +77,8 @@ func parseCRL(raw []byte) (*parsedCRL, error) {
 				return nil, err
 			}
 		case e.Id.Equal(oidDeltaCRLIndicator):
-			return nil, errors.New("a delta CRL")
-		case e.Critical && !e.Id.Equal(oidCRLNumber):
+			p.delta = true
+		case e.Critical:
 			return nil, fmt.Errorf("unknown critical extension %v", e.Id)
 		}
 		seen = append(seen, e.Id)
@@ -136,7 +148,8 @@ func readFlag(in *cryptobyte.String, n uint8, out *bool) bool {
 // because issuing CAs for code signing publish by shards only, and whoever holds a
 // whole list of such a CA holds something else than it publishes today.
 func (s scope) covers(c *x509.Certificate, sharded bool) bool {
-	if s.userOnly && c.IsCA || s.caOnly && !c.IsCA {
+	// A certificate of version 1 or 2 does not say whether it is a CA.
+	if s.userOnly && (c.IsCA || c.Version == 1 || c.Version == 2) || s.caOnly && !c.IsCA || !isPlainlyListed(c) {
 		return false
 	}
 	if len(s.urls) == 0 {
@@ -214,6 +227,7 @@ const (
 	affiliationChanged   = 3
 	superseded           = 4
 	cessationOfOperation = 5
+	removeFromCRL        = 8
 	aaCompromise         = 10
 )
 

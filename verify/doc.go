@@ -19,7 +19,8 @@
 //     chain ends in a timestamp root. Its time is the trusted time. Without a token,
 //     where the policy allows that, the trusted time is now.
 //  4. The chain, RFC 5280 §6, at the trusted time, to a root of the trust bundle, with
-//     only the certificates inside the signature as intermediates.
+//     only the certificates inside the signature as intermediates. Those below the root
+//     keep to the rules of RFC 5280 §4 that crypto/x509 does not look at (CheckForm).
 //  5. Revocation, compared by time; see below.
 //  6. The mark (ext): claims and certificate policies agree, the issuing CA's tier
 //     covers every claim, every assessment was in force at the trusted time.

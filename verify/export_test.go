@@ -1,6 +1,10 @@
 package verify
 
-import "crypto/x509"
+import (
+	"bytes"
+	"crypto/x509"
+	"slices"
+)
 
 // SignatureValue returns the signature value of a CMS in the profile of a file's signature.
 func SignatureValue(der []byte) ([]byte, error) {
@@ -20,12 +24,16 @@ func ReadToken(token []byte) (*x509.Certificate, []*x509.Certificate, error) {
 
 // ParseCRL parses a CRL as the verifier does.
 func ParseCRL(der []byte) error {
-	if _, err := newCRL(der); err != nil {
+	head, err := newCRL(der)
+	if err != nil {
 		return err
 	}
 	p, err := parseCRL(der)
 	if err != nil {
 		return err
+	}
+	if !bytes.Equal(head.issuer, p.RawIssuer) || !slices.Equal(head.urls, p.scope.urls) {
+		panic("what was found without reading the entries is something else")
 	}
 	for _, e := range p.RevokedCertificateEntries {
 		if _, _, err := p.lookup(e.SerialNumber); err != nil {
@@ -37,3 +45,6 @@ func ParseCRL(der []byte) error {
 
 // CheckDER is checkDER.
 func CheckDER(der []byte) error { return checkDER(der) }
+
+// CheckListForm is checkListForm.
+func CheckListForm(der []byte) error { return checkListForm(der) }

@@ -1,52 +1,16 @@
 package verify_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
-	"io"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hallmark-pki/hallmark/test/corpora"
 	"github.com/hallmark-pki/hallmark/test/pki"
 	"github.com/hallmark-pki/hallmark/verify"
 )
-
-// archive calls f for each file of a .tar.gz and fails if there are none.
-func archive(t testing.TB, path string, f func(name string, data []byte)) {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	z, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for r := tar.NewReader(z); ; n++ {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(h.Name, data)
-	}
-	if n == 0 {
-		t.Fatal("no seeds in", path)
-	}
-}
 
 // FuzzCMS: whatever the bytes, no panic; and valid only with the very signature
 // value that was made.
@@ -66,6 +30,7 @@ func FuzzCMS(f *testing.F) {
 	} {
 		f.Add(p.Sign(f, digest, edit))
 	}
+	corpora.Seed(f, "fuzz", "openssl-cms.tar.gz")
 	f.Fuzz(func(t *testing.T, der []byte) {
 		if v.Signature(context.Background(), "fuzz", digest, der).Outcome != verify.Valid {
 			return
@@ -82,6 +47,7 @@ func FuzzCRL(f *testing.F) {
 	f.Add(p.CRL(f, p.High, 1))
 	f.Add(p.CRL(f, p.High, 1, pki.Revocation{At: before, Invalidity: before, Reason: 1}.Revoke(f, p.Leaf.Cert)))
 	f.Add(p.CRL(f, p.High, 1, point(pki.CRLURL)))
+	corpora.Seed(f, "fuzz", "openssl-crl.tar.gz")
 	f.Fuzz(func(t *testing.T, der []byte) {
 		if verify.ParseCRL(der) == nil && verify.ParseCRL(append(bytes.Clone(der), 0)) == nil {
 			t.Error("a trailing byte makes no difference")

@@ -17,6 +17,8 @@ const (
 	maxCertificates = 8
 	// maxCertificateBytes bounds one certificate; ours have 2 KiB, with 16 claims 8.
 	maxCertificateBytes = 32 << 10
+	// maxSerialBits is what 20 bytes hold of a positive number, RFC 5280 §4.1.2.2.
+	maxSerialBits = 159
 	// maxAttributes bounds signed and unsigned attributes each; we write 5 and 2.
 	maxAttributes = 16
 	// maxSignatureValueBytes is an RSA-8192 signature, the largest key taken.

@@ -40,6 +40,8 @@ func CheckCRL(der []byte, c, issuer *x509.Certificate, sharded bool, now time.Ti
 		return Listing{}, unknown(c, err)
 	}
 	switch {
+	case p.delta:
+		return Listing{}, because(RevocationUnknown, "a delta CRL of %q", issuer.Subject)
 	case p.NextUpdate.IsZero():
 		return Listing{}, because(RevocationStale, "the CRL does not say until when it holds")
 	case now.After(p.NextUpdate):

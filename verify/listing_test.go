@@ -60,6 +60,9 @@ func TestCheckCRL(t *testing.T) {
 			l.ExtraExtensions = []pkix.Extension{point("http://ca.example.com/crl/standard/8.crl")}
 		}, want: verify.RevocationUnknown},
 		"no shard": {change: func(l *x509.RevocationList) { l.ExtraExtensions = nil }, want: verify.RevocationUnknown},
+		"a delta": {change: func(l *x509.RevocationList) {
+			l.ExtraExtensions = append(l.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}})
+		}, want: verify.RevocationUnknown},
 		"ended": {change: func(l *x509.RevocationList) {
 			l.ThisUpdate, l.NextUpdate = now.AddDate(0, 0, -8), now.Add(-time.Second)
 		}, want: verify.RevocationStale},

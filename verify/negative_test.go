@@ -29,7 +29,7 @@ type negative struct {
 
 func negatives() []negative {
 	return slices.Concat(fileNegatives(), cmsNegatives(), attributeNegatives(), timestampNegatives(), chainNegatives(), pathNegatives(),
-		markNegatives(), assessmentNegatives(), asOfNegatives(), ruleNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives())
+		markNegatives(), assessmentNegatives(), asOfNegatives(), ruleNegatives(), revocationNegatives(), evidenceNegatives(), confirmNegatives(), formNegatives())
 }
 
 func TestNegatives(t *testing.T) {

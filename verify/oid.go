@@ -26,13 +26,21 @@ var (
 	oidECDSAWithSHA384 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}   // RFC 5754 §3.3
 	oidECDSAWithSHA512 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}   // RFC 5754 §3.3
 
-	oidExtKeyUsage              = asn1.ObjectIdentifier{2, 5, 29, 37} // RFC 5280 §4.2.1.12
-	oidNameConstraints          = asn1.ObjectIdentifier{2, 5, 29, 30} // RFC 5280 §4.2.1.10
-	oidPolicyConstraints        = asn1.ObjectIdentifier{2, 5, 29, 36} // RFC 5280 §4.2.1.11
-	oidInhibitAnyPolicy         = asn1.ObjectIdentifier{2, 5, 29, 54} // RFC 5280 §4.2.1.14
-	oidCRLNumber                = asn1.ObjectIdentifier{2, 5, 29, 20} // RFC 5280 §5.2.3
-	oidDeltaCRLIndicator        = asn1.ObjectIdentifier{2, 5, 29, 27} // RFC 5280 §5.2.4
-	oidCRLReason                = asn1.ObjectIdentifier{2, 5, 29, 21} // RFC 5280 §5.3.1
-	oidInvalidityDate           = asn1.ObjectIdentifier{2, 5, 29, 24} // RFC 5280 §5.3.2
-	oidIssuingDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28} // RFC 5280 §5.2.5
+	oidKeyUsage                 = asn1.ObjectIdentifier{2, 5, 29, 15}    // RFC 5280 §4.2.1.3
+	oidAnyPolicy                = asn1.ObjectIdentifier{2, 5, 29, 32, 0} // RFC 5280 §4.2.1.4
+	oidExtKeyUsage              = asn1.ObjectIdentifier{2, 5, 29, 37}    // RFC 5280 §4.2.1.12
+	oidNameConstraints          = asn1.ObjectIdentifier{2, 5, 29, 30}    // RFC 5280 §4.2.1.10
+	oidPolicyConstraints        = asn1.ObjectIdentifier{2, 5, 29, 36}    // RFC 5280 §4.2.1.11
+	oidInhibitAnyPolicy         = asn1.ObjectIdentifier{2, 5, 29, 54}    // RFC 5280 §4.2.1.14
+	oidDeltaCRLIndicator        = asn1.ObjectIdentifier{2, 5, 29, 27}    // RFC 5280 §5.2.4
+	oidCRLReason                = asn1.ObjectIdentifier{2, 5, 29, 21}    // RFC 5280 §5.3.1
+	oidInvalidityDate           = asn1.ObjectIdentifier{2, 5, 29, 24}    // RFC 5280 §5.3.2
+	oidSubjectAltName           = asn1.ObjectIdentifier{2, 5, 29, 17}    // RFC 5280 §4.2.1.6
+	oidCRLDistributionPoints    = asn1.ObjectIdentifier{2, 5, 29, 31}    // RFC 5280 §4.2.1.13
+	oidCertificatePolicies      = asn1.ObjectIdentifier{2, 5, 29, 32}    // RFC 5280 §4.2.1.4
+	oidIssuingDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}    // RFC 5280 §5.2.5
+
+	oidQualifierCPS    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 1}  // id-qt-cps, RFC 5280 §4.2.1.4
+	oidQualifierNotice = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 2}  // id-qt-unotice, RFC 5280 §4.2.1.4
+	oidEmailAddress    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1} // RFC 5280 §4.1.2.6
 )

@@ -25,6 +25,7 @@ type standing struct {
 // proves nothing.
 func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []*crl) standing {
 	var newest *parsedCRL
+	var deltas []*parsedCRL
 	var rejected error
 	others := 0
 	fromBundle := false
@@ -42,6 +43,10 @@ func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []
 				rejected = err
 				continue
 			}
+			if p.delta {
+				deltas, rejected = append(deltas, p), errors.New("a delta CRL without its base")
+				continue
+			}
 			if newest == nil || newer(p, newest) {
 				newest, fromBundle = p, i == 0
 			}
@@ -51,7 +56,7 @@ func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []
 		rejected = fmt.Errorf("%d of other distribution points", others)
 	}
 	if newest == nil {
-		return standing{missing: unknown(c, rejected)}
+		return standing{missing: unknown(c, rejected)}.after(deltas, nil, c)
 	}
 	s := standing{missing: v.stale(newest), of: newest.ThisUpdate}
 	if fromBundle && s.missing == nil {
@@ -62,6 +67,25 @@ func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []
 		return standing{missing: because(RevocationUnknown, "CRL of %q: %v", issuer.Subject, err)}
 	}
 	s.entry, s.listed = e, listed
+	return s.after(deltas, newest, c)
+}
+
+// after adds what delta CRLs newer than a complete one say, RFC 5280 §5.2.4. They are not
+// in the profile: one never proves that a certificate stands, nor ends a hold. But what
+// the issuer says is revoked is revoked.
+func (s standing) after(deltas []*parsedCRL, complete *parsedCRL, c *x509.Certificate) standing {
+	for _, d := range deltas {
+		if complete != nil && !newer(d, complete) {
+			continue
+		}
+		e, listed, err := d.lookup(c.SerialNumber)
+		switch {
+		case err != nil:
+			return standing{missing: because(RevocationUnknown, "delta CRL of %q: %v", c.Issuer, err)}
+		case listed && e.reason != removeFromCRL && !s.listed:
+			s.entry, s.listed = e, true
+		}
+	}
 	return s
 }
 

@@ -107,7 +107,11 @@ func (s signerInfo) verify(leaf *x509.Certificate, h crypto.Hash) error {
 	if err != nil {
 		return err
 	}
-	return leaf.CheckSignature(x509Algorithm(s.signatureAlg, h), attributes, s.signature)
+	return checkValue(leaf, s.signatureAlg, h, attributes, s.signature)
+}
+
+func checkValue(c *x509.Certificate, a algorithm, h crypto.Hash, message, value []byte) error {
+	return c.CheckSignature(x509Algorithm(a, h), message, value)
 }
 
 // x509Algorithm is the name that crypto/x509 has for a signature algorithm of the

@@ -12,10 +12,12 @@ import (
 	"testing"
 )
 
+const variable = "HALLMARK_CORPORA"
+
 // Folder returns the path of a folder, or a file, of the corpora.
 func Folder(t testing.TB, elem ...string) string {
 	t.Helper()
-	root := os.Getenv("HALLMARK_CORPORA")
+	root := os.Getenv(variable)
 	if root == "" {
 		t.Skip("HALLMARK_CORPORA is not set: other projects' test data is not at hand")
 	}

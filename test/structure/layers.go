@@ -93,6 +93,7 @@ func Layers() []Row {
 		{Package: "test/bench", Layer: layerTest, Beside: []string{"test/cast", "test/pki"}},
 		{Package: "test/cast", Layer: layerTest, TestOnly: true},
 		{Package: "test/compat", Layer: layerTest, Beside: []string{"test/cast", "test/corpora"}},
+		{Package: "test/conformance", Layer: layerTest, Beside: []string{"test/corpora", "test/pki"}},
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/faults", Layer: layerTest, Beside: []string{"test/cast"}},
 		{Package: "test/nonet", Layer: layerTest},

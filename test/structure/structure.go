@@ -13,6 +13,7 @@
 //   - dependencies.go: each direct dependency has a reason
 //   - leftovers.go: no marks of unfinished work, no tests that skip themselves
 //   - seeds.go: each fuzz target has seeds
+//   - parsers.go: each parser of what an installer runs has a fuzz target
 //   - tests.go: tests that a document names exist
 package structure
 

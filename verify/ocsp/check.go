@@ -61,7 +61,9 @@ type Checker struct {
 	Now    func() time.Time // nil takes time.Now
 	MaxAge time.Duration    // greatest age of thisUpdate; 0 takes DefaultMaxAge
 
-	sha1Unsafe bool // other people's test data is signed with SHA-1
+	// SHA1Unsafe accepts signatures with RSA and SHA-1: for test data of the time when
+	// responders signed with it. It may be forged today.
+	SHA1Unsafe bool
 }
 
 // Check judges a response, DER. The error is a *Refusal, except for a Query without
@@ -89,7 +91,7 @@ func (c Checker) Check(raw []byte, q Query) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if err := r.checkSignature(signer, c.sha1Unsafe); err != nil {
+	if err := r.checkSignature(signer, c.SHA1Unsafe); err != nil {
 		return Answer{}, err
 	}
 	if err := c.checkTimes(r, a, now()); err != nil {

@@ -1,0 +1,168 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-pki/hallmark/verify/command"
+)
+
+// use is one use of the program in the folder of fixtures.
+type use struct {
+	name    string
+	command string // as command.Names has it; "" judges files
+	args    []string
+	code    int
+	// online says why a command is let off: it runs hallmark-fetch. There is no other reason.
+	online bool
+}
+
+// uses has a line for each way to use the program. A command without a line fails.
+func uses() []use {
+	judge := func(args ...string) []string {
+		return append([]string{"--trust", "trust.json", "--at", "2026-03-01T12:00:00Z"}, args...)
+	}
+	return []use{
+		{name: "plain", args: judge("--status", "status.json", "good.deb")},
+		{name: "JSON", args: judge("--status", "status.json", "--json", "good.deb")},
+		{name: "several files", args: judge("--status", "status.json", "good.deb", "good.tar", "low.deb", "image")},
+		{name: "a layout", args: judge("--status", "status.json", "bad-image"), code: 1},
+		{name: "bad files", args: judge("--status", "status.json", "tampered.deb", "appended.deb", "revoked.deb", "plain.tar"), code: 1},
+		{name: "stale status", args: judge("--status", "stale.json", "--policy", "stapled.yaml", "good.deb"), code: 2},
+		{name: "no status but what is stapled", args: judge("good.tar")},
+		{name: "policy: stapled", args: judge("--status", "status.json", "--policy", "stapled.yaml", "good.deb")},
+		{name: "policy: stapled, nothing is", args: judge("--status", "status.json", "--policy", "stapled.yaml", "unsummarised.deb"), code: 1},
+		{name: "policy: strict", args: judge("--status", "status.json", "--policy", "strict.yaml", "low.deb"), code: 1},
+		{name: "policy: warn", args: judge("--status", "status.json", "--policy", "warn.yaml", "tampered.deb")},
+		{name: "no trust bundle", args: []string{"--trust", "absent.json", "good.deb"}, code: 2},
+		{name: "help", args: []string{"--help"}},
+		{name: "version", args: []string{"--version"}},
+		{name: "wrong usage", args: []string{"--no-such-flag"}, code: command.WrongUsage},
+		{command: "update", online: true},
+		{command: "trust", online: true},
+	}
+}
+
+// TestEveryCommandHasAUse: a new command needs a line in uses, and a line a command.
+func TestEveryCommandHasAUse(t *testing.T) {
+	names := command.Names()
+	for _, name := range names {
+		if !slices.ContainsFunc(uses(), func(u use) bool { return u.command == name }) {
+			t.Errorf("hallmark-verify %s has no line in uses: does it open a socket?", name)
+		}
+	}
+	for _, u := range uses() {
+		if u.command != "" && !slices.Contains(names, u.command) {
+			t.Errorf("uses has a line for %s, which is no command", u.command)
+		}
+		if !u.online && u.command != "" && !strings.HasPrefix(strings.Join(u.args, " "), u.command) {
+			t.Errorf("the line for %s runs %q", u.command, u.args)
+		}
+	}
+}
+
+// TestOffline runs the program, as it is shipped, in every use twice: as anybody would, and
+// in a network namespace with nothing in it, under a filter that kills it and what it
+// starts at the first socket, with strace looking for calls of the network family. Both
+// runs must end and print the same, and strace must see none.
+func TestOffline(t *testing.T) {
+	dir := t.TempDir()
+	fixtures(t, dir)
+	for name, text := range map[string]string{
+		"stapled.yaml": "version: 1\nattestations: stapled\nrevocation: required\n", "warn.yaml": "version: 1\nmode: warn\n",
+		"strict.yaml": "version: 1\nrequire: [{framework: https://slsa.dev/spec/v0.1, track: slsa, level: 4}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := build(t)
+	for _, u := range uses() {
+		if u.online {
+			continue
+		}
+		t.Run(strings.TrimSpace(u.command+" "+u.name), func(t *testing.T) {
+			t.Parallel()
+			want, code := run(t, dir, program, u.args...)
+			if code != u.code {
+				t.Errorf("exit code %d, want %d\n%s", code, u.code, want)
+			}
+			calls, got, code := confined(t, dir, append([]string{program}, u.args...)...)
+			if code != u.code || got != want {
+				t.Errorf("confined: exit code %d\n%s\nas anybody would: %d\n%s", code, got, u.code, want)
+			}
+			if calls != "" {
+				t.Errorf("calls of the network family:\n%s", calls)
+			}
+		})
+	}
+	t.Run("the instrument works", func(t *testing.T) {
+		calls, _, code := confined(t, dir, "bash", "-c", ": </dev/tcp/127.0.0.1/9")
+		if code == 0 || !strings.Contains(calls, "socket(AF_INET") || !strings.Contains(calls, "SIGSYS") {
+			t.Errorf("a program that opens a socket: exit code %d, calls\n%s", code, calls)
+		}
+	})
+}
+
+// build builds the program as `make build` does.
+func build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hallmark-verify")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// confined runs a program where it cannot reach anything and returns what strace saw of
+// it: calls of the network family, and signals.
+func confined(t *testing.T, dir string, args ...string) (calls, out string, code int) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "strace")
+	isolate := []string{"unshare", "--net"}
+	if os.Getuid() != 0 {
+		isolate = append(isolate, "--map-root-user")
+	}
+	offline := filepath.Join(filepath.Dir(log), "offline") // this test's binary, see TestMain
+	if err := os.Symlink(os.Args[0], offline); err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Concat(isolate, []string{"strace", "-f", "-qq", "-e", "trace=network", "-e", "signal=SIGSYS", "-o", log, offline}, args)
+	out, code = run(t, dir, all[0], all[1:]...)
+	raw, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(raw)) {
+		// A thread that is gone before strace could ask what it called: at the end of
+		// the process. The filter has seen the call.
+		if !strings.Contains(line, "???( <detached ...>") {
+			calls += line
+		}
+	}
+	return calls, out, code
+}
+
+func run(t *testing.T, dir, program string, args ...string) (out string, code int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	var b bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &b, &b
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return b.String(), cmd.ProcessState.ExitCode()
+}
