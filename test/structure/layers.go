@@ -99,6 +99,7 @@ func Layers() []Row {
 		{Package: "test/compat", Layer: layerTest, Beside: []string{"test/cast", "test/corpora"}},
 		{Package: "test/corpora", Layer: layerTest, TestOnly: true},
 		{Package: "test/faults", Layer: layerTest, Beside: []string{"test/cast"}},
+		{Package: "test/installer", Layer: layerTest, Beside: []string{"test/pki"}, TestOnly: true},
 		{Package: "test/nonet", Layer: layerTest},
 		{Package: "test/offload", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
