@@ -224,6 +224,9 @@ func (m *machine) tree(folders ...string) string {
 	m.t.Helper()
 	var b strings.Builder
 	for _, folder := range folders {
+		if _, err := os.Stat(m.path(folder)); errors.Is(err, fs.ErrNotExist) {
+			continue // dpkg removes folders that are empty
+		}
 		check(m.t, filepath.WalkDir(m.path(folder), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
