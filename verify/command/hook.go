@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -136,20 +137,26 @@ func (c console) tell(r install.Report, report string) error {
 			return Exit(SomeUnknown)
 		}
 	}
+	code := AllValid
 	for _, j := range r.Packages {
-		if j.Verdict.Has(verify.FileReplaceable) {
-			c.hintReplaceable(j.Verdict)
-			break
+		switch {
+		case !j.Refused():
+		case j.Verdict.Outcome == verify.NotValid:
+			code = SomeNotValid
+		case code == AllValid:
+			code = SomeUnknown
 		}
+	}
+	if i := slices.IndexFunc(r.Packages, func(j install.Judged) bool { return j.Verdict.Has(verify.FileReplaceable) }); i >= 0 {
+		c.hintReplaceable(r.Packages[i].Verdict)
 	}
 	switch {
 	case r.Refused > 0:
 		c.complain(fmt.Sprintf("%d of %d packages refused: nothing is unpacked", r.Refused, len(r.Packages)), "hallmark-verify FILE judges one of them again")
-		return Exit(SomeNotValid)
 	case r.Warned > 0:
 		c.complain(fmt.Sprintf("the policy's mode is warn: %d of %d packages would have been refused", r.Warned, len(r.Packages)), "")
 	}
-	return Exit(AllValid)
+	return Exit(code)
 }
 
 // readTransaction reads from where apt says that it writes to.
