@@ -44,8 +44,7 @@ func TestHostilePaths(t *testing.T) {
 	m.hook("apt")
 	good, low := m.of("tool", "1.0", m.high).deb, m.of("tool", "1.0", m.low).deb
 	for _, dir := range []string{
-		"a b", "tab\there", "\xff\xfe", "quo'te\"", "$(touch x)", "per%0acent", "back\\slash",
-		"line\nbreak", "carriage\rreturn", "\x1b[2K", "\u202egood",
+		"a b", "\xff\xfe\u202egood", "quo'te\"$(touch x)%0a\\", "line\nbreak", "\x1b[2K",
 		"x\ntool - - none < 1.0 all none ",
 	} {
 		check(t, os.MkdirAll(m.path("packages/"+dir+"/packages"), 0o755))
@@ -54,7 +53,7 @@ func TestHostilePaths(t *testing.T) {
 		m.put(dir+"/good.deb", good)
 		r := m.run("apt-get", "install", "-y", "/packages/"+dir+"/good.deb")
 		// apt itself gives up on a line break, and dies of other control characters.
-		if plain := !strings.ContainsAny(dir, "\n\r\t\x1b"); plain != (r.code == 0) {
+		if plain := !strings.ContainsAny(dir, "\n\x1b"); plain != (r.code == 0) {
 			t.Errorf("%q: %d\n%s", dir, r.code, r.all())
 		}
 		if r.code == 0 {
