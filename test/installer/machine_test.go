@@ -131,9 +131,8 @@ type result struct {
 
 func (r result) all() string { return r.stdout + r.stderr }
 
-// run runs a program on the machine, as its root.
-func (m *machine) run(name string, args ...string) result {
-	m.t.Helper()
+// command is a program to be run on the machine, as its root.
+func (m *machine) command(name string, args ...string) *exec.Cmd {
 	confine := []string{
 		"--unshare-user", "--uid", "0", "--gid", "0", "--unshare-pid", "--die-with-parent", "--bind", m.root, "/",
 		"--ro-bind", "/usr/bin", "/host/bin", "--ro-bind", "/usr/sbin", "/host/sbin", "--ro-bind", "/usr/lib", "/usr/lib",
@@ -144,7 +143,13 @@ func (m *machine) run(name string, args ...string) result {
 	if _, err := os.Stat("/usr/lib64"); err == nil { // where the loader is
 		confine = append(confine, "--ro-bind", "/usr/lib64", "/usr/lib64")
 	}
-	cmd := exec.CommandContext(m.t.Context(), "bwrap", append(append(confine, name), args...)...)
+	return exec.CommandContext(m.t.Context(), "bwrap", append(append(confine, name), args...)...)
+}
+
+// run runs a program on the machine.
+func (m *machine) run(name string, args ...string) result {
+	m.t.Helper()
+	cmd := m.command(name, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
