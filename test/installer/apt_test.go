@@ -152,3 +152,26 @@ func TestAptRemoves(t *testing.T) {
 	m.refused([]string{"trust-unusable"}, "apt-get", "install", "-y", "good", "other-")
 	m.wantVersion("other", "1.0")
 }
+
+// TestAptFirst: other hooks of apt's open packages too; debconf's runs scripts out of them.
+// They come after ours, and not at all if ours refuses.
+func TestAptFirst(t *testing.T) {
+	m := newMachine(t)
+	m.write("etc/apt/apt.conf.d/01other", `DPkg::Pre-Install-Pkgs { "cat >> /packages/ran"; };`+"\n")
+	m.write("packages/ran", "")
+	m.hook("apt")
+	m.serve(m.of("low", "1.0", m.low), m.of("good", "1.0", m.high))
+	ran := func() string {
+		raw, err := os.ReadFile(m.path("packages/ran"))
+		check(t, err)
+		return string(raw)
+	}
+	m.refused([]string{"requirement-unmet"}, "apt-get", "install", "-y", "low")
+	if ran() != "" {
+		t.Errorf("the other hook saw %s", ran())
+	}
+	m.must("apt-get", "install", "-y", "good")
+	if !strings.Contains(ran(), "good_1.0_all.deb") {
+		t.Errorf("the other hook saw %q", ran())
+	}
+}

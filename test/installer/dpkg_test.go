@@ -71,9 +71,10 @@ func TestDpkgAsks(t *testing.T) {
 		"etc/dpkg/dpkg.cfg.d/more":     {"force=downgrade,all\n", "dpkg unpacks what was refused"},
 		"root/.dpkg.cfg":               {"no-debsig\n", "/root/.dpkg.cfg, line 1"},
 		"usr/sbin/debsig-verify":       {"#!/bin/sh\n", "/usr/sbin/debsig-verify comes first in PATH"},
-		"etc/apt/apt.conf.d/99clear":   {"#clear DPkg::Pre-Install-Pkgs;\n", "takes out what ours says: DPkg::Pre-Install-Pkgs"},
-		"etc/apt/apt.conf.d/99older":   {"DPkg::Tools::Options::" + program + "::Version \"1\";\n", "Version \"3\""},
-		"etc/apt/apt.conf.d/99stdin":   {"DPkg::Tools::Options::" + program + "::InfoFD \"0\";\n", "InfoFD \"20\""},
+		"etc/apt/apt.conf.d/99clear":   {"#clear DPkg::Pre-Install-Pkgs;\n", "takes our hook out of DPkg::Pre-Install-Pkgs"},
+		"etc/apt/apt.conf.d/00first":   {"DPkg::Pre-Install-Pkgs { \"true\"; };\n", "\"true\" runs before ours"},
+		"etc/apt/apt.conf.d/99older":   {"DPkg::Tools::Options::" + program + "::Version \"1\";\n", "::Version to \"1\""},
+		"etc/apt/apt.conf.d/99stdin":   {"DPkg::Tools::Options::" + program + "::InfoFD \"0\";\n", "::InfoFD to \"0\""},
 		"etc/dpkg/dpkg.cfg.d/ignored~": {"no-debsig\n", ""},
 		"etc/dpkg/dpkg.cfg.d/other":    {"force-downgrade\nforce-confnew\n#no-debsig\n", ""},
 	} {
@@ -86,7 +87,12 @@ func TestDpkgAsks(t *testing.T) {
 		check(t, os.Remove(m.path(file)))
 	}
 	status()
+	check(t, os.Chmod(m.path("etc/hallmark"), 0o777))
+	status("/etc/hallmark is writable by others")
+	check(t, os.Chmod(m.path("etc/hallmark"), 0o755))
 	m.refused([]string{"requirement-unmet"}, "dpkg", "-i", low)
+	check(t, os.Remove(m.path("etc/hallmark/trust.json")))
+	status("no /etc/hallmark/trust.json: everything is refused")
 }
 
 // TestDpkgWarns: mode warn.

@@ -91,6 +91,15 @@ func TestHostileTransaction(t *testing.T) {
 			t.Errorf("%s: %d\n%s", name, r.code, r.all())
 		}
 	}
+	for _, args := range [][]string{
+		{"hook"}, {"hook", "rpm"}, {"hook", "help"}, {"hook", "dpkg"}, {"hook", "dpkg", "--", "-q"}, {"hook", "dpkg", "--", "-q", "--help"}, {"hook", "dpkg", "--", "-q", "-h"},
+		{"hook", "dpkg", "--", "-q", "--version"}, {"hook", "dpkg", "--", "-q", "--generate-bash-completion"}, {"hook", "dpkg", "--", "-q", ""},
+		{"hook", "dpkg", "--openpgp", "any", "--", "-q", "/packages/good.deb"}, {"hook", "apt", "--openpgp", ""},
+	} {
+		if r := m.run(program, args...); r.code == 0 {
+			t.Errorf("%q: %d\n%s", args, r.code, r.all())
+		}
+	}
 	for name, command := range map[string]string{
 		"no descriptor":      program + " hook apt < /packages/list",
 		"a closed one":       "APT_HOOK_INFO_FD=9 " + program + " hook apt",

@@ -30,6 +30,8 @@ func openPGPFlag() cli.Flag {
 func (c console) hook() *cli.Command {
 	return &cli.Command{
 		Name: "hook", Usage: "what apt and dpkg run; see install", Hidden: true, HideHelpCommand: true, OnUsageError: c.usage,
+		// Without an action of ours an unknown hook would print help and let everything pass.
+		Action: c.which("hook apt or hook dpkg"),
 		Subcommands: []*cli.Command{
 			{
 				Name: "apt", Usage: "judge the transaction that apt describes on $" + infoFD, OnUsageError: c.usage, Action: c.hookApt,

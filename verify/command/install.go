@@ -31,8 +31,8 @@ EXAMPLES:
    hallmark-verify install apt --report /var/log/hallmark-verify.json
    hallmark-verify install status --json
 
-EXIT CODES: 0 done, or (status) both are in effect · 1 it could not be done, or (status) one
-   of them is not in effect · 64 wrong usage`
+EXIT CODES: 0 done, or (status) both ask and nothing is wrong · 1 it could not be done, or
+   (status) something is · 64 wrong usage`
 
 func systemFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
@@ -182,7 +182,7 @@ func (c console) installStatus(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	status, err := s.Status(ctx.Context)
+	status, err := s.Status(ctx.Context, install.Files{Policy: DefaultPolicy, Trust: DefaultTrust, Status: DefaultStatus})
 	if err != nil {
 		c.complain(err.Error(), "")
 		return Exit(SomeNotValid)
@@ -195,7 +195,7 @@ func (c console) installStatus(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if !status.Dpkg.Effective || !status.Apt.Effective {
+	if !status.Effective() {
 		return Exit(SomeNotValid)
 	}
 	return Exit(AllValid)
@@ -218,6 +218,9 @@ func statusText(s install.Status) string {
 		for _, p := range h.Problems {
 			fmt.Fprintf(&b, "  %s\n", printable(p))
 		}
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintf(&b, "%s\n", printable(p))
 	}
 	return b.String()
 }

@@ -3,16 +3,22 @@ package install
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// aptConfig is ours. Files with later names can still take the hook out again; Status
-// looks for that.
-const aptConfig = "/etc/apt/apt.conf.d/90hallmark-verify"
+// aptConfig is ours. apt runs its hooks in the order of its configuration and stops at the
+// first that fails, so the name comes before all others: Debian's 70debconf unpacks the
+// configuration scripts of packages and runs them as root. Files with later names can
+// still take the hook out again; Status looks for both.
+const aptConfig = "/etc/apt/apt.conf.d/00hallmark-verify"
 
 // aptInfoFD is the file descriptor on which apt tells us about its transaction: stdin
 // stays the terminal's.
 const aptInfoFD = "20"
+
+// aptVersion is that of the protocol which ParseTransaction reads.
+const aptVersion = "3"
 
 // AptOptions is what apt's hook is told.
 type AptOptions struct {
@@ -32,9 +38,9 @@ func (o AptOptions) config(program string) []byte {
 	return fmt.Appendf(nil, `// %s apt": before apt has anything unpacked it asks this.
 // Taken back by "hallmark-verify uninstall apt".
 DPkg::Pre-Install-Pkgs { "%s"; };
-DPkg::Tools::Options::%[3]s::Version "3";
-DPkg::Tools::Options::%[3]s::InfoFD "%s";
-`, mark, o.command(program), program, aptInfoFD)
+DPkg::Tools::Options::%[3]s::Version "%[4]s";
+DPkg::Tools::Options::%[3]s::InfoFD "%[5]s";
+`, mark, o.command(program), program, aptVersion, aptInfoFD)
 }
 
 // ForApt returns the steps after which apt asks us about each transaction; none if it does.
@@ -93,16 +99,34 @@ func (s System) aptProblems(ctx context.Context, there []byte) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, want := range []string{
-		fmt.Sprintf("DPkg::Pre-Install-Pkgs:: %q;", command),
-		fmt.Sprintf("DPkg::Tools::Options::%s::Version \"3\";", program),
-		fmt.Sprintf("DPkg::Tools::Options::%s::InfoFD %q;", program, aptInfoFD),
-	} {
-		if !strings.Contains("\n"+strings.ToLower(string(dump)), "\n"+strings.ToLower(want)+"\n") {
-			out = append(out, "another file in /etc/apt takes out what ours says: "+want)
+	return append(out, effective(string(dump), program, command)...), nil
+}
+
+// effective compares what apt says of its configuration with what we want it to be.
+func effective(dump, program, command string) []string {
+	var out, hooks []string
+	settings := map[string]string{} // apt's names of settings do not depend on case
+	for line := range strings.Lines(dump) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, ";\n"), " ")
+		name, value = strings.ToLower(name), strings.Trim(value, `"`)
+		if name == "dpkg::pre-install-pkgs::" && value != "" {
+			hooks = append(hooks, value)
+		}
+		settings[name] = value
+	}
+	switch at := slices.Index(hooks, command); {
+	case at < 0:
+		out = append(out, "another file in /etc/apt takes our hook out of DPkg::Pre-Install-Pkgs")
+	case at > 0:
+		out = append(out, fmt.Sprintf("%q runs before ours: with packages that nobody has judged", hooks[0]))
+	}
+	for name, want := range map[string]string{"Version": aptVersion, "InfoFD": aptInfoFD} {
+		name = "DPkg::Tools::Options::" + program + "::" + name
+		if got := settings[strings.ToLower(name)]; got != want {
+			out = append(out, fmt.Sprintf("another file in /etc/apt sets %s to %q", name, got))
 		}
 	}
-	return out, nil
+	return out
 }
 
 // readAptConfig finds what our file says in it.

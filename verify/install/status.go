@@ -3,6 +3,8 @@ package install
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -21,11 +23,21 @@ type Hook struct {
 type Status struct {
 	Dpkg Hook `json:"dpkg"`
 	Apt  Hook `json:"apt"`
+	// Problems are of what both judge by.
+	Problems []string `json:"problems,omitempty"`
 }
+
+// Effective: both ask, and nothing is wrong with what they judge by.
+func (s Status) Effective() bool {
+	return s.Dpkg.Effective && s.Apt.Effective && len(s.Problems) == 0
+}
+
+// Files are what verdicts are made from; where they are is the command's to know.
+type Files struct{ Policy, Trust, Status string }
 
 // Status looks at the files of the system; on the machine itself it also asks apt what it
 // makes of its configuration. It changes nothing.
-func (s System) Status(ctx context.Context) (Status, error) {
+func (s System) Status(ctx context.Context, f Files) (Status, error) {
 	var out Status
 	var err error
 	if out.Dpkg, err = s.dpkgStatus(ctx); err != nil {
@@ -43,6 +55,31 @@ func (s System) Status(ctx context.Context) (Status, error) {
 	}
 	for _, h := range []*Hook{&out.Dpkg, &out.Apt} {
 		h.Effective = h.Installed && len(h.Problems) == 0
+	}
+	out.Problems, err = s.fileProblems(f)
+	return out, err
+}
+
+// fileProblems: without trust bundle nothing is let in; and who can write to one of them
+// decides what is.
+func (s System) fileProblems(f Files) ([]string, error) {
+	var out []string
+	for _, file := range []struct{ name, without string }{
+		{f.Policy, "the built-in policy is used, which asks for some level"},
+		{f.Trust, "everything is refused"},
+		{f.Status, "what was revoked is not known"},
+	} {
+		path, err := s.path(file.name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			out = append(out, fmt.Sprintf("no %s: %s", file.name, file.without))
+		} else if s.Root == "/" {
+			if err := CheckPath(path, Owners()); err != nil {
+				out = append(out, err.Error())
+			}
+		}
 	}
 	return out, nil
 }
