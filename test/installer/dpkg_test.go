@@ -3,6 +3,7 @@ package installer
 import (
 	"crypto/sha256"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +37,27 @@ func TestDpkg(t *testing.T) {
 			t.Errorf("%q went to the terminal", name)
 		}
 	}
+	// A package in parts is put together by dpkg, and that is what is judged.
+	m.must("dpkg", "-r", "good")
+	for name, deb := range map[string][]byte{"good": good.deb, "low": m.of("low", "1.0", m.low).deb} {
+		file := m.put(name+"-whole.deb", deb)
+		m.must("dpkg-split", "--partsize", "2", "--split", file, name)
+		parts, err := filepath.Glob(m.path("packages/" + name + ".*of*.deb"))
+		check(t, err)
+		if len(parts) < 2 {
+			t.Fatalf("%s: %q", name, parts)
+		}
+		for i, part := range parts {
+			part = strings.TrimPrefix(part, m.root)
+			switch {
+			case i < len(parts)-1 || name == "good":
+				m.must("dpkg", "-i", part)
+			default:
+				m.refused(append(bad, "requirement-unmet"), "dpkg", "-i", part)
+			}
+		}
+	}
+	m.wantVersion("good", "1.0")
 	// dpkg hands such a name on to a program that takes it for options.
 	m.put("-q", good.deb)
 	m.refused([]string{"dpkg-split: error"}, "dpkg", "-i", "--", "-q")
@@ -73,6 +95,8 @@ func TestDpkgAsks(t *testing.T) {
 		"usr/sbin/debsig-verify":       {"#!/bin/sh\n", "/usr/sbin/debsig-verify comes first in PATH"},
 		"etc/apt/apt.conf.d/99clear":   {"#clear DPkg::Pre-Install-Pkgs;\n", "takes our hook out of DPkg::Pre-Install-Pkgs"},
 		"etc/apt/apt.conf.d/00first":   {"DPkg::Pre-Install-Pkgs { \"true\"; };\n", "\"true\" runs before ours"},
+		"etc/apt/apt.conf.d/99force":   {"DPkg::Options { \"--force-confnew,bad-verify\"; };\n", "DPkg::Options has \"--force-confnew,bad-verify\""},
+		"etc/apt/apt.conf.d/99option":  {"DPkg::Options { \"--no-debsig\"; \"--force-confnew\"; };\n", "DPkg::Options has \"--no-debsig\""},
 		"etc/apt/apt.conf.d/99older":   {"DPkg::Tools::Options::" + program + "::Version \"1\";\n", "::Version to \"1\""},
 		"etc/apt/apt.conf.d/99stdin":   {"DPkg::Tools::Options::" + program + "::InfoFD \"0\";\n", "::InfoFD to \"0\""},
 		"etc/dpkg/dpkg.cfg.d/ignored~": {"no-debsig\n", ""},

@@ -183,9 +183,9 @@ func TestInstallRefuses(t *testing.T) {
 		"another's diversion": {args: []string{"install", "dpkg"}, code: 1, complain: "diverted to /usr/bin/mine already",
 			prepare: func() { m.write("var/lib/dpkg/diversions", "/usr/bin/debsig-verify\n/usr/bin/mine\n:\n") }, restore: func() { m.write("var/lib/dpkg/diversions", "") }},
 		"another's file of apt's": {args: []string{"install", "apt"}, code: 1, complain: "not ours",
-			prepare: func() { m.write("etc/apt/apt.conf.d/00hallmark-verify", "x") }, restore: func() { check(t, os.Remove(m.path("etc/apt/apt.conf.d/90hallmark-verify"))) }},
+			prepare: func() { m.write("etc/apt/apt.conf.d/00hallmark-verify", "x") }, restore: func() { check(t, os.Remove(m.path("etc/apt/apt.conf.d/00hallmark-verify"))) }},
 		"another's file of apt's, to be removed": {args: []string{"uninstall", "apt"}, code: 1, complain: "not ours",
-			prepare: func() { m.write("etc/apt/apt.conf.d/00hallmark-verify", "x") }, restore: func() { check(t, os.Remove(m.path("etc/apt/apt.conf.d/90hallmark-verify"))) }},
+			prepare: func() { m.write("etc/apt/apt.conf.d/00hallmark-verify", "x") }, restore: func() { check(t, os.Remove(m.path("etc/apt/apt.conf.d/00hallmark-verify"))) }},
 		"a link for dpkg's configuration": {args: []string{"install", "dpkg"}, code: 1, complain: "not a regular file",
 			prepare: func() { check(t, os.Symlink("/etc/passwd", m.path("root/.dpkg.cfg"))) }, restore: func() { check(t, os.Remove(m.path("root/.dpkg.cfg"))) }},
 	} {

@@ -112,6 +112,9 @@ func effective(dump, program, command string) []string {
 		if name == "dpkg::pre-install-pkgs::" && value != "" {
 			hooks = append(hooks, value)
 		}
+		if name == "dpkg::options::" && (value == "--"+noDebsig || forces(strings.TrimPrefix(value, "--"))) {
+			out = append(out, fmt.Sprintf("DPkg::Options has %q: when apt runs dpkg, it does not ask, or does not listen", value))
+		}
 		settings[name] = value
 	}
 	switch at := slices.Index(hooks, command); {
