@@ -52,6 +52,10 @@ func TestApt(t *testing.T) {
 	stale.CRLs[0] = m.pki.CRL(t, m.pki.High, 9, func(l *x509.RevocationList) { l.NextUpdate = time.Now().Add(-time.Hour) })
 	m.setStatus(stale)
 	m.refused([]string{"could not tell", "revocation-stale"}, "apt-get", "install", "-y", "--reinstall", "good")
+	stale = m.pki.Status(t)
+	stale.IssuedAt, stale.NextUpdate = m.pki.Now.Add(-48*time.Hour), m.pki.Now.Add(-24*time.Hour)
+	m.setStatus(stale)
+	m.refused([]string{"could not tell", "the status bundle ended on"}, "apt-get", "install", "-y", "--reinstall", "good")
 }
 
 // report is what the last transaction left.

@@ -120,7 +120,7 @@ func (m *machine) marshal(name string, v interface{ Marshal() ([]byte, error) })
 
 func (m *machine) setStatus(s verify.Status) {
 	m.t.Helper()
-	m.marshal("var/lib/hallmark/status.json", s)
+	m.write("var/lib/hallmark/status.json", string(m.pki.SignStatus(m.t, s)))
 }
 
 // result is what a program said and how it ended.
