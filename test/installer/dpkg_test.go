@@ -176,6 +176,22 @@ func TestSwap(t *testing.T) {
 	m.wantVersion("good", "1.0")
 }
 
+// TestSwapAfterApt: a file that is changed after apt's verdict meets dpkg's. That is why to
+// have both.
+func TestSwapAfterApt(t *testing.T) {
+	m := newMachine(t)
+	m.hook("apt", "dpkg")
+	good := m.of("tool", "1.0", m.high).deb
+	m.put("evil", m.of("tool", "1.0", nil).deb)
+	m.write("etc/apt/apt.conf.d/99swap", `DPkg::Pre-Install-Pkgs { "cp /packages/evil /packages/tool.deb"; };`+"\n")
+	m.put("tool.deb", good)
+	m.refused([]string{"tool     all           -     1.0  valid", "/packages/tool.deb: not valid", "unsigned", "verification on package"}, "apt-get", "install", "-y", "/packages/tool.deb")
+	m.must(program, "uninstall", "dpkg")
+	m.put("tool.deb", good)
+	m.must("apt-get", "install", "-y", "/packages/tool.deb")
+	m.wantVersion("tool", "1.0")
+}
+
 // TestSwapIsReal shows what TestSwap is about: dpkg opens the file again after the
 // verdict. A debsig-verify that says yes and then changes the file has another package
 // installed than it judged.
