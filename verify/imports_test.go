@@ -26,8 +26,8 @@ func TestImports(t *testing.T) {
 	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "format/oci", "durable"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
-		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/child", "verify/install"}, judge...), []string{"net/http", "crypto/tls"}},
-		"verify/command":      {append([]string{"verify/command", "verify/child", "verify/install"}, judge...), []string{"net/http", "crypto/tls"}},
+		"cmd/hallmark-verify": {append([]string{"cmd/hallmark-verify", "verify/command", "verify/child", "verify/install", "verify/installed"}, judge...), []string{"net/http", "crypto/tls"}},
+		"verify/command":      {append([]string{"verify/command", "verify/child", "verify/install", "verify/installed"}, judge...), []string{"net/http", "crypto/tls"}},
 	} {
 		deps := dependencies(t, pkg)
 		for _, d := range deps {

@@ -184,6 +184,9 @@ const (
 	// FileReplaceable: somebody else than root could put another file in this one's place
 	// before it is unpacked. Copy it to a folder of root's and install the copy.
 	FileReplaceable Code = "file-replaceable"
+	// PackageMismatch: the package manager is about to install the file as another package,
+	// version or architecture than it says it is. Whoever serves it is wrong or lies.
+	PackageMismatch Code = "package-mismatch"
 	// InternalError: the verifier failed. It is a bug; the file is refused.
 	InternalError Code = "internal-error"
 )
@@ -253,6 +256,7 @@ var against = []Code{
 	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, AssessmentWithdrawn, RequirementUnmet,
 	Revoked, IssuerRevoked,
 	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, NotConfirmed, ReceiptMissing, ReceiptInvalid,
+	PackageMismatch,
 }
 
 // Codes returns every code that can make a verdict other than valid.

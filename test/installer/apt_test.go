@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/test/pki"
+	"github.com/hallmark-pki/hallmark/verify"
+	"github.com/hallmark-pki/hallmark/verify/installed"
 )
 
 // TestApt: one machine, one repository, a package of each kind; only the good one comes in.
@@ -155,6 +158,61 @@ func TestAptRemoves(t *testing.T) {
 	// One transaction that removes and installs is judged as a whole: nothing of it happens.
 	m.refused([]string{"trust-unusable"}, "apt-get", "install", "-y", "good", "other-")
 	m.wantVersion("other", "1.0")
+}
+
+// TestMismatch: a repository serves a package that is good, and another one than it says.
+func TestMismatch(t *testing.T) {
+	m := newMachine(t)
+	m.hook("apt")
+	old := m.of("tool", "1.0", m.high)
+	for _, says := range []pack{{name: "tool", version: "2.0"}, {name: "other", version: "1.0"}, {name: "tool", version: "1.0", arch: strings.TrimSpace(m.must("dpkg", "--print-architecture"))}} {
+		m.serve(entry{says, old.deb})
+		m.refused([]string{"package-mismatch: apt takes it for " + says.name + " " + says.version, "it is tool 1.0 all"}, "apt-get", "install", "-y", says.name)
+	}
+	m.serve(old)
+	m.must("apt-get", "install", "-y", "tool")
+}
+
+// TestAptRules: a policy that demands nothing of packages but those of one name; the others
+// come in, and are told of.
+func TestAptRules(t *testing.T) {
+	m := newMachine(t)
+	m.hook("apt", "dpkg")
+	m.write("etc/hallmark/policy.yaml", strings.Replace(policy, "version: 1\n", "version: 1\nmode: warn\n", 1)+"rules:\n  - package: acme-*\n    mode: enforce\n")
+	m.serve(m.of("base", "1.0", nil), m.of("acme-good", "1.0", m.high), m.of("acme-low", "1.0", m.low), m.of("acme-none", "1.0", nil))
+	m.refused([]string{"1 of 2 packages refused", "requirement-unmet"}, "apt-get", "install", "-y", "base", "acme-low")
+	m.refused([]string{"1 of 1 packages refused", "unsigned"}, "apt-get", "install", "-y", "acme-none")
+	if said := m.must("apt-get", "install", "-y", "base", "acme-good"); !strings.Contains(said, "1 of 2 packages would have been refused") {
+		t.Error(said)
+	}
+	m.wantVersion("acme-good", "1.0")
+	m.wantVersion("base", "1.0")
+}
+
+// TestRecords: what comes in is on record with its signature, what does not is not.
+func TestRecords(t *testing.T) {
+	m := newMachine(t)
+	m.hook("apt", "dpkg")
+	good := m.of("good", "1.0", m.high)
+	m.serve(good, m.of("low", "1.0", m.low))
+	m.refused(nil, "apt-get", "install", "-y", "good", "low")
+	records := os.DirFS(m.path("var/lib/hallmark/installed"))
+	if list, err := installed.List(records); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	m.must("apt-get", "install", "-y", "good")
+	m.must("dpkg", "-i", m.put("by.deb", m.of("by", "2.0", m.high).deb))
+	for name, version := range map[string]string{"good": "1.0", "by": "2.0"} {
+		h, err := installed.Read(records, installed.Package{Manager: installed.Dpkg, Name: name, Architecture: "all"})
+		check(t, err)
+		if r := h.Records[0]; len(h.Records) != 1 || r.Version != version || r.Verdict != verify.Valid || len(r.Signature) == 0 || r.Policy != sha256.Sum256([]byte(policy)) {
+			t.Errorf("%+v", h)
+		}
+	}
+	check(t, os.RemoveAll(m.path("var/lib/hallmark/installed")))
+	m.write("var/lib/hallmark/installed", "in the way")
+	m.refused([]string{"what is let in is recorded in"}, "dpkg", "-i", "/packages/by.deb")
+	m.refused([]string{"what is let in is recorded in"}, "apt-get", "install", "-y", "--reinstall", "good")
 }
 
 // TestAptFirst: other hooks of apt's open packages too; debconf's runs scripts out of them.

@@ -58,8 +58,8 @@ func Layers() []Row {
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
-		{Package: "verify/install", Layer: layerEvidence, Beside: []string{"verify"}},
-		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install"}},
+		{Package: "verify/install", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install", "verify/installed"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},

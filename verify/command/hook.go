@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/install"
+	"github.com/hallmark-pki/hallmark/verify/installed"
 )
 
 // infoFD is the variable in which apt says where it talks to its hooks, apt.conf(5).
@@ -56,7 +58,7 @@ func (c console) gate(ctx *cli.Context) (install.Gate, error) {
 		c.complain(fmt.Sprintf("--openpgp %q", ctx.String("openpgp")), install.RefuseOpenPGP+" or "+install.DebsigVerify)
 		return g, Exit(WrongUsage)
 	}
-	v, _, problem := Options{Now: time.Now}.load()
+	v, _, problem := Options{Now: time.Now, Packages: true}.load()
 	if problem == nil {
 		g.Judge = v.File
 		return g, nil
@@ -83,6 +85,9 @@ func (c console) hookDpkg(ctx *cli.Context) error {
 		return err
 	}
 	j := install.Judged{Verdict: g.File(ctx.Context, args[1])}
+	if !j.Refused() && !c.record(j) {
+		return Exit(SomeUnknown)
+	}
 	if j.Verdict.Outcome == verify.Valid {
 		return Exit(AllValid)
 	}
@@ -155,10 +160,31 @@ func (c console) tell(r install.Report, report string) error {
 	switch {
 	case r.Refused > 0:
 		c.complain(fmt.Sprintf("%d of %d packages refused: nothing is unpacked", r.Refused, len(r.Packages)), "hallmark-verify FILE judges one of them again")
+		return Exit(code)
 	case r.Warned > 0:
 		c.complain(fmt.Sprintf("the policy's mode is warn: %d of %d packages would have been refused", r.Warned, len(r.Packages)), "")
 	}
-	return Exit(code)
+	if !c.record(r.Packages...) {
+		return Exit(SomeUnknown)
+	}
+	return Exit(AllValid)
+}
+
+// record keeps the signatures of packages that are let in. Without a record nobody could
+// say later what this machine has from whom: so none is let in without.
+func (c console) record(list ...install.Judged) bool {
+	r := install.Recorder{Dir: installed.DefaultDir, Now: time.Now}
+	raw, err := read("", DefaultPolicy)
+	if err == nil && raw != nil {
+		r.Policy = sha256.Sum256(raw)
+	}
+	for i := 0; err == nil && i < len(list); i++ {
+		err = r.Record(list[i].Verdict)
+	}
+	if err != nil {
+		c.complain(err.Error()+": nothing is unpacked", "what is let in is recorded in "+installed.DefaultDir)
+	}
+	return err == nil
 }
 
 // readTransaction reads from where apt says that it writes to.

@@ -81,6 +81,18 @@ type Judged struct {
 // the policy's mode is not warn.
 func (j Judged) Refused() bool { return j.Verdict.Outcome != verify.Valid && !j.Verdict.Warn }
 
+// match compares what apt says that a file is with what the file says. A repository can
+// serve an old package, with its good signature, as a new version; and a line that was
+// written by somebody else than apt would be about another file.
+func (j *Judged) match() {
+	is := j.Verdict.Package
+	said := format.Package{Name: j.Package, Version: j.New.Version, Architecture: j.New.Architecture}
+	if (is != format.Package{}) && is != said {
+		refuse(&j.Verdict, verify.Reason{Code: verify.PackageMismatch, Detail: fmt.Sprintf("apt takes it for %s %s %s, it is %s %s %s",
+			said.Name, said.Version, said.Architecture, is.Name, is.Version, is.Architecture)})
+	}
+}
+
 // Transaction judges all files that are to be unpacked, several at once, and returns them
 // in apt's order. After each it calls done, one call at a time, with how many there have
 // been; done may be nil.
@@ -99,6 +111,7 @@ func (g Gate) Transaction(ctx context.Context, t Transaction, done func(count in
 		working.Go(func() {
 			for i := range next {
 				out[i] = Judged{changes[i], g.File(ctx, changes[i].File)}
+				out[i].match()
 				counting.Lock()
 				if count++; done != nil {
 					done(count)
