@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -163,6 +164,10 @@ func FuzzDeb(f *testing.F) {
 				t.Fatalf("untyped error: %v", err)
 			}
 			return
+		}
+		names, err := readNames(bytes.NewReader(data), int64(len(data)))
+		if err != nil || names[0] != firstMember || slices.Contains(names, memberName) != (l.length > 0) {
+			t.Fatalf("a package with a signature of %d bytes and the members %q: %v", l.length, names, err)
 		}
 		if l.length > 0 {
 			again := appendMember(bytes.Clone(data[:l.signed]), data[l.signature:l.signature+l.length])

@@ -181,6 +181,12 @@ const (
 	StatusUnusable Code = "status-unusable"
 	// Canceled: the caller gave up first.
 	Canceled Code = "canceled"
+	// FileReplaceable: somebody else than root could put another file in this one's place
+	// before it is unpacked. Copy it to a folder of root's and install the copy.
+	FileReplaceable Code = "file-replaceable"
+	// PackageMismatch: the package manager is about to install the file as another package,
+	// version or architecture than it says it is. Whoever serves it is wrong or lies.
+	PackageMismatch Code = "package-mismatch"
 	// InternalError: the verifier failed. It is a bug; the file is refused.
 	InternalError Code = "internal-error"
 )
@@ -204,6 +210,9 @@ const (
 	// NoteAssessmentEnded: an assessment ended after the signature, or another took its
 	// place; the signature stands.
 	NoteAssessmentEnded Code = "assessment-ended"
+	// NoteOpenPGP: the package has no signature of ours, and debsig-verify took its OpenPGP
+	// one, as this machine's owner allowed it to.
+	NoteOpenPGP Code = "openpgp-instead"
 	// NoteProvisional: the signature was made before all evidence was there, and the
 	// policy lets such a one pass for now.
 	NoteProvisional Code = "provisional"
@@ -233,7 +242,7 @@ func because(c Code, format string, args ...any) error {
 // file, but something that had to be known is not known.
 var undecided = []Code{
 	FileUnreadable, ClockBehind, AssessmentUnknown, RevocationUnknown, RevocationStale, EvidenceUnavailable, ConfirmationOverdue,
-	TrustUnusable, PolicyUnusable, StatusUnusable, Canceled, InternalError,
+	TrustUnusable, PolicyUnusable, StatusUnusable, Canceled, FileReplaceable, InternalError,
 }
 
 // against are the codes that mean "not valid".
@@ -247,6 +256,7 @@ var against = []Code{
 	MarkMissing, MarkInvalid, TierCeiling, AssessmentExpired, AssessmentWithdrawn, RequirementUnmet,
 	Revoked, IssuerRevoked,
 	StapleMalformed, SummaryMissing, SummaryInvalid, SummaryFailed, NotConfirmed, ReceiptMissing, ReceiptInvalid,
+	PackageMismatch,
 }
 
 // Codes returns every code that can make a verdict other than valid.

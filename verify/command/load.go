@@ -24,6 +24,7 @@ type Options struct {
 	Policy, Trust, Status string
 	FetchProgram          string // empty: the one that child.Find finds
 	JSON                  bool
+	Packages              bool // read Verdict.Package even where the policy does not ask
 	Now                   func() time.Time
 	AsOf                  time.Time // zero: the present
 	// offline: evidence is not fetched, whatever the policy says.
@@ -41,7 +42,7 @@ type problem struct {
 // load makes the verifier. A file that was named and is not there is a problem; a
 // file at its default place may be absent.
 func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
-	c := verify.Config{Now: o.Now, AsOf: o.AsOf, Policy: verify.DefaultPolicy()}
+	c := verify.Config{Now: o.Now, AsOf: o.AsOf, Packages: o.Packages, Policy: verify.DefaultPolicy()}
 	fail := func(code verify.Code, err error, hint string) (*verify.Verifier, verify.Policy, *problem) {
 		return nil, c.Policy, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
 	}
