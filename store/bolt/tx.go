@@ -42,12 +42,9 @@ func (r *reader) LastRaw(table, prefix string) (string, error) {
 		return "", store.ErrNotFound
 	}
 	c := b.Cursor()
-	k, _ := c.Seek([]byte(prefix + "\xff")) // not UTF-8, so behind every key
-	if k == nil {
-		k, _ = c.Last()
-	} else {
-		k, _ = c.Prev()
-	}
+	c.Seek([]byte(prefix + "\xff")) // not UTF-8, so behind every key; behind the last, Prev finds that
+	// Not Last: where this very transaction has emptied every page, it never returns.
+	k, _ := c.Prev()
 	if k == nil {
 		return r.lastByScan(table, prefix)
 	}

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		{"tables are apart", testTablesApart},
 		{"scan", testScan},
 		{"scan of many after delete", testScanAfterDelete},
+		{"last of many after all are deleted", testLastOfNone},
 		{"scan of two tables at once", testNestedScan},
 		{"write to a table being scanned", testWriteInScan},
 		{"odd keys", testOddKeys},
