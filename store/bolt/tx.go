@@ -14,6 +14,7 @@ import (
 
 // reader implements store.Reader. A table is a bucket.
 type reader struct {
+	db    *DB
 	tx    *bbolt.Tx // nil when the function has returned
 	scans []string  // tables being scanned, innermost last
 }
@@ -142,6 +143,7 @@ func (t *writeTx) DeleteRaw(table, key string) error {
 	if old == nil {
 		return nil
 	}
+	t.db.touched.note(table, t.tx.ID())
 	t.changes = append(t.changes, change{table, key, bytes.Clone(old)})
 	return t.fail(b.Delete([]byte(key)))
 }
@@ -174,6 +176,7 @@ func (t *writeTx) mayWrite(table string) error {
 // put writes a copy of value: bbolt keeps the slice until the commit, which comes
 // after the function has returned.
 func (t *writeTx) put(b *bbolt.Bucket, table, key string, value []byte) error {
+	t.db.touched.note(table, t.tx.ID())
 	t.changes = append(t.changes, change{table, key, bytes.Clone(b.Get([]byte(key)))})
 	return b.Put([]byte(key), append([]byte{}, value...)) // never nil, which bbolt reads as absent
 }

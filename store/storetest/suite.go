@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		{"scan of two tables at once", testNestedScan},
 		{"write to a table being scanned", testWriteInScan},
 		{"odd keys", testOddKeys},
+		{"stamps", testStamps},
+		{"stamps in a crowd", testStampsInACrowd},
 		{"bad keys", testBadKeys},
 		{"values", testValues},
 		{"values are copied", testCopied},
