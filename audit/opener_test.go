@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -68,25 +67,4 @@ func TestOpenerRemembersOnlyWhatWasVerified(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// TestOpenerForgets: memory has a bound, and what is used stays.
-func TestOpenerForgets(t *testing.T) {
-	o := new(Opener)
-	used := fingerprint([]byte("used"), nil)
-	o.remember(used, remembered{id: "used"})
-	for i := range 10 * openerGeneration {
-		o.remember(fingerprint(fmt.Append(nil, i), nil), remembered{})
-		if i%100 == 0 {
-			if known, ok := o.recall(used); !ok || known.id != "used" {
-				t.Fatalf("forgotten after %d", i)
-			}
-		}
-		if n := len(o.young) + len(o.old); n > 2*openerGeneration+1 {
-			t.Fatalf("remembers %d", n)
-		}
-	}
-	if _, ok := o.recall(fingerprint(fmt.Append(nil, 0), nil)); ok {
-		t.Error("remembers what nobody asked for since")
-	}
 }

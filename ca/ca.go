@@ -95,6 +95,7 @@ type CA struct {
 	crls    sync.Mutex           // lists are made by one at a time
 	listed  map[string]time.Time // thisUpdate of lists seen on record; under crls
 	answers ocspCache
+	lists   store.Memo[store.CRL]
 
 	ocspNonce string
 

@@ -77,7 +77,10 @@ func (c *CA) Shards() int { return c.shards }
 
 func (c *CA) storedCRL(ctx context.Context, name string) (list store.CRL, found bool, err error) {
 	err = c.store.View(ctx, func(r store.Reader) error {
-		list, found, err = getCRL(r, name)
+		list, err = c.lists.Get(r, store.CRLs, name)
+		if found = err == nil; errors.Is(err, store.ErrNotFound) {
+			list, err = store.CRL{}, nil
+		}
 		return err
 	})
 	if err != nil {

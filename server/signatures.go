@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
@@ -11,9 +14,53 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
+// asCMS documents that a signature can be answered as it is.
+func asCMS(r Route) Route {
+	r.shape = func(op *huma.Operation) {
+		op.Responses = map[string]*huma.Response{"200": {
+			Description: "The signature. As " + api.TypeCMS + ", where Accept names that and the format's signature is CMS, it is the body, and the rest is in headers: Hallmark-Serial, -Sha256, -At, -Id, -State, -Confirm-By",
+			Content: map[string]*huma.MediaType{
+				"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/Signature"}},
+				api.TypeCMS:        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+			},
+		}}
+		op.Errors = []int{http.StatusForbidden, http.StatusUnprocessableEntity}
+	}
+	return r
+}
+
 // sign signs a digest, or with explain only says what the gate finds. A refusal
 // in explain mode is an answer, not an error: the caller asked for it.
-func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*body[api.Signature], error) {
+func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*huma.StreamResponse, error) {
+	out, err := s.signDigest(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.writeSignature(ctx, out.Body) }}, nil
+}
+
+// writeSignature answers in one piece: what fits a frame travels in one. That writing
+// fails is known when the client has gone.
+func (s *Server) writeSignature(ctx huma.Context, out api.Signature) {
+	if len(out.CMS) > 0 && api.WantsCMS(ctx.Header("Accept")) {
+		out.Headers(ctx.SetHeader)
+		ctx.SetHeader("Content-Length", strconv.Itoa(len(out.CMS)))
+		ctx.SetStatus(http.StatusOK)
+		ctx.BodyWriter().Write(out.CMS)
+		return
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		writeProblem(ctx, s.asProblem(ctx.Context(), err))
+		return
+	}
+	ctx.SetHeader("Content-Type", "application/json")
+	ctx.SetHeader("Content-Length", strconv.Itoa(len(raw)))
+	ctx.SetStatus(http.StatusOK)
+	ctx.BodyWriter().Write(raw)
+}
+
+func (s *Server) signDigest(ctx context.Context, in *body[api.NewSignature]) (*body[api.Signature], error) {
 	digest, err := parseDigest(in.Body.SHA256)
 	if err != nil {
 		return nil, err

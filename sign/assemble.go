@@ -43,11 +43,7 @@ func (s *Service) summary(ctx context.Context, r Request, g ground, d gate.Decis
 	if version, ok := strings.CutPrefix(first.Assessment.Framework.URI, "https://slsa.dev/spec/v"); ok {
 		v.SLSAVersion = strings.TrimSuffix(version, "/")
 	}
-	statement, err := attest.NewVSA(v)
-	if err != nil {
-		return nil, fmt.Errorf("write verification summary: %w", err)
-	}
-	envelope, err := attest.SignStatement(ctx, statement, s.c.VSASigner)
+	envelope, err := s.summaries.SignVSA(ctx, v)
 	if err != nil {
 		return nil, fmt.Errorf("sign verification summary: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 // people have agreed on. One that cannot be compiled any more refuses every build of the
 // product rather than none: the error is not a refusal of anything the caller sent.
 func (s *Service) policyRules(r store.Reader, vendor, product string) ([]gate.CustomRule, error) {
-	p, err := store.SigningPolicies.Get(r, store.ProductKey(vendor, product))
+	p, err := s.records.policies.Get(r, store.SigningPolicies, store.ProductKey(vendor, product))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -8,12 +8,13 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-// records spares decoding and parsing again what a signature stands on. Every record is
-// read from the snapshot each time; only equal bytes are not decoded again.
+// records spares reading, decoding and parsing again what a signature stands on, as long
+// as it is what the snapshot holds: see store.Memo.
 type records struct {
 	vendors      store.Memo[store.Vendor]
 	keys         store.Memo[store.SigningKey]
 	certificates store.Memo[store.Certificate]
+	policies     store.Memo[store.SigningPolicy]
 	marks        recent.Values[string, marked] // by the certificate's DER
 }
 

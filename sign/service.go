@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
@@ -102,6 +103,8 @@ type Service struct {
 	opener   audit.Opener
 	compiler gate.Compiler
 	records  records
+
+	summaries *attest.Signer // with VSASigner
 }
 
 // New checks the configuration.
@@ -127,7 +130,11 @@ func New(c Config) (*Service, error) {
 			return nil, fmt.Errorf("signing service: %w", err)
 		}
 	}
-	return &Service{c: c}, nil
+	summaries, err := attest.NewSigner(c.VSASigner)
+	if err != nil {
+		return nil, fmt.Errorf("signing service: %w", err)
+	}
+	return &Service{c: c, summaries: summaries}, nil
 }
 
 // Request asks for one signature over one digest.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -11,44 +12,111 @@ import (
 // at most.
 const memoGeneration = 512
 
-// Memo reads one table and remembers what it has decoded, for large records that are
-// read again and again. Each read still fetches the record's bytes from the snapshot;
-// only when they are the very bytes that were decoded before is the decoding spared, so
-// a Memo never answers with anything but what Table would. Its records are shared: read
-// them only. The zero value is ready; it is safe for concurrent use, for one table.
+// memoList is how many records a list may have to be remembered as one.
+const memoList = 64
+
+// Memo reads one table and remembers what it has decoded, for records that are read again
+// and again. Where the driver knows that the table has not changed (Stamper), nothing is
+// read. Elsewhere each read fetches the record's bytes from the snapshot, and only when
+// they are the very bytes that were decoded before is the decoding spared. So a Memo never
+// answers with anything but what Table would. Its records are shared: read them only. The
+// zero value is ready; it is safe for concurrent use, for one table.
 type Memo[T any] struct {
 	mu         sync.Mutex
 	young, old map[string]memory[T]
+	lists      map[string]listed[T]
 }
 
 type memory[T any] struct {
-	raw []byte
-	rec T
+	raw   []byte
+	rec   T
+	stamp Stamp // of the table when this was read last; zero: not known
+	none  bool  // there is no such record; only by the stamp
+}
+
+// listed is what By yielded, all of it.
+type listed[T any] struct {
+	table, index Stamp
+	recs         []T
 }
 
 // Get is t.Get.
 func (m *Memo[T]) Get(r Reader, t Table[T], key string) (T, error) {
+	var zero T
+	stamp := stampOf(r, t.name)
+	known, ok := m.recall(key)
+	if ok && known.stamp == stamp && !stamp.IsZero() {
+		if known.none {
+			return zero, fmt.Errorf("get %s %q: %w", t.name, key, ErrNotFound)
+		}
+		return known.rec, nil
+	}
 	raw, err := r.GetRaw(t.name, key)
 	if err != nil {
-		var zero T
+		if errors.Is(err, ErrNotFound) && !stamp.IsZero() {
+			m.remember(key, memory[T]{stamp: stamp, none: true})
+		}
 		return zero, fmt.Errorf("get %s %q: %w", t.name, key, err)
 	}
-	if known, ok := m.recall(key); ok && bytes.Equal(known.raw, raw) {
+	if ok && !known.none && bytes.Equal(known.raw, raw) {
+		if !stamp.IsZero() {
+			known.stamp = stamp
+			m.remember(key, known)
+		}
 		return known.rec, nil
 	}
 	rec, err := t.decode(key, raw)
 	if err == nil {
-		m.mu.Lock()
-		m.keep(key, memory[T]{bytes.Clone(raw), rec})
-		m.mu.Unlock()
+		m.remember(key, memory[T]{raw: bytes.Clone(raw), rec: rec, stamp: stamp})
 	}
 	return rec, err
 }
 
 // By is t.By.
 func (m *Memo[T]) By(r Reader, t Table[T], index, value string) iter.Seq2[T, error] {
-	get := func(r Reader, key string) (T, error) { return m.Get(r, t, key) }
-	return t.entries(r, index, value+indexSeparator, "", "", get)
+	return func(yield func(T, error) bool) {
+		now := listed[T]{table: stampOf(r, t.name), index: stampOf(r, t.indexName(index))}
+		told := !now.table.IsZero() && !now.index.IsZero()
+		name := index + indexSeparator + value
+		if known, ok := m.list(name); ok && told && known.table == now.table && known.index == now.index {
+			for _, rec := range known.recs {
+				if !yield(rec, nil) {
+					return
+				}
+			}
+			return
+		}
+		get := func(r Reader, key string) (T, error) { return m.Get(r, t, key) }
+		for rec, err := range t.entries(r, index, value+indexSeparator, "", "", get) {
+			told = told && err == nil && len(now.recs) < memoList
+			if told {
+				now.recs = append(now.recs, rec)
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+		if told {
+			m.keepList(name, now)
+		}
+	}
+}
+
+func (m *Memo[T]) list(name string) (listed[T], bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.lists[name]
+	return known, ok
+}
+
+// keepList forgets all lists when they are many: what is asked for is soon there again.
+func (m *Memo[T]) keepList(name string, l listed[T]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lists == nil || len(m.lists) >= memoGeneration {
+		m.lists = map[string]listed[T]{}
+	}
+	m.lists[name] = l
 }
 
 func (m *Memo[T]) recall(key string) (memory[T], bool) {
@@ -62,6 +130,12 @@ func (m *Memo[T]) recall(key string) (memory[T], bool) {
 		m.keep(key, known)
 	}
 	return known, ok
+}
+
+func (m *Memo[T]) remember(key string, known memory[T]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keep(key, known)
 }
 
 // keep puts something among the young; when they are many, they become the old, and

@@ -139,10 +139,13 @@ func (e *env) signFile(ctx context.Context, client *api.Client, path string, cla
 		MediaType: t.mediaType, Size: t.size,
 	}
 	var answer api.Signature
-	if c.Bool("upload") {
+	switch {
+	case c.Bool("upload"):
 		err = uploadToSign(ctx, client, t, request, &answer)
-	} else {
+	case c.Bool("json"): // which prints the rules
 		err = client.Post(ctx, "/v1/signatures", request, &answer)
+	default:
+		answer, err = client.Sign(ctx, request)
 	}
 	if err != nil {
 		return signed{}, err

@@ -20,6 +20,8 @@ const (
 	// maxAnswerBytes bounds what a client reads of one answer: the largest is an
 	// assessment with its envelope.
 	maxAnswerBytes = 64 << 20
+	// maxToldBytes bounds the memory set aside for an answer before its bytes are there.
+	maxToldBytes = 1 << 20
 	// clientTimeout bounds one call; the slowest waits for the ledger to publish, or for
 	// probes. A transfer of evidence has no bound but its context's.
 	clientTimeout = 60 * time.Second
@@ -118,21 +120,26 @@ func List[T any](ctx context.Context, c *Client, path string, query url.Values) 
 	}
 }
 
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("encode request: %w", err)
-		}
-		body = bytes.NewReader(raw)
+// newJSON is a request with a JSON body, or with none where in is nil.
+func (c *Client) newJSON(ctx context.Context, method, path string, in any) (*http.Request, error) {
+	if in == nil {
+		return c.newRequest(ctx, method, path, nil)
 	}
-	req, err := c.newRequest(ctx, method, path, body)
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	req, err := c.newRequest(ctx, method, path, bytes.NewReader(raw))
+	if err == nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, err
+}
+
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	req, err := c.newJSON(ctx, method, path, in)
 	if err != nil {
 		return err
-	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -188,17 +195,34 @@ func (c *Client) Download(ctx context.Context, path string, to io.Writer, most i
 
 // readAnswer reads an answer that fits into memory.
 func readAnswer(resp *http.Response, out any) error {
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
+	raw, err := readBody(resp)
 	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
-	}
-	if len(raw) > maxAnswerBytes {
-		return fmt.Errorf("answer of the server is larger than %d bytes", maxAnswerBytes)
+		return err
 	}
 	if resp.StatusCode >= 300 {
 		return parseProblem(resp.StatusCode, raw)
 	}
 	return decodeAnswer(raw, out)
+}
+
+// readBody reads into memory of the size that the server tells; that a server tells a
+// large one and then sends little costs at most maxToldBytes.
+func readBody(resp *http.Response) ([]byte, error) {
+	if resp.ContentLength > 0 && resp.ContentLength <= maxToldBytes {
+		raw := make([]byte, resp.ContentLength)
+		if _, err := io.ReadFull(resp.Body, raw); err != nil {
+			return nil, fmt.Errorf("read answer: %w", err)
+		}
+		return raw, nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	if len(raw) > maxAnswerBytes {
+		return nil, fmt.Errorf("answer of the server is larger than %d bytes", maxAnswerBytes)
+	}
+	return raw, nil
 }
 
 func decodeAnswer(raw []byte, out any) error {

@@ -39,7 +39,7 @@ func (s *Service) Ask(ctx context.Context, req sign.Request, note string) (store
 		if err != nil {
 			return err
 		}
-		if err := maySign(tx, p, ok, req); err != nil {
+		if err := s.maySign(tx, p, ok, req); err != nil {
 			return err
 		}
 		if p.Approvals == 0 {

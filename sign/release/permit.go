@@ -67,10 +67,11 @@ func (s *Service) Use(tx store.Tx, req sign.Request, signature store.Signature) 
 // rules holds a request against what a policy says of people and times; ok is false where
 // there is no policy, and nothing more to ask.
 func (s *Service) rules(r store.Reader, req sign.Request, now time.Time) (p store.SigningPolicy, ok bool, err error) {
-	if p, ok, err = policyOf(r, req.Vendor, req.Product); err != nil {
+	p, err = s.policies.Get(r, store.SigningPolicies, store.ProductKey(req.Vendor, req.Product))
+	if ok = err == nil; err != nil && !errors.Is(err, store.ErrNotFound) {
 		return p, false, err
 	}
-	if err := maySign(r, p, ok, req); err != nil {
+	if err := s.maySign(r, p, ok, req); err != nil {
 		return p, false, err
 	}
 	if !ok {
@@ -80,16 +81,16 @@ func (s *Service) rules(r store.Reader, req sign.Request, now time.Time) (p stor
 }
 
 // maySign says whether somebody may ask for signatures of a product.
-func maySign(r store.Reader, p store.SigningPolicy, isPolicy bool, req sign.Request) error {
-	who, ok, err := active(r, req.By, req.Vendor)
-	if err != nil {
+func (s *Service) maySign(r store.Reader, p store.SigningPolicy, isPolicy bool, req sign.Request) error {
+	who, err := s.people.Get(r, store.People, req.By)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if !ok {
+	if err != nil || !mayAct(who, req.Vendor) {
 		return refuse(sign.CodeRole, "", "%s may not act for vendor %s", req.By, req.Vendor)
 	}
 	if who.Role == roleMachine {
-		m, err := store.Machines.Get(r, who.ID)
+		m, err := s.machines.Get(r, store.Machines, who.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}

@@ -44,14 +44,19 @@ type Config struct {
 
 // Service keeps policies and approvals, and is what package sign asks (sign.Release).
 // It keeps no state of its own and is safe for concurrent use.
-type Service struct{ c Config }
+type Service struct {
+	c        Config
+	policies store.Memo[store.SigningPolicy] // what every signature asks for
+	people   store.Memo[store.Person]
+	machines store.Memo[store.Machine]
+}
 
 // New checks the configuration.
 func New(c Config) (*Service, error) {
 	if c.Store == nil || c.Now == nil {
 		return nil, errors.New("signing policies: store and clock are required")
 	}
-	return &Service{c}, nil
+	return &Service{c: c}, nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }
@@ -84,7 +89,11 @@ func active(r store.Reader, id, vendor string) (p store.Person, ok bool, err err
 	if errors.Is(err, store.ErrNotFound) {
 		return p, false, nil
 	}
-	return p, err == nil && p.DisabledAt.IsZero() && p.Vendor == vendor && (p.Role == roleVendor || p.Role == roleMachine), err
+	return p, err == nil && mayAct(p, vendor), err
+}
+
+func mayAct(p store.Person, vendor string) bool {
+	return p.DisabledAt.IsZero() && p.Vendor == vendor && (p.Role == roleVendor || p.Role == roleMachine)
 }
 
 // enter has something about a vendor's signing logged.

@@ -18,6 +18,7 @@ type DB struct {
 	bolt     *bbolt.DB
 	readOnly bool
 	commit   func(*bbolt.Tx) error // bbolt's; a test puts a failing one here
+	touched  touched
 
 	mu      sync.Mutex
 	leading bool    // some caller of Update leads a group
@@ -33,7 +34,7 @@ func (d *DB) View(ctx context.Context, fn func(store.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{tx: tx}
+	r := &reader{db: d, tx: tx}
 	defer func() {
 		r.tx = nil
 		tx.Rollback() // of a reader: returns its pages, cannot fail
@@ -74,7 +75,7 @@ func (d *DB) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if d.readOnly {
 		return ErrReadOnly
 	}
-	c := &call{fn: fn, wake: make(chan notice, 1), ran: make(chan struct{})}
+	c := &call{db: d, fn: fn, wake: make(chan notice, 1), ran: make(chan struct{})}
 	if leads, err := d.enter(c); err != nil {
 		return err
 	} else if leads {

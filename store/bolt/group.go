@@ -13,6 +13,7 @@ import (
 
 // call is one call of Update.
 type call struct {
+	db   *DB
 	fn   func(store.Tx) error
 	wake chan notice   // to the caller while it waits; holds one
 	ran  chan struct{} // closed by the caller when fn has returned or unwound
@@ -84,7 +85,7 @@ func (d *DB) await(ctx context.Context, c *call) (notice, error) {
 // caller's. If it fails, panics or exits, what it wrote is undone, and only then the
 // leader goes on.
 func (c *call) run(ctx context.Context, tx *bbolt.Tx) {
-	c.tx = &writeTx{reader: reader{tx: tx}}
+	c.tx = &writeTx{reader: reader{db: c.db, tx: tx}}
 	c.err = errUnwound
 	defer func() {
 		c.tx.tx = nil

@@ -14,6 +14,7 @@ import (
 
 // reader implements store.Reader. A table is a bucket.
 type reader struct {
+	db    *DB
 	tx    *bbolt.Tx // nil when the function has returned
 	scans []string  // tables being scanned, innermost last
 }
@@ -42,12 +43,9 @@ func (r *reader) LastRaw(table, prefix string) (string, error) {
 		return "", store.ErrNotFound
 	}
 	c := b.Cursor()
-	k, _ := c.Seek([]byte(prefix + "\xff")) // not UTF-8, so behind every key
-	if k == nil {
-		k, _ = c.Last()
-	} else {
-		k, _ = c.Prev()
-	}
+	c.Seek([]byte(prefix + "\xff")) // not UTF-8, so behind every key; behind the last, Prev finds that
+	// Not Last: where this very transaction has emptied every page, it never returns.
+	k, _ := c.Prev()
 	if k == nil {
 		return r.lastByScan(table, prefix)
 	}
@@ -145,6 +143,7 @@ func (t *writeTx) DeleteRaw(table, key string) error {
 	if old == nil {
 		return nil
 	}
+	t.db.touched.note(table, t.tx.ID())
 	t.changes = append(t.changes, change{table, key, bytes.Clone(old)})
 	return t.fail(b.Delete([]byte(key)))
 }
@@ -177,6 +176,7 @@ func (t *writeTx) mayWrite(table string) error {
 // put writes a copy of value: bbolt keeps the slice until the commit, which comes
 // after the function has returned.
 func (t *writeTx) put(b *bbolt.Bucket, table, key string, value []byte) error {
+	t.db.touched.note(table, t.tx.ID())
 	t.changes = append(t.changes, change{table, key, bytes.Clone(b.Get([]byte(key)))})
 	return b.Put([]byte(key), append([]byte{}, value...)) // never nil, which bbolt reads as absent
 }

@@ -49,7 +49,22 @@ func (m *Memory) View(ctx context.Context, fn func(store.Reader) error) error {
 	}
 	r := &memoryTx{root: root}
 	defer r.end()
-	return fn(struct{ store.Reader }{r}) // hides the writing methods
+	return fn(memoryReader{r, r}) // hides the writing methods
+}
+
+// memoryReader reads a snapshot.
+type memoryReader struct {
+	store.Reader
+	tx *memoryTx
+}
+
+// Stamp implements store.Stamper: a table that is changed is copied.
+func (r memoryReader) Stamp(table string) store.Stamp {
+	all := r.tx.root[table]
+	if len(all) == 0 || r.tx.ended {
+		return store.Stamp{}
+	}
+	return store.NewStamp(&all[0], uint64(len(all)))
 }
 
 // Update implements Driver.

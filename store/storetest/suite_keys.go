@@ -159,6 +159,32 @@ func wantLast(t *testing.T, r store.Reader, prefix string) {
 	}
 }
 
+// testLastOfNone empties a table of many pages and looks for its last key in the same
+// transaction, as who puts an entry into a queue does that another has just emptied.
+func testLastOfNone(t *testing.T, d Driver) {
+	var all []string
+	for i := range 5000 {
+		all = append(all, fmt.Sprintf("%05d", i))
+	}
+	fill(t, d, "t", all...)
+	mustUpdate(t, d, func(tx store.Tx) error {
+		for _, k := range all {
+			if err := tx.DeleteRaw("t", k); err != nil {
+				return err
+			}
+		}
+		wantLast(t, tx, "")
+		wantLast(t, tx, "0")
+		if err := tx.PutRaw("t", "02500", []byte("{}")); err != nil {
+			return err
+		}
+		wantLast(t, tx, "")
+		wantLast(t, tx, "025")
+		wantLast(t, tx, "03")
+		return nil
+	})
+}
+
 func testScanAfterDelete(t *testing.T, d Driver) {
 	var all, kept []string
 	for i := range 5000 {

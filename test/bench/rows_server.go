@@ -33,8 +33,7 @@ func signHTTP(ctx context.Context, l *lab) ([]measurement, error) {
 		return nil, err
 	}
 	return l.besideReferences(ctx, a, "signatures", atLeast(0.5), "", func(ctx context.Context, c *api.Client, worker int) error {
-		var out api.Signature
-		err := c.Post(ctx, "/v1/signatures", api.NewSignature{SHA256: a.artifacts[worker], Format: "detached", Product: exampleProduct}, &out)
+		out, err := c.Sign(ctx, api.NewSignature{SHA256: a.artifacts[worker], Format: "detached", Product: exampleProduct})
 		if err == nil && len(out.CMS) == 0 {
 			err = errors.New("the answer holds no signature")
 		}
