@@ -102,6 +102,8 @@ func Layers() []Row {
 		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
 		{Package: "test/timeserver", Layer: layerTest, TestOnly: true},
+		{Package: "test/vectors", Layer: layerTest, Beside: []string{"test/pki", "test/sample", "test/vectors/vector"}},
+		{Package: "test/vectors/vector", Layer: layerTest},
 	}
 }
 
