@@ -58,6 +58,10 @@ func lifetimes() []sketch {
 			{"tsa-ca", "revoked", verify.TimestampRevoked, func(m *maker) {
 				m.revoke(m.p.Root, m.p.StampCA.Cert, pki.Revocation{At: after, Reason: 2})
 			}},
+			{"status-signer", "expired", verify.StatusUnusable, func(m *maker) { m.trust.StatusKeys[0].NotAfter = m.p.Signed.Add(-time.Minute) }},
+			{"status-signer", "expired-since", verify.StatusUnusable, func(m *maker) { m.trust.StatusKeys[0].NotAfter = m.p.Signed.Add(time.Minute) }},
+			{"status-signer", "not-yet", verify.StatusUnusable, func(m *maker) { m.trust.StatusKeys[0].NotBefore = m.p.Signed.Add(time.Minute) }},
+			{"status-signer", "removed", verify.StatusUnusable, func(m *maker) { m.trust.StatusKeys = []verify.StatusKey{{Key: m.q.StatusKey.Public()}} }},
 		} {
 			out = append(out, sketch{"lifetime/" + l.who + "-" + l.what + "-" + mode, []int{4}, wants(l.want),
 				"the " + l.who + " is " + l.what + ", policy " + mode, both(under(mode), l.make)})

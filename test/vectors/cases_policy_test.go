@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -170,6 +172,33 @@ func badBundles() []sketch {
 		{"status/empty", []int{5, 19}, stale, "an empty file", status(func(*maker, string) string { return "" })},
 		{"status/cut-off", []int{5, 19}, stale, "the end is missing", status(func(_ *maker, s string) string { return s[:len(s)-3] })},
 		{"status/trailing", []int{5, 9}, stale, "a second object behind the first", status(func(_ *maker, s string) string { return s + s })},
+		{"status/signature", []int{2, 5}, stale, "the signature is damaged", status(func(_ *maker, s string) string {
+			i := strings.LastIndex(s, `"sig":"`) + 30
+			return s[:i] + string(s[i]^1) + s[i+1:]
+		})},
+		{"status/payload", []int{2, 7}, stale, "the number was raised afterwards", status(func(_ *maker, s string) string {
+			return strings.Replace(s, `"number":7`, `"number":8`, 1)
+		})},
+		{"status/version-1", []int{7}, stale, "a bundle from before they were signed", status(func(m *maker, _ string) string {
+			return `{"version":1,"issued_at":"2026-03-01T11:00:00Z","crls":[]}` + "\n"
+		})},
+		{"status/another-key", []int{2}, stale, "signed by the key for summaries", func(m *maker) {
+			m.p.StatusKey = m.p.SummaryKey
+			m.rawStatus = m.p.SignStatus(m, m.status)
+		}},
+		{"status/another-ca", []int{2}, stale, "the bundle of another CA", func(m *maker) { m.rawStatus = m.q.SignStatus(m, m.q.Status(m)) }},
+		{"status/no-keys", []int{6, 19}, stale, "a trust bundle without keys for status bundles", func(m *maker) { m.trust.StatusKeys = nil }},
+		{"status/summary-as-status", []int{10}, stale, "a payload signed for another type", func(m *maker) {
+			payload, _, _ := strings.Cut(string(m.marshalStatus()), "\n")
+			sum := sha256.Sum256(pae("application/vnd.in-toto+json", payload))
+			sig, err := m.p.StatusKey.Sign(nil, sum[:], crypto.SHA256)
+			if err != nil {
+				m.Fatal(err)
+			}
+			_, line, _ := strings.Cut(strings.TrimSpace(string(m.marshalStatus())), "\n")
+			id, _, _ := strings.Cut(line, `"sig"`)
+			m.rawStatus = []byte(payload + "\n" + id + `"sig":"` + base64.StdEncoding.EncodeToString(sig) + "\"}\n")
+		}},
 		{"status/not-json", []int{5}, stale, "a page of HTML", status(func(*maker, string) string { return "<html>login</html>" })},
 	}
 }

@@ -241,3 +241,28 @@ func unknowns() []sketch {
 		{"clock/expired-now", []int{4, 24}, wants(verify.RevocationStale), "all is expired by now, the timestamp is not", func(m *maker) { m.at = m.p.Leaf.Cert.NotAfter.AddDate(5, 0, 0) }},
 	}
 }
+
+// transitions are assessments that ended before their time.
+func transitions() []sketch {
+	ended := func(to string, level int, at time.Time) func(*maker) {
+		return func(m *maker) {
+			m.status.Assessments = []verify.Transition{{Assessment: m.p.Claims(3)[0].Assessment.Payload, To: to, Effective: at, Level: level}}
+		}
+	}
+	today := under(policies()["strict"] + "assessments: in-force-today\n")
+	withdrawn := wants(verify.AssessmentWithdrawn)
+	return []sketch{
+		{"assessment/withdrawn-before", []int{7}, withdrawn, "withdrawn before the signature", ended(verify.Withdrawn, 0, before)},
+		{"assessment/withdrawn-at-the-moment", []int{7}, withdrawn, "withdrawn from the second of the signature on", ended(verify.Withdrawn, 0, before.Add(time.Hour))},
+		{"assessment/lowered-before", []int{7}, withdrawn, "lowered to level 2 before the signature", ended(verify.Lowered, 2, before)},
+		{"assessment/unknown-word", []int{5, 7}, withdrawn, "ended in a way that a later release knows", ended("annulled", 0, before)},
+		{"assessment/today-withdrawn-after", []int{7}, withdrawn, "withdrawn after the signature, and the policy wants it in force today", both(today, ended(verify.Withdrawn, 0, after))},
+		{"assessment/today-superseded", []int{7}, withdrawn, "superseded, and the policy wants it in force today", both(today, ended(verify.Superseded, 0, after))},
+		{"assessment/oci-withdrawn", []int{1, 7}, withdrawn, "an OCI image whose assessment was withdrawn before", both(ended(verify.Withdrawn, 0, before), func(m *maker) { m.layout() })},
+		{"assessment/withdrawn-after", nil, nil, "withdrawn after the signature", ended(verify.Withdrawn, 0, after)},
+		{"assessment/withdrawn-tomorrow", nil, nil, "to be withdrawn tomorrow", ended(verify.Withdrawn, 0, after.AddDate(0, 0, 1))},
+		{"assessment/lowered-to-3", nil, nil, "lowered to the level that is claimed", ended(verify.Lowered, 3, before)},
+		{"assessment/superseded", nil, nil, "superseded before the signature", ended(verify.Superseded, 0, before)},
+		{"assessment/today-in-force", nil, nil, "in force today", today},
+	}
+}

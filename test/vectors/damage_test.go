@@ -122,7 +122,7 @@ func open(t *testing.T, v vector.Vector) *verify.Verifier {
 	if c.Trust, err = verify.ParseTrust(read(v.Trust)); err != nil {
 		t.Fatal(err)
 	}
-	if c.Status, err = verify.ParseStatus(read(v.Status)); err != nil {
+	if c.Status, err = verify.OpenStatus(read(v.Status), c.Trust, v.At); err != nil {
 		t.Fatal(err)
 	}
 	if c.Policy, err = verify.ParsePolicy(read(v.Policy)); err != nil {
