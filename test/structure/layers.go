@@ -57,7 +57,8 @@ func Layers() []Row {
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
-		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child"}},
+		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify/proof", "verify", "verify/child"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
