@@ -112,7 +112,7 @@ func chains() []sketch {
 			key := pki.Key(m)
 			m.debBy(m.p.NewLeafFor(m, key, nil, m.p.Claims(3)))
 		}},
-		{"chain/critical-extension", []int{17}, untrusted, "an unknown critical extension in the signer's certificate", leaf(func(c *x509.Certificate) {
+		{"chain/critical-extension", []int{17}, wants(verify.CriticalExtension), "an unknown critical extension in the signer's certificate", leaf(func(c *x509.Certificate) {
 			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}})
 		})},
 		{"chain/path-length", []int{20}, untrusted, "a CA below a CA that may have none", func(m *maker) {
@@ -147,23 +147,23 @@ func chains() []sketch {
 
 // constraints are name constraints on the path, which crypto/x509 enforces; RFC 5280 §4.2.1.10.
 func constraints() []sketch {
-	untrusted := wants(verify.ChainUntrusted)
+	constraint := wants(verify.NameConstraint)
 	return []sketch{
-		{"constraint/excluded-host", []int{20}, untrusted, "the tier excludes the vendor's host", func(m *maker) {
+		{"constraint/excluded-host", []int{20}, constraint, "the tier excludes the vendor's host", func(m *maker) {
 			m.swapTier(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{"vendor.example.com"} })
 		}},
-		{"constraint/excluded-domain", []int{20}, untrusted, "the tier excludes the vendor's domain", func(m *maker) {
+		{"constraint/excluded-domain", []int{20}, constraint, "the tier excludes the vendor's domain", func(m *maker) {
 			m.swapTier(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{".example.com"} })
 		}},
-		{"constraint/permitted-other", []int{20}, untrusted, "the tier permits another host alone", func(m *maker) {
+		{"constraint/permitted-other", []int{20}, constraint, "the tier permits another host alone", func(m *maker) {
 			m.swapTier(func(c *x509.Certificate) {
 				c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{"other.example.com"}, true
 			})
 		}},
-		{"constraint/root", []int{20}, untrusted, "the root excludes the vendor's host", func(m *maker) {
+		{"constraint/root", []int{20}, constraint, "the root excludes the vendor's host", func(m *maker) {
 			m.swapRoot(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{"vendor.example.com"} })
 		}},
-		{"constraint/unknown-form", []int{20}, wants(verify.ChainUntrusted), "a critical constraint on a form of name that is not handled", func(m *maker) {
+		{"constraint/unknown-form", []int{20}, wants(verify.CriticalExtension), "a critical constraint on a form of name that is not handled", func(m *maker) {
 			name := []byte{0x30, 0x0a, 0xa1, 0x08, 0x30, 0x06, 0xa4, 0x04, 0x30, 0x02, 0x31, 0x00}
 			m.swapTier(func(c *x509.Certificate) {
 				c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 30}, Critical: true, Value: name})

@@ -52,7 +52,7 @@ func demands() []sketch {
 		{"exception/expired-at-midnight", []int{11, 24}, unmet, "a day begins at midnight", low(exception("  - vendor: " + pki.Vendor + "\n    expires: 2026-03-01\n"))},
 		{"exception/another-vendor", []int{11}, unmet, "an exception for another vendor", low(exception("  - vendor: https://other.example.com\n    expires: 2026-03-02\n"))},
 		{"exception/vendor-slash", []int{11}, unmet, "a slash behind the vendor", low(exception("  - vendor: " + pki.Vendor + "/\n    expires: 2026-03-02\n"))},
-		{"exception/vendor-case", []int{11}, unmet, "the vendor in capitals", low(exception("  - vendor: HTTPS://VENDOR.EXAMPLE.COM\n    expires: 2026-03-02\n"))},
+		{"exception/vendor-case", []int{11}, wants(verify.PolicyUnusable), "the vendor in capitals, which no certificate could say", low(exception("  - vendor: HTTPS://VENDOR.EXAMPLE.COM\n    expires: 2026-03-02\n"))},
 		{"exception/vendor-glob", []int{11}, unmet, "a glob for the vendor", low(exception("  - vendor: https://*.example.com\n    expires: 2026-03-02\n"))},
 		{"exception/vendor-unsigned", []int{11}, wants(verify.Unsigned), "an exception for the vendor does not forgive a missing signature", plain(exception("  - vendor: " + pki.Vendor + "\n    expires: 2026-03-02\n"))},
 		{"exception/vendor-stranger", []int{2, 11}, wants(verify.ChainUntrusted), "another CA's certificate with the vendor's name", func(m *maker) {
