@@ -114,6 +114,9 @@ func checkLeaf(c *x509.Certificate) error {
 		return because(SignerUnfit, "extended key usage is not codeSigning alone")
 	case len(c.URIs) != 1:
 		return because(SignerUnfit, "%d URIs as subject alternative names, want the vendor's", len(c.URIs))
+	case !c.URIs[0].IsAbs():
+		// RFC 5280 §4.2.1.6 forbids relative ones; crypto/x509 reads them.
+		return because(SignerUnfit, "the vendor %.64q is no absolute URI", c.URIs[0])
 	}
 	if err := keyStrength(c.PublicKey, minLeafRSABits); err != nil {
 		return because(KeyWeak, "signer: %v", err)

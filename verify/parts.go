@@ -84,7 +84,7 @@ type CRLs struct {
 // certificate stands, and a Reason otherwise: Revoked, RevocationUnknown,
 // RevocationStale or ClockBehind.
 func (l CRLs) Check(c, issuer *x509.Certificate) error {
-	v := &Verifier{policy: Policy{MaxStatusAge: l.MaxAge}}
+	v := &inquiry{Verifier: &Verifier{}, policy: Policy{MaxStatusAge: l.MaxAge}, clock: l.Now, asOf: l.Now}
 	var lists []*crl
 	var unreadable error
 	for _, raw := range l.Lists {
@@ -104,7 +104,7 @@ func (l CRLs) Check(c, issuer *x509.Certificate) error {
 		}
 		lists = append(lists, list)
 	}
-	s := v.standingOf(c, issuer, false, lists, l.Now)
+	s := v.standingOf(c, issuer, false, lists)
 	switch {
 	case s.listed:
 		return because(Revoked, "%s", s.entry)

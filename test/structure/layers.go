@@ -57,10 +57,11 @@ func Layers() []Row {
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/install", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
 		{Package: "verify/scan", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
-		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install", "verify/installed", "verify/scan"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install", "verify/installed", "verify/proof", "verify/scan"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
@@ -106,6 +107,8 @@ func Layers() []Row {
 		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
 		{Package: "test/timeserver", Layer: layerTest, TestOnly: true},
+		{Package: "test/vectors", Layer: layerTest, Beside: []string{"test/pki", "test/sample", "test/vectors/vector"}},
+		{Package: "test/vectors/vector", Layer: layerTest},
 	}
 }
 

@@ -148,19 +148,28 @@ func (c console) action(ctx *cli.Context) error {
 		c.complain("no file named", c.name+" FILE...")
 		return Exit(WrongUsage)
 	}
+	o, err := c.options(ctx)
+	if err != nil {
+		return err
+	}
+	return Exit(c.judge(ctx.Context, o, files))
+}
+
+// options reads the flags; what is wrong with them has been printed.
+func (c console) options(ctx *cli.Context) (Options, error) {
 	o := Options{Policy: ctx.String("policy"), Trust: ctx.String("trust"), Status: ctx.String("status"), JSON: ctx.Bool("json"), Now: time.Now}
 	o.FetchProgram = ctx.String("fetch-program")
 	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at"), "as-of": ctx.String("as-of"), "fetch-program": o.FetchProgram} {
 		if ctx.IsSet(name) && value == "" {
 			c.complain("--"+name+" is empty", "leave the option out for the default")
-			return Exit(WrongUsage)
+			return Options{}, Exit(WrongUsage)
 		}
 	}
 	if err := o.times(ctx.String("at"), ctx.String("as-of")); err != nil {
 		c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
-		return Exit(WrongUsage)
+		return Options{}, Exit(WrongUsage)
 	}
-	return Exit(c.judge(ctx.Context, o, files))
+	return o, nil
 }
 
 // times sets the clock and the moment that is asked for.

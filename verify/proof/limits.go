@@ -1,0 +1,8 @@
+package proof
+
+const (
+	// maxBytes bounds a proof: a status bundle may have 64 MiB, which base64 makes 86.
+	maxBytes = 96 << 20
+	// maxSignatures is how many signatures of one image are judged.
+	maxSignatures = 64
+)

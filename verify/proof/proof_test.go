@@ -1,0 +1,181 @@
+package proof_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/test/pki"
+	"github.com/hallmark-pki/hallmark/verify"
+	"github.com/hallmark-pki/hallmark/verify/proof"
+)
+
+func policy() verify.Policy {
+	return verify.Policy{
+		Mode: verify.Enforce, Revocation: verify.Required, Timestamp: verify.Required, Attestations: verify.Stapled,
+		Require:      [][]verify.Requirement{{{Framework: pki.SLSA, Track: pki.Track, Level: 3}}},
+		MaxStatusAge: 7 * 24 * time.Hour,
+		Exceptions:   []verify.Exception{{Vendor: pki.Vendor, Reason: "x", Expires: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)}},
+	}
+}
+
+// gathered judges a good package and gathers its proof.
+func gathered(t testing.TB, change func(path string)) (proof.Proof, error) {
+	t.Helper()
+	p, demands := pki.New(t), policy()
+	v, err := verify.New(verify.Config{Trust: p.Trust(), Status: p.Status(t), Policy: demands, Now: func() time.Time { return p.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := pki.Write(t, t.TempDir(), "package.deb", pki.Deb([]byte("payload")), func(d [32]byte) []byte { return p.Sign(t, d) })
+	verdict := v.File(context.Background(), path)
+	if verdict.Outcome != verify.Valid {
+		t.Fatal(verdict.Reasons)
+	}
+	if change != nil {
+		change(path)
+	}
+	return proof.Gather(context.Background(), path, proof.Input{
+		Trust: []byte("trust"), Status: []byte("status"), Policy: []byte("policy"), Demands: &demands, At: p.Now, Verdict: verdict,
+	})
+}
+
+func TestGather(t *testing.T) {
+	p, err := gathered(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := proof.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.File.Kind != "deb" || again.Verdict != "valid" || len(again.Signatures) != 1 || again.Demands.Confirmed != "required" ||
+		again.Demands.Require[0][0].Level != 3 || again.Demands.MaxStatusAge != 7*24*3600 || string(again.Trust) != "trust" || again.File.SHA256 != again.ToBeSigned.Digest {
+		t.Errorf("%+v", again)
+	}
+}
+
+// TestGatherRefuses: a proof is about the file that was judged or there is none.
+func TestGatherRefuses(t *testing.T) {
+	for name, change := range map[string]func(path string){
+		"another file": func(path string) {
+			if err := os.WriteFile(path, pki.Deb([]byte("other")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"gone": func(path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		if _, err := gathered(t, change); !errors.Is(err, proof.ErrChanged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	p, err := gathered(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string][2]string{
+		"later version":     {`"version": 1`, `"version": 2`},
+		"unknown member":    {`"version": 1,`, `"version": 1, "more": 1,`},
+		"member twice":      {`"version": 1,`, `"version": 1, "version": 1,`},
+		"member missing":    {`  "container": "",` + "\n", ``},
+		"member's case":     {`"version"`, `"Version"`},
+		"spaces":            {`"version": 1`, `"version":1`},
+		"null list":         {`"codes": []`, `"codes": null`},
+		"verdict":           {`"verdict": "valid"`, `"verdict": "fine"`},
+		"no reason":         {`"verdict": "valid"`, `"verdict": "not valid"`},
+		"reason of a yes":   {`"codes": []`, "\"codes\": [\n    \"unsigned\"\n  ]"},
+		"form":              {`"form": "cms"`, `"form": "pgp"`},
+		"base64":            {`"trust": "dHJ1c3Q="`, `"trust": "dHJ1c3R="`},
+		"time zone":         {`12:00:00Z`, `12:00:00+00:00`},
+		"fraction":          {`12:00:00Z`, `12:00:00.0Z`},
+		"something behind":  {"\n}\n", "\n}\n{}\n"},
+		"no line break":     {"\n}\n", "\n}"},
+		"number of strings": {`"size": 0`, `"size": "0"`},
+	} {
+		bad := strings.Replace(string(raw), change[0], change[1], 1)
+		if bad == string(raw) {
+			t.Fatalf("%s: nothing to change", name)
+		}
+		if _, err := proof.Parse([]byte(bad)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	none := p
+	none.Signatures = nil
+	if _, err := none.Marshal(); err == nil {
+		t.Error("no signature: printed")
+	}
+}
+
+// TestSteps: every code belongs to a step, so that no refusal is left untold.
+func TestSteps(t *testing.T) {
+	notes := []verify.Code{verify.NoteBuiltInPolicy, verify.NoteException, verify.NoteRevocationUnchecked, verify.NoteNoTimestamp,
+		verify.NoteRevokedLater, verify.NoteStatusAging, verify.NoteAssessmentEnded, verify.NoteProvisional}
+	for _, c := range slices.Concat(verify.Codes(), notes) {
+		told := 0
+		for _, s := range proof.Steps(verify.Verdict{Outcome: c.Outcome(), Reasons: []verify.Reason{{Code: c}}}) {
+			told += len(s.Reasons)
+			if (s.Outcome == proof.Refused || s.Outcome == proof.NotKnown) != (len(s.Reasons) > 0) {
+				t.Errorf("%s: step %s is %s", c, s.Name, s.Outcome)
+			}
+		}
+		if told != 1 || !proof.HasStage(c) {
+			t.Errorf("%s is told %d times, in a stage of its own: %t", c, told, proof.HasStage(c))
+		}
+	}
+	for _, s := range proof.Steps(verify.Verdict{Outcome: verify.NotValid, Reasons: []verify.Reason{{Code: verify.DigestMismatch}}})[3:] {
+		if s.Outcome != proof.NotReached {
+			t.Errorf("after the signature was refused, %s %s", s.Name, s.Outcome)
+		}
+	}
+	forgiven := verify.Verdict{Outcome: verify.Valid, Notes: []verify.Reason{{Code: verify.NoteException}}}
+	if got := proof.Steps(forgiven)[2].Outcome; got != proof.Forgiven {
+		t.Errorf("forgiven by an exception: %s", got)
+	}
+}
+
+// FuzzParse: what is read is written again the same.
+func FuzzParse(f *testing.F) {
+	p, err := gathered(f, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	p.Signatures = []proof.Signature{{Form: proof.CMS, Bytes: []byte{0x30, 0}}}
+	raw, err := p.Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add([]byte("{}"))
+	f.Add(bytes.Replace(raw, []byte("cms"), []byte("jws"), 1))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := proof.Parse(raw)
+		if err != nil {
+			return
+		}
+		again, err := p.Marshal()
+		if err != nil || !bytes.Equal(raw, again) {
+			t.Errorf("%v\n%s\n%s", err, raw, again)
+		}
+	})
+}
