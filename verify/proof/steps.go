@@ -39,7 +39,8 @@ func stages() []stage {
 		{setting, "trust bundle, status bundle and policy can be used", true, []verify.Code{
 			verify.TrustUnusable, verify.PolicyUnusable, verify.StatusUnusable, verify.InternalError, verify.Canceled, verify.NoteBuiltInPolicy, verify.NoteException}},
 		{"file", "the file is whole, and its signature is where it belongs", true, []verify.Code{
-			verify.FileUnreadable, verify.Unsigned, verify.ContainerMalformed, verify.DataAfterSignature, verify.TwoSignatures, verify.PackageUnreadable, verify.UnsignedContent}},
+			verify.FileUnreadable, verify.Unsigned, verify.ContainerMalformed, verify.DataAfterSignature, verify.TwoSignatures, verify.PackageUnreadable, verify.UnsignedContent,
+			verify.FileReplaceable, verify.PackageMismatch}},
 		{"signature", "the signature is over this file, by the key of the certificate that it names", true, []verify.Code{
 			verify.SignatureMalformed, verify.SignatureTooLarge, verify.NotDetached, verify.SignerCount, verify.ContentType, verify.AttributeMissing,
 			verify.AttributeDuplicate, verify.AttributeMalformed, verify.AlgorithmRefused, verify.AlgorithmProtection, verify.SigningCertificate,
