@@ -47,6 +47,7 @@ func uses() []use {
 		{name: "help", args: []string{"--help"}},
 		{name: "version", args: []string{"--version"}},
 		{name: "wrong usage", args: []string{"--no-such-flag"}, code: command.WrongUsage},
+		{command: "explain", args: append([]string{"explain"}, judge("--status", "status.json", "--proof", "proof.json", "good.deb")...)},
 		{command: "completion", args: []string{"completion", "bash"}},
 		{command: "scan", args: []string{"scan", "--root", "machine", "--trust", "trust.json", "--status", "status.json", "--at", "2026-03-01T12:00:00Z"}, code: 1},
 		{command: "blast", args: []string{"blast", "--vendor", "https://vendor.example.com", "--root", "machine", "--trust", "trust.json"}, code: 1},
