@@ -18,11 +18,11 @@ func checkConstraints(chain []*x509.Certificate) error {
 		if isLax {
 			// The library refuses forms of names that it does not compare only where the
 			// extension is critical, as it must be.
-			return because(IssuerUnfit, "%q: name constraints are not critical", ca.Subject)
+			return because(NameConstraint, "%q: name constraints are not critical", ca.Subject)
 		}
 		for _, c := range chain[:i] {
 			if err := checkNames(ca, c); err != nil {
-				return because(IssuerUnfit, "%q below %q: %v", c.Subject, ca.Subject, err)
+				return because(NameConstraint, "%q below %q: %v", c.Subject, ca.Subject, err)
 			}
 		}
 	}

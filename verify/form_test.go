@@ -16,7 +16,7 @@ import (
 	"github.com/hallmark-pki/hallmark/verify"
 )
 
-func extension(critical bool, value string, oid ...int) pkix.Extension {
+func rawExtension(critical bool, value string, oid ...int) pkix.Extension {
 	return pkix.Extension{Id: asn1.ObjectIdentifier(oid), Critical: critical, Value: []byte(value)}
 }
 
@@ -39,38 +39,38 @@ func TestForm(t *testing.T) {
 		{"no authority key identifier", "§4.2.1.1", p.Leaf.Cert, func(c *x509.Certificate) { c.AuthorityKeyId = nil }},
 		{"no subject key identifier", "§4.2.1.2", p.High.Cert, func(c *x509.Certificate) { c.SubjectKeyId = nil }},
 		{"signs certificates and is no CA", "§4.2.1.3", p.Leaf.Cert, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }},
-		{"constraints in a leaf", "§4.2.1.10", p.Leaf.Cert, func(c *x509.Certificate) { c.Extensions = []pkix.Extension{extension(true, "", 2, 5, 29, 30)} }},
+		{"constraints in a leaf", "§4.2.1.10", p.Leaf.Cert, func(c *x509.Certificate) { c.Extensions = []pkix.Extension{rawExtension(true, "", 2, 5, 29, 30)} }},
 		{"names not critical and no subject", "§4.2.1.6", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.RawSubject, c.Extensions = []byte{0x30, 0}, []pkix.Extension{extension(false, "", 2, 5, 29, 17)}
+			c.RawSubject, c.Extensions = []byte{0x30, 0}, []pkix.Extension{rawExtension(false, "", 2, 5, 29, 17)}
 		}},
 		{"usage for nothing", "§4.2.1.12", p.Leaf.Cert, func(c *x509.Certificate) { c.ExtKeyUsage = nil }},
 		{"unknown qualifier", "§4.2.1.4", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x0f\x30\x0d\x06\x02\x2a\x03\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(true, "\x30\x0f\x30\x0d\x06\x02\x2a\x03\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
 		}},
 		{"unknown qualifier, not critical", "", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(false, "\x30\x0f\x30\x0d\x06\x02\x2a\x03\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(false, "\x30\x0f\x30\x0d\x06\x02\x2a\x03\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
 		}},
 		{"known qualifier", "", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x17\x30\x15\x06\x02\x2a\x03\x30\x0f\x30\x0d\x06\x08\x2b\x06\x01\x05\x05\x07\x02\x01\x16\x01x", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(true, "\x30\x17\x30\x15\x06\x02\x2a\x03\x30\x0f\x30\x0d\x06\x08\x2b\x06\x01\x05\x05\x07\x02\x01\x16\x01x", 2, 5, 29, 32)}
 		}},
 		{"unknown qualifier of anyPolicy", "§4.2.1.4", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(false, "\x30\x11\x30\x0f\x06\x04\x55\x1d\x20\x00\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(false, "\x30\x11\x30\x0f\x06\x04\x55\x1d\x20\x00\x30\x07\x30\x05\x06\x01\x2a\x05\x00", 2, 5, 29, 32)}
 		}},
 		{"policies, and none", "malformed certificate policies", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(false, "\x30\x00", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(false, "\x30\x00", 2, 5, 29, 32)}
 		}},
 		{"qualifiers, and none", "malformed certificate policies", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(false, "\x30\x08\x30\x06\x06\x02\x2a\x03\x30\x00", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(false, "\x30\x08\x30\x06\x06\x02\x2a\x03\x30\x00", 2, 5, 29, 32)}
 		}},
 		{"key usage for nothing", "§4.2.1.3", p.Leaf.Cert, func(c *x509.Certificate) { c.KeyUsage = 0 }},
 		{"alternative names, and none", "§4.2.1.6", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x00", 2, 5, 29, 17)}
+			c.Extensions = []pkix.Extension{rawExtension(true, "\x30\x00", 2, 5, 29, 17)}
 		}},
 		{"a minimum", "§4.2.1.10", p.High.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x0a\xa0\x08\x30\x06\x82\x01a\x80\x01\x01", 2, 5, 29, 30)}
+			c.Extensions = []pkix.Extension{rawExtension(true, "\x30\x0a\xa0\x08\x30\x06\x82\x01a\x80\x01\x01", 2, 5, 29, 30)}
 		}},
 		{"no minimum", "", p.High.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x07\xa0\x05\x30\x03\x82\x01a", 2, 5, 29, 30)}
+			c.Extensions = []pkix.Extension{rawExtension(true, "\x30\x07\xa0\x05\x30\x03\x82\x01a", 2, 5, 29, 30)}
 		}},
 		{"time without seconds", "§4.1.2.5", p.Leaf.Cert, func(c *x509.Certificate) {
 			c.RawTBSCertificate = []byte("\x30\x23\x02\x01\x01\x30\x00\x30\x00\x30\x1c\x17\x0b2601010000Z\x17\x0d270101000000Z")
@@ -83,7 +83,7 @@ func TestForm(t *testing.T) {
 		}},
 		{"a name cut off", "malformed name", p.Leaf.Cert, func(c *x509.Certificate) { c.RawIssuer = []byte{0x30, 4} }},
 		{"policies cut off", "malformed certificate policies", p.Leaf.Cert, func(c *x509.Certificate) {
-			c.Extensions = []pkix.Extension{extension(true, "\x30\x02\x30\x04", 2, 5, 29, 32)}
+			c.Extensions = []pkix.Extension{rawExtension(true, "\x30\x02\x30\x04", 2, 5, 29, 32)}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,22 +113,22 @@ func formNegatives() []negative {
 		}},
 		issuer(func(c *x509.Certificate) {
 			c.PermittedURIDomains = []string{"vendor.example.com"}
-		}).as("name constraints not critical", verify.IssuerUnfit),
+		}).as("name constraints not critical", verify.NameConstraint),
 		issuer(func(c *x509.Certificate) {
 			c.PermittedEmailAddresses, c.PermittedDNSDomainsCritical = []string{"example.com"}, true
 		}).signed(func(c *x509.Certificate) {
 			c.Subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: "a@example.org"}}
-		}).as("e-mail address in a constrained subject", verify.IssuerUnfit),
+		}).as("e-mail address in a constrained subject", verify.NameConstraint),
 		issuer(func(c *x509.Certificate) {
 			c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{"example.com"}, true
-		}).as("URI below the host that is permitted", verify.IssuerUnfit),
+		}).as("URI below the host that is permitted", verify.NameConstraint),
 		issuer(func(c *x509.Certificate) {
 			c.PermittedEmailAddresses, c.PermittedDNSDomainsCritical = []string{"example.com"}, true
 		}).signed(func(c *x509.Certificate) {
 			c.EmailAddresses = []string{"a@mail.example.com"}
-		}).as("e-mail address below the host that is permitted", verify.IssuerUnfit),
+		}).as("e-mail address below the host that is permitted", verify.NameConstraint),
 		issuer(func(c *x509.Certificate) {
-			c.ExtraExtensions = append(c.ExtraExtensions, extension(true, "\x30\x08\x30\x06\x06\x01\x2a\x06\x01\x2b", 2, 5, 29, 33))
+			c.ExtraExtensions = append(c.ExtraExtensions, rawExtension(true, "\x30\x08\x30\x06\x06\x01\x2a\x06\x01\x2b", 2, 5, 29, 33))
 		}).as("tier maps policies", verify.TierCeiling),
 		{name: "delta CRL", want: verify.Revoked, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
 			c.Status.CRLs = append(c.Status.CRLs, p.CRL(t, p.High, 9, delta, pki.Revocation{At: before}.Revoke(t, p.Leaf.Cert)))

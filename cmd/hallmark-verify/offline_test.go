@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,21 +47,20 @@ func uses() []use {
 		{name: "help", args: []string{"--help"}},
 		{name: "version", args: []string{"--version"}},
 		{name: "wrong usage", args: []string{"--no-such-flag"}, code: command.WrongUsage},
-		{command: "explain", args: append([]string{"explain"}, judge("--status", "status.json", "good.deb")...)},
-		{command: "explain", name: "a bad file", args: append([]string{"explain", "--proof", "proof.json"}, judge("--status", "status.json", "tampered.deb")...), code: 1},
-		{command: "scan", args: append([]string{"scan", "--root", "machine"}, judge()...), code: 2},
-		{command: "blast", args: []string{"blast", "--root", "machine", "--trust", "trust.json", "--vendor", "https://vendor.example.com/"}, code: 2},
+		{command: "explain", args: append([]string{"explain"}, judge("--status", "status.json", "--proof", "proof.json", "good.deb")...)},
+		{command: "completion", args: []string{"completion", "bash"}},
+		{command: "scan", args: []string{"scan", "--root", "machine", "--trust", "trust.json", "--status", "status.json", "--at", "2026-03-01T12:00:00Z"}, code: 1},
+		{command: "blast", args: []string{"blast", "--vendor", "https://vendor.example.com", "--root", "machine", "--trust", "trust.json"}, code: 1},
 		{command: "install", args: []string{"install"}, code: command.WrongUsage},
-		{command: "install dpkg", args: []string{"install", "dpkg", "--root", "machine", "--dry-run"}},
-		{command: "install apt", args: []string{"install", "apt", "--root", "machine", "--dry-run"}},
+		{command: "install dpkg", args: []string{"install", "dpkg", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "install apt", args: []string{"install", "apt", "--root", "machine", "--dry-run"}, code: 1},
 		{command: "install status", args: []string{"install", "status", "--root", "machine"}, code: 1},
 		{command: "uninstall", args: []string{"uninstall"}, code: command.WrongUsage},
 		{command: "uninstall dpkg", args: []string{"uninstall", "dpkg", "--root", "machine", "--dry-run"}},
 		{command: "uninstall apt", args: []string{"uninstall", "apt", "--root", "machine", "--dry-run"}},
 		{command: "hook", args: []string{"hook"}, code: command.WrongUsage},
-		{command: "hook apt", name: "not by apt", args: []string{"hook", "apt"}, code: 2},
-		{command: "hook dpkg", name: "not by dpkg", args: []string{"hook", "dpkg", "--", "-q", "good.deb"}, code: 2},
-		{command: "completion", args: []string{"completion", "bash"}},
+		{command: "hook dpkg", args: []string{"hook", "dpkg", "--", "-q", "good.deb"}, code: 2},
+		{command: "hook apt", args: []string{"hook", "apt"}, code: 2},
 		{command: "update", online: true},
 		{command: "trust", online: true},
 	}
@@ -96,15 +96,6 @@ func TestOffline(t *testing.T) {
 		"strict.yaml": "version: 1\nrequire: [{framework: https://slsa.dev/spec/v0.1, track: slsa, level: 4}]\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, text := range map[string]string{
-		"var/lib/dpkg/status":     "Package: hello\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0\n\n",
-		"usr/bin/hallmark-verify": "",
-	} {
-		path := filepath.Join(dir, "machine", filepath.FromSlash(name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o700)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,13 +158,11 @@ func confined(t *testing.T, dir string, args ...string) (calls, out string, code
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for line := range strings.Lines(string(raw)) {
-		// A thread that is gone before strace could ask what it called: at the end of
-		// the process. The filter has seen the call.
-		// "superseded" is a thread that another one's execve ended.
-		if !strings.Contains(line, "???( <detached ...>") && !strings.Contains(line, "+++ superseded by execve") {
-			calls += line
-		}
+	// Other lines are about threads that come and go. One that is gone before strace could
+	// ask what it called is "???"; the filter has seen the call.
+	call := regexp.MustCompile(`(?m)^\d+ +([a-z_0-9]+\(|.*SIGSYS).*\n`)
+	for _, line := range call.FindAllString(string(raw), -1) {
+		calls += line
 	}
 	return calls, out, code
 }
