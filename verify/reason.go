@@ -276,10 +276,13 @@ const (
 	// Do: try again, and let it finish.
 	Canceled Code = "canceled"
 	// FileReplaceable: somebody else than root could put another file in this one's place
-	// before it is unpacked. Copy it to a folder of root's and install the copy.
+	// before it is unpacked.
+	// Do: copy it to a folder that only root can write to, and install the copy.
 	FileReplaceable Code = "file-replaceable"
 	// PackageMismatch: the package manager is about to install the file as another package,
-	// version or architecture than it says it is. Whoever serves it is wrong or lies.
+	// version or architecture than it says it is.
+	// Do: do not install it; whoever serves it is wrong or lies. Update the lists, or use
+	// another mirror.
 	PackageMismatch Code = "package-mismatch"
 	// InternalError: the verifier failed. It is a bug; the file is refused.
 	// Do: report it with the file, if you may share that; until then the file is refused.
@@ -316,6 +319,7 @@ const (
 	NoteAssessmentEnded Code = "assessment-ended"
 	// NoteOpenPGP: the package has no signature of ours, and debsig-verify took its OpenPGP
 	// one, as this machine's owner allowed it to.
+	// Do: nothing; nothing is known about how the package was built.
 	NoteOpenPGP Code = "openpgp-instead"
 	// NoteProvisional: the signature was made before all evidence was there, and the
 	// policy lets such a one pass for now.
