@@ -134,6 +134,8 @@ func (v *inquiry) knowsAssessments() error {
 		return because(AssessmentUnknown, "no status bundle says what became of the assessments")
 	case age < -clockSkew:
 		return because(ClockBehind, "the status bundle is of %s, this machine's clock says %s", issued.UTC().Format(time.RFC3339), v.clock.UTC().Format(time.RFC3339))
+	case v.status.over(v.clock) != nil:
+		return because(AssessmentUnknown, "the status bundle ended on %s", v.status.NextUpdate.UTC().Format(time.RFC3339))
 	case v.policy.MaxStatusAge > 0 && age > v.policy.MaxStatusAge:
 		return because(AssessmentUnknown, "the status bundle is %s old, the policy allows %s", age.Round(time.Minute), v.policy.MaxStatusAge)
 	}

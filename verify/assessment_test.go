@@ -63,6 +63,9 @@ func assessmentNegatives() []negative {
 			c.Policy.MaxStatusAge = 2 * time.Hour
 			c.Status.IssuedAt = p.Now.Add(-3 * time.Hour)
 		})},
+		{name: "status bundle has ended", want: verify.AssessmentUnknown, config: today(func(_ *testing.T, p *pki.PKI, c *verify.Config) {
+			c.Policy.Revocation, c.Status.NextUpdate = verify.IfAvailable, p.Now.Add(-time.Minute)
+		})},
 		{name: "status bundle of tomorrow", want: verify.ClockBehind, config: today(func(_ *testing.T, p *pki.PKI, c *verify.Config) {
 			c.Status.IssuedAt = p.Now.AddDate(0, 0, 1)
 		})},

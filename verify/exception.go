@@ -50,7 +50,12 @@ func (e Exception) forgives(v Verdict) bool {
 		return e.Digest == v.Digest
 	}
 	onlyUnmet := len(v.Reasons) > 0 && !slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code != RequirementUnmet })
-	return onlyUnmet && (e.Vendor == "" || e.Vendor == v.Vendor) && (e.Package == "" || matchesPackage(e.Package, v.Package.Name))
+	return onlyUnmet && e.Covers(v.Package.Name, v.Vendor)
+}
+
+// Covers reports whether an exception by package or vendor is about this one.
+func (e Exception) Covers(packageName, vendor string) bool {
+	return e.Digest == "" && Rule{Package: e.Package, Vendor: e.Vendor}.fits(packageName, vendor)
 }
 
 // forgiven returns the first exception in force that covers every reason of the verdict.

@@ -46,15 +46,15 @@ func unknownCritical(c *x509.Certificate) {
 	c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}})
 }
 
-// standardExtension adds one whose DER is given; the library makes none of these from a template.
-func standardExtension(id int, der ...byte) pki.Edit {
+// criticalExtension adds one whose DER is given; the library makes none of these from a template.
+func criticalExtension(id int, der ...byte) pki.Edit {
 	return func(c *x509.Certificate) {
 		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, id}, Critical: true, Value: der})
 	}
 }
 
 // requireExplicitPolicy is policyConstraints with requireExplicitPolicy 0, RFC 5280 §4.2.1.11.
-func requireExplicitPolicy() pki.Edit { return standardExtension(36, 0x30, 3, 0x80, 1, 0) }
+func requireExplicitPolicy() pki.Edit { return criticalExtension(36, 0x30, 3, 0x80, 1, 0) }
 
 func oid(c ...uint64) x509.OID {
 	o, err := x509.OIDFromInts(c)

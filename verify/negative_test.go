@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hallmark-pki/hallmark/format"
@@ -68,17 +69,32 @@ func (n negative) run(t *testing.T) {
 	}
 }
 
-// TestEveryCodeHasANegative keeps the enumeration and its tests together.
+// TestEveryCodeHasANegative keeps the enumeration and its tests together: there is no
+// code without a test that breaks exactly one thing and sees exactly that code.
 func TestEveryCodeHasANegative(t *testing.T) {
-	// Found before there is a Verifier, by package command, which has tests for them;
-	// and what only a bug can cause, TestPanicIsNotValid. Where a file lies is judged by
-	// package install (TestCheckPath), and whether it is what apt says by test/installer (TestMismatch).
-	elsewhere := []verify.Code{verify.TrustUnusable, verify.PolicyUnusable, verify.StatusUnusable, verify.InternalError, verify.FileReplaceable, verify.PackageMismatch}
+	// Found before there is a Verifier, and what only a bug can cause.
+	elsewhere := map[verify.Code][2]string{
+		verify.TrustUnusable:  {"command/unusable_test.go", "TestUnusable"},
+		verify.PolicyUnusable: {"command/unusable_test.go", "TestUnusable"},
+		verify.StatusUnusable: {"command/unusable_test.go", "TestUnusable"},
+		verify.InternalError:  {"damage_test.go", "TestPanicIsNotValid"},
+		// Where a file lies is judged by package install, and whether it is what apt says.
+		verify.FileReplaceable: {"install/path_test.go", "TestCheckPath"},
+		verify.PackageMismatch: {"../test/installer/apt_test.go", "TestMismatch"},
+	}
 	for _, c := range verify.Codes() {
 		covered := slices.ContainsFunc(negatives(), func(n negative) bool { return n.want == c }) ||
 			slices.ContainsFunc(breakages(), func(b breakage) bool { return b.want == c })
-		if covered == slices.Contains(elsewhere, c) {
+		where, named := elsewhere[c]
+		if covered == named {
 			t.Errorf("%s: covered %t", c, covered)
+		}
+		if !named {
+			continue
+		}
+		raw, err := os.ReadFile(where[0])
+		if err != nil || !strings.Contains(string(raw), "func "+where[1]+"(") {
+			t.Errorf("%s: no %s in %s", c, where[1], where[0])
 		}
 	}
 }

@@ -137,14 +137,23 @@ func ruleNegatives() []negative {
 	named := func(_ *testing.T, _ *pki.PKI, c *verify.Config) {
 		c.Policy.Rules = []verify.Rule{{Package: "other", Mode: verify.Warn}}
 	}
+	same := func(_ *testing.T, path string) string { return path }
 	return []negative{
-		{name: "no control file", want: verify.PackageUnreadable, config: named},
-		{name: "no control file, an exception names packages", want: verify.PackageUnreadable, config: func(_ *testing.T, p *pki.PKI, c *verify.Config) {
+		{name: "no control file", want: verify.PackageUnreadable, config: named, file: same},
+		{name: "no control file, an exception names packages", want: verify.PackageUnreadable, file: same, config: func(_ *testing.T, p *pki.PKI, c *verify.Config) {
 			c.Policy.Exceptions = []verify.Exception{{Package: "other", Reason: "r", Expires: p.Now.Add(time.Hour)}}
 		}},
-		{name: "no control file, the caller asks", want: verify.PackageUnreadable, config: func(_ *testing.T, _ *pki.PKI, c *verify.Config) {
-			c.Packages = true
-		}},
+	}
+}
+
+// TestPackageThatNobodyNeeds: who only wants to print the name does not change a verdict.
+func TestPackageThatNobodyNeeds(t *testing.T) {
+	p := pki.New(t)
+	c := config(t, p)
+	c.Packages = true
+	path := pki.Write(t, t.TempDir(), "x.deb", pki.Deb(nil), func(d [32]byte) []byte { return p.Sign(t, d) })
+	if got := newVerifier(t, c).File(context.Background(), path); got.Outcome != verify.Valid || got.Package.Name != "" {
+		t.Errorf("%+v", got)
 	}
 }
 

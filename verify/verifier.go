@@ -31,7 +31,8 @@ type Config struct {
 	AsOf time.Time
 	// Fetcher is needed if Policy.MayFetch, and never used otherwise.
 	Fetcher Fetcher
-	// Packages says to read Verdict.Package even where the policy does not ask for it.
+	// Packages says to read Verdict.Package even where the policy does not ask for it. The
+	// verdict does not depend on it then.
 	Packages bool
 }
 
@@ -203,6 +204,9 @@ func (v *Verifier) readFile(ctx context.Context, path string) (subject, error) {
 	if v.packages {
 		if s.is, err = f.Package(); err != nil {
 			nameless = explainFormat(err)
+			if codeOf(nameless) == PackageUnreadable && !v.policy.namesPackages() {
+				nameless = nil
+			}
 		}
 	}
 	if s.digests, err = f.Digests(); err != nil {

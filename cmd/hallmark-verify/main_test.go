@@ -45,6 +45,7 @@ func offline() {
 //	appended.deb           a byte appended         revoked.deb its certificate is on the CRL
 //	image                  an OCI layout, signed   bad-image   a byte of a layer changed
 //	hello.deb libfoo.deb   with their names inside, signed at SLSA 3
+//	pool stale             folders of packages, as in pool
 //	unsummarised.deb       no summary stapled: summary.jsonl
 //	trust.json status.json stale.json
 func TestScripts(t *testing.T) {
@@ -88,6 +89,7 @@ func fixtures(t *testing.T, dir string) {
 	for _, name := range []string{"hello", "libfoo"} {
 		pki.Write(t, dir, name+".deb", pki.Package(t, name, "1.0", "all", []byte("x")), good)
 	}
+	pool(t, p, filepath.Join(dir, "pool"), filepath.Join(dir, "stale"))
 	pki.Write(t, dir, "good.tar", []byte("good"), good)
 	low := p.NewLeaf(t, p.High, p.Claims(2))
 	pki.Write(t, dir, "low.deb", pki.Deb([]byte("low")), by(low))
@@ -122,6 +124,24 @@ func fixtures(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// pool is a folder as a mirror has it, and stale one with a file that is not judged late
+// in the year, when every list has ended.
+func pool(t *testing.T, p *pki.PKI, pool, stale string) {
+	t.Helper()
+	for _, dir := range []string{pool, stale} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := func(level int) func([32]byte) []byte {
+		return func(d [32]byte) []byte { return p.SignAs(t, p.NewLeaf(t, p.High, p.Claims(level)), d) }
+	}
+	pki.Write(t, pool, "hello.deb", pki.Package(t, "hello", "1.0", "all", nil), at(3))
+	pki.Write(t, pool, "low.deb", pki.Package(t, "low", "2.0", "all", nil), at(2))
+	pki.Write(t, pool, "plain.tar", []byte("plain"), nil)
+	pki.Write(t, stale, "hello.deb", pki.Package(t, "hello", "1.0", "all", nil), at(3))
 }
 
 func marshal(t *testing.T, dir, name string, v interface{ Marshal() ([]byte, error) }) {

@@ -61,6 +61,13 @@ func uses() []use {
 		{command: "hook", args: []string{"hook"}, code: command.WrongUsage},
 		{command: "hook dpkg", args: []string{"hook", "dpkg", "--", "-q", "good.deb"}, code: 2},
 		{command: "hook apt", args: []string{"hook", "apt"}, code: 2},
+		{command: "policy", args: []string{"policy", "--help"}},
+		{command: "policy check", args: []string{"policy", "check", "warn.yaml"}},
+		{command: "policy explain", args: []string{"policy", "explain", "--at", "2026-03-01", "stapled.yaml", "hello"}},
+		{command: "policy preset", args: []string{"policy", "preset", "strict"}},
+		{command: "policy schema", args: []string{"policy", "schema"}},
+		{command: "policy simulate", args: append(append([]string{"policy", "simulate"}, judge("--status", "status.json")...), "--preset", "strict", "pool"), code: 1},
+		{command: "reason", args: []string{"reason", "revoked"}},
 		{command: "update", online: true},
 		{command: "trust", online: true},
 	}

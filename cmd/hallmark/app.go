@@ -124,7 +124,7 @@ FIRST STEPS:
 			e.vendorCommand(), e.auditorCommand(), e.auditCommand(),
 			e.certCommand(), e.acmeCommand(), e.signCommand(), e.digestCommand(), e.ciCommand(), e.factorCommand(),
 			e.incidentCommand(), e.attestCommand(), e.rebuildCommand(), e.rebuilderCommand(),
-			e.trustCommand(), e.keysCommand(), e.ledgerCommand(), e.verifyCommand(),
+			e.trustCommand(), e.keysCommand(), e.ledgerCommand(), e.verifyCommand(), e.policyCommand(),
 			e.demoCommand(), e.completionCommand(),
 		},
 	}

@@ -112,7 +112,7 @@ func CheckBans(packages []Package, rows []Row, bans []Ban) []Problem {
 	}
 	allowed := make(map[string]bool)
 	for _, r := range rows {
-		if r.Package == "verify" {
+		if r.Package == "verify" || r.Package == "verify/policy" {
 			for _, name := range r.Beside {
 				allowed[Module+"/"+name] = true
 			}

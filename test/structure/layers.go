@@ -54,6 +54,9 @@ func Layers() []Row {
 		{Package: "ledger", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "ledger/monitor", Layer: layerEvidence, Beside: []string{"ledger/receipt"}},
 		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
+		{Package: "verify/policy", Layer: layerEvidence, Beside: []string{"verify", "templates/policies"}},
+		// Data that a verifier prints; beside verify/policy, since templates is banned there.
+		{Package: "templates/policies", Layer: layerEvidence},
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
@@ -61,7 +64,7 @@ func Layers() []Row {
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/install", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
 		{Package: "verify/scan", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},
-		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install", "verify/installed", "verify/proof", "verify/scan"}},
+		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install", "verify/installed", "verify/policy", "verify/proof", "verify/scan"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},

@@ -135,14 +135,9 @@ func (c console) usage(_ *cli.Context, err error, _ bool) error {
 
 // action turns flags into Options.
 func (c console) action(ctx *cli.Context) error {
-	files := ctx.Args().Slice()
-	for _, f := range files {
-		// The flag library takes what follows the first file for files. A policy that
-		// is silently not used is the worst that could happen here.
-		if strings.HasPrefix(f, "-") {
-			c.complain(fmt.Sprintf("%q comes after a file", f), "options go before the files; a file of that name is ./"+printable(f))
-			return Exit(WrongUsage)
-		}
+	files, err := c.files(ctx)
+	if err != nil {
+		return err
 	}
 	if len(files) == 0 {
 		c.complain("no file named", c.name+" FILE...")
@@ -170,6 +165,20 @@ func (c console) options(ctx *cli.Context) (Options, error) {
 		return Options{}, Exit(WrongUsage)
 	}
 	return o, nil
+}
+
+// files returns what is named behind the options. The flag library takes what follows the
+// first file for files, and a policy that is silently not used is the worst that could
+// happen here.
+func (c console) files(ctx *cli.Context) ([]string, error) {
+	files := ctx.Args().Slice()
+	for _, f := range files {
+		if strings.HasPrefix(f, "-") {
+			c.complain(fmt.Sprintf("%q comes after a file", f), "options go before the files; a file of that name is ./"+printable(f))
+			return nil, Exit(WrongUsage)
+		}
+	}
+	return files, nil
 }
 
 // times sets the clock and the moment that is asked for.

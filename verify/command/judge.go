@@ -79,15 +79,15 @@ func (c console) exitCode(notValid, unknown, warned int) int {
 
 // inOrder runs f over the files, several at once, and yields the results in the
 // order of the files, each as soon as it and those before it are there.
-func inOrder(files []string, f func(string) verify.Verdict) func(func(verify.Verdict) bool) {
-	return func(yield func(verify.Verdict) bool) {
+func inOrder[T any](files []string, f func(string) T) func(func(T) bool) {
+	return func(yield func(T) bool) {
 		if len(files) == 1 { // the common case needs no goroutine
 			yield(f(files[0]))
 			return
 		}
-		results := make([]chan verify.Verdict, len(files))
+		results := make([]chan T, len(files))
 		for i := range results {
-			results[i] = make(chan verify.Verdict, 1)
+			results[i] = make(chan T, 1)
 		}
 		next := make(chan int, len(files))
 		for i := range files {

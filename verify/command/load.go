@@ -39,12 +39,25 @@ type problem struct {
 	hint   string
 }
 
-// load makes the verifier. A file that was named and is not there is a problem; a
-// file at its default place may be absent.
+// load makes the verifier.
 func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
+	c, p := o.config()
+	if p != nil {
+		return nil, c.Policy, p
+	}
+	v, err := verify.New(c)
+	if err != nil {
+		return nil, c.Policy, &problem{verify.Reason{Code: verify.InternalError, Detail: err.Error()}, ""}
+	}
+	return v, c.Policy, nil
+}
+
+// config reads what a verifier is made of. A file that was named and is not there is a
+// problem; a file at its default place may be absent.
+func (o Options) config() (verify.Config, *problem) {
 	c := verify.Config{Now: o.Now, AsOf: o.AsOf, Packages: o.Packages, Policy: verify.DefaultPolicy()}
-	fail := func(code verify.Code, err error, hint string) (*verify.Verifier, verify.Policy, *problem) {
-		return nil, c.Policy, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
+	fail := func(code verify.Code, err error, hint string) (verify.Config, *problem) {
+		return c, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
 	}
 	raw, err := o.read(o.Policy, DefaultPolicy)
 	if err == nil && raw != nil {
@@ -72,17 +85,18 @@ func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
 	if err != nil {
 		return fail(verify.StatusUnusable, err, "get a new status bundle from the CA, and a new trust bundle if the CA's keys have changed")
 	}
-	if c.Policy.MayFetch() {
+	o.fetcher(&c, c.Policy)
+	return c, nil
+}
+
+// fetcher provides what a policy needs that asks for evidence from the network.
+func (o Options) fetcher(c *verify.Config, p verify.Policy) {
+	if p.MayFetch() {
 		c.Fetcher = child.Fetcher{Program: o.FetchProgram}
 		if o.offline {
 			c.Fetcher = noFetcher{}
 		}
 	}
-	v, err := verify.New(c)
-	if err != nil {
-		return fail(verify.InternalError, err, "")
-	}
-	return v, c.Policy, nil
 }
 
 // openStatus reads the status bundle under the keys of the trust bundle. One that no key
