@@ -66,9 +66,10 @@ func (c console) scan(ctx context.Context, o machineOptions) int {
 func (c console) scanned(ctx context.Context, o machineOptions, config scan.Config, policy verify.Policy) int {
 	out, summary := bufio.NewWriter(c.stdout), newSummary()
 	var look strings.Builder // printed after the table
-	progress := c.counter("scan", len(config.Packages))
+	bar, done := c.progress(len(config.Packages)), 0
 	for item := range scan.Packages(ctx, config) {
-		progress.step()
+		done++
+		bar.step(done)
 		summary.add(item)
 		switch {
 		case o.JSON:
@@ -77,7 +78,7 @@ func (c console) scanned(ctx context.Context, o machineOptions, config scan.Conf
 			look.WriteString(itemText(item))
 		}
 	}
-	progress.end()
+	bar.clear()
 	if o.JSON {
 		writeJSON(out, summary.wire(policy))
 	} else {
