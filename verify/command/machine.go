@@ -16,9 +16,8 @@ import (
 // machineOptions are the flags of the commands that ask about a whole machine.
 type machineOptions struct {
 	Options
-	root, records string
-	all           bool
-	recordedOnly  bool
+	root, records, archive string
+	all, recordedOnly      bool
 }
 
 func machineFlags() []cli.Flag {
@@ -71,7 +70,7 @@ func (c console) open(ctx context.Context, o machineOptions) (config scan.Config
 		c.complain(p.reason.String(), p.hint)
 		return scan.Config{}, policy, nil, Exit(SomeUnknown)
 	}
-	config.Judge = v
+	config.Judge, config.File, config.Archive = v, v.File, o.archive
 	if config.Packages, err = installed.Packages(ctx, o.root); err != nil {
 		c.complain(err.Error(), "what cannot be listed cannot be judged; --root names another root folder")
 		return scan.Config{}, policy, nil, Exit(SomeUnknown)

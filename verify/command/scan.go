@@ -40,6 +40,7 @@ func (c console) scanCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "policy", Usage: "what to demand, YAML `FILE` (default: " + DefaultPolicy + ", else built in)"},
 			&cli.StringFlag{Name: "status", Usage: "what has been revoked, status bundle `FILE` (default: " + DefaultStatus + ", if it is there)"},
+			&cli.StringFlag{Name: "archive", Usage: "where apt keeps packages, `DIR`: those without a record are judged by a signed file there (default: " + scan.Archive + " of this machine; none with --root)"},
 			&cli.StringFlag{Name: "as-of", Usage: "ask whether it was good at `TIME`, by what is known today: later revocations do not count"},
 		}, machineFlags()...),
 		OnUsageError: c.usage,
@@ -47,6 +48,10 @@ func (c console) scanCommand() *cli.Command {
 			o, err := c.machine(ctx)
 			if err != nil {
 				return err
+			}
+			o.Packages = true
+			if o.archive = ctx.String("archive"); o.archive == "" && !ctx.IsSet("root") {
+				o.archive = scan.Archive
 			}
 			return Exit(c.scan(ctx.Context, o))
 		},
@@ -119,6 +124,9 @@ func itemText(item scan.Item) string {
 		return head + "  " + printable(item.Detail) + "\n"
 	}
 	_, rest, _ := strings.Cut(text(item.Verdict), "\n")
+	if item.Detail != "" {
+		head += "  " + printable(item.Detail) + "\n"
+	}
 	return head + rest
 }
 

@@ -27,6 +27,10 @@ type Config struct {
 	Packages []installed.Package // of installed.Packages, which sorts them
 	Records  fs.FS               // the folder of records
 	Judge    Judge
+	// Archive is a folder in which apt keeps packages, or "": with File, a verdict about a
+	// file that names its package, packages without a record are looked for there.
+	Archive string
+	File    func(ctx context.Context, path string) verify.Verdict
 }
 
 // Packages judges each package and yields the answers in the order of the list, each as
@@ -38,6 +42,9 @@ func Packages(ctx context.Context, c Config) iter.Seq[Item] {
 func (c Config) item(ctx context.Context, p installed.Package) Item {
 	history, err := installed.Read(c.Records, p)
 	if errors.Is(err, fs.ErrNotExist) {
+		if item, ok := c.archived(ctx, p); ok {
+			return item
+		}
 		return c.unrecorded(ctx, p, NoRecord, "")
 	}
 	if err != nil {
@@ -45,6 +52,9 @@ func (c Config) item(ctx context.Context, p installed.Package) Item {
 	}
 	r, ok := history.Of(p.Version)
 	if !ok {
+		if item, ok := c.archived(ctx, p); ok {
+			return item
+		}
 		return c.unrecorded(ctx, p, OtherVersion, "recorded: "+versions(history))
 	}
 	item := Item{Package: p, Verdict: judge(ctx, c.Judge, r), Judged: true, Recorded: r.At}
