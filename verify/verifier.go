@@ -128,11 +128,17 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 }
 
 // Signature judges a CMS signature over content with this SHA-256. It is File for
-// content that is not in a file, such as an installed package that once was one; unlike
-// File it does not catch panics. An empty signature is none.
+// content that is not in a file; unlike File it does not catch panics. An empty signature
+// is none.
 func (v *Verifier) Signature(ctx context.Context, name string, digest [32]byte, signature []byte) Verdict {
+	return v.SignatureOf(ctx, name, format.Package{}, digest, signature)
+}
+
+// SignatureOf is Signature for what the caller says is this package: rules and exceptions
+// of the policy go by it, and the verdict repeats it. Only the caller vouches for that.
+func (v *Verifier) SignatureOf(ctx context.Context, name string, is format.Package, digest [32]byte, signature []byte) Verdict {
 	verdict, q := v.start(name), v.inquire()
-	s := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256, signature: signature}
+	s := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256, signature: signature, is: is}
 	s.want = format.DetachedCMS(digest)
 	verdict.name(s)
 	q.choose(&verdict)

@@ -19,6 +19,8 @@ import (
 //	revoked 1.0  its certificate is revoked  loose 1.0  without a signature
 //	ahead 2.0    recorded is 1.0             plain 1.0  without a record
 //	gone 1.0     recorded, not installed
+//
+// and the folder "archive" with a package hello 1.0, as apt keeps it.
 func machine(t *testing.T, p *pki.PKI, dir string, low, revoked *pki.Identity) {
 	t.Helper()
 	root := filepath.Join(dir, "machine")
@@ -32,6 +34,11 @@ func machine(t *testing.T, p *pki.PKI, dir string, low, revoked *pki.Identity) {
 	if err := os.WriteFile(filepath.Join(root, "var/lib/dpkg/status"), []byte(status), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	archive := filepath.Join(dir, "archive")
+	if err := os.Mkdir(archive, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pki.Write(t, archive, "hello_1.0_amd64.deb", pki.Package(t, "hello", "1.0", "amd64", []byte("x")), func(d [32]byte) []byte { return p.Sign(t, d) })
 	for _, r := range []struct {
 		name, version string
 		signer        *pki.Identity

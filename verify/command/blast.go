@@ -102,15 +102,16 @@ func (c console) blast(ctx context.Context, o machineOptions, q scan.Query) int 
 // blasted prints the answer.
 func (c console) blasted(o machineOptions, q scan.Query, traces iter.Seq[scan.Trace], total int) int {
 	out, found := bufio.NewWriter(c.stdout), findings{}
-	progress := c.counter("blast", total)
+	bar, done := c.progress(total), 0
 	for t := range traces {
-		progress.step()
+		done = min(done+1, total) // records of what is no longer installed come on top
+		bar.step(done)
 		found.add(t)
 		if o.JSON && (o.all || t.Hit || t.Unknown) {
 			writeJSON(out, t)
 		}
 	}
-	progress.end()
+	bar.clear()
 	if o.JSON {
 		writeJSON(out, found.wire())
 	} else {

@@ -31,9 +31,9 @@ func openPGPFlag() cli.Flag {
 // hook is what the package managers run; "install" writes it into their places.
 func (c console) hook() *cli.Command {
 	return &cli.Command{
-		Name: "hook", Usage: "what apt and dpkg run; see install", Hidden: true, HideHelpCommand: true, OnUsageError: c.usage,
+		Name: "hook", Usage: "what the package managers run; see install", Hidden: true, HideHelpCommand: true, OnUsageError: c.usage,
 		// Without an action of ours an unknown hook would print help and let everything pass.
-		Action: c.which("hook apt or hook dpkg"),
+		Action: c.which("hook apt, hook dpkg, hook pacman or hook dnf"),
 		Subcommands: []*cli.Command{
 			{
 				Name: "apt", Usage: "judge the transaction that apt describes on $" + infoFD, OnUsageError: c.usage, Action: c.hookApt,
@@ -43,6 +43,7 @@ func (c console) hook() *cli.Command {
 				Name: "dpkg", Usage: "judge the package that dpkg is about to unpack", ArgsUsage: "-- -q FILE", OnUsageError: c.usage, Action: c.hookDpkg,
 				Flags: []cli.Flag{openPGPFlag()},
 			},
+			c.hookPacman(), c.hookDNF(),
 		},
 	}
 }
@@ -173,11 +174,7 @@ func (c console) tell(r install.Report, report string) error {
 // record keeps the signatures of packages that are let in. Without a record nobody could
 // say later what this machine has from whom: so none is let in without.
 func (c console) record(list ...install.Judged) bool {
-	r := install.Recorder{Dir: installed.DefaultDir, Now: time.Now}
-	raw, err := read("", DefaultPolicy)
-	if err == nil && raw != nil {
-		r.Policy = sha256.Sum256(raw)
-	}
+	r, err := recorder()
 	for i := 0; err == nil && i < len(list); i++ {
 		err = r.Record(list[i].Verdict)
 	}
@@ -185,6 +182,15 @@ func (c console) record(list ...install.Judged) bool {
 		c.complain(err.Error()+": nothing is unpacked", "what is let in is recorded in "+installed.DefaultDir)
 	}
 	return err == nil
+}
+
+func recorder() (install.Recorder, error) {
+	r := install.Recorder{Dir: installed.DefaultDir, Now: time.Now}
+	raw, err := read("", DefaultPolicy)
+	if err == nil && raw != nil {
+		r.Policy = sha256.Sum256(raw)
+	}
+	return r, err
 }
 
 // readTransaction reads from where apt says that it writes to.

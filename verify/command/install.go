@@ -21,6 +21,9 @@ const installDescription = `Makes the package manager ask hallmark-verify before
          debsig-verify is diverted to us, and no-debsig in dpkg's configuration commented out
    apt   asks about a whole transaction, before anything of it is unpacked: a file in
          /etc/apt/apt.conf.d
+   pacman, dnf
+         ask about a whole transaction once its packages are downloaded; what goes round
+         that is in docs/package-managers.md
 
 apt shows everything that is wrong at once; dpkg cannot be gone round by using another
 front end. Have both. What is installed already is not looked at.
@@ -48,8 +51,8 @@ func programFlag() cli.Flag {
 // install and uninstall are the commands of those names.
 func (c console) install() *cli.Command {
 	return &cli.Command{
-		Name: "install", Usage: "make apt and dpkg ask this program before they unpack", Description: installDescription,
-		HideHelpCommand: true, OnUsageError: c.usage, Action: c.which("install dpkg, install apt or install status"),
+		Name: "install", Usage: "make package managers ask this program before they unpack", Description: installDescription,
+		HideHelpCommand: true, OnUsageError: c.usage, Action: c.which("install dpkg, install apt, install pacman, install dnf or install status"),
 		Subcommands: []*cli.Command{
 			{
 				Name: "dpkg", Usage: "dpkg asks about each package", OnUsageError: c.usage, Flags: systemFlags(programFlag(), openPGPFlag()),
@@ -64,8 +67,9 @@ func (c console) install() *cli.Command {
 					return s.ForApt(install.AptOptions{OpenPGP: ctx.String("openpgp"), Report: ctx.String("report")})
 				}),
 			},
+			c.installPacman(), c.installDNF(),
 			{
-				Name: "status", Usage: "which of them ask, and what keeps them from it", OnUsageError: c.usage, Action: c.installStatus,
+				Name: "status", Usage: "whether dpkg and apt ask, and what keeps them from it", OnUsageError: c.usage, Action: c.installStatus,
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "root", Value: "/", Usage: "look at the system in this `DIR`"},
 					&cli.BoolFlag{Name: "json", Usage: "one JSON object"},
@@ -78,7 +82,7 @@ func (c console) install() *cli.Command {
 func (c console) uninstall() *cli.Command {
 	return &cli.Command{
 		Name: "uninstall", Usage: "take back what install did", Description: "EXAMPLE:\n   hallmark-verify uninstall apt && hallmark-verify uninstall dpkg",
-		HideHelpCommand: true, OnUsageError: c.usage, Action: c.which("uninstall dpkg or uninstall apt"),
+		HideHelpCommand: true, OnUsageError: c.usage, Action: c.which("uninstall dpkg, uninstall apt, uninstall pacman or uninstall dnf"),
 		Subcommands: []*cli.Command{
 			{
 				Name: "dpkg", Usage: "dpkg does what it did before", OnUsageError: c.usage, Flags: systemFlags(),
@@ -88,6 +92,7 @@ func (c console) uninstall() *cli.Command {
 				Name: "apt", Usage: "apt does what it did before", OnUsageError: c.usage, Flags: systemFlags(),
 				Action: c.change(func(_ *cli.Context, s install.System) ([]install.Step, error) { return s.FromApt() }),
 			},
+			c.uninstallPacman(), c.uninstallDNF(),
 		},
 	}
 }
@@ -99,7 +104,7 @@ func (c console) which(names string) cli.ActionFunc {
 	}
 }
 
-// change plans with dpkg's lock held, says what it does, and does it.
+// change plans, for dpkg and apt with their lock held, says what it does, and does it.
 func (c console) change(plan func(*cli.Context, install.System) ([]install.Step, error)) cli.ActionFunc {
 	return func(ctx *cli.Context) error {
 		s, err := c.system(ctx)
@@ -123,7 +128,7 @@ func (c console) change(plan func(*cli.Context, install.System) ([]install.Step,
 
 func (c console) apply(ctx *cli.Context, s install.System, plan func(*cli.Context, install.System) ([]install.Step, error)) error {
 	dry := ctx.Bool("dry-run")
-	if !dry {
+	if name := ctx.Command.Name; !dry && (name == "dpkg" || name == "apt") {
 		release, err := s.Lock()
 		if err != nil {
 			return err

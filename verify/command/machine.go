@@ -16,9 +16,8 @@ import (
 // machineOptions are the flags of the commands that ask about a whole machine.
 type machineOptions struct {
 	Options
-	root, records string
-	all           bool
-	recordedOnly  bool
+	root, records, archive string
+	all, recordedOnly      bool
 }
 
 func machineFlags() []cli.Flag {
@@ -45,24 +44,20 @@ func (c console) machine(ctx *cli.Context) (machineOptions, error) {
 		root:    ctx.String("root"), records: ctx.String("records"), all: ctx.Bool("all"), recordedOnly: ctx.Bool("recorded-only"),
 	}
 	outer := ctx.Lineage()[1]
-	for _, name := range []string{"policy", "trust", "status", "at", "json", "root", "records"} {
+	for _, name := range []string{"policy", "trust", "status", "at", "as-of", "json", "root", "records"} {
 		if outer.IsSet(name) {
 			// It would be passed over, and another policy judge.
 			c.complain("--"+name+" comes before "+ctx.Command.Name, "options go after the command: "+c.name+" "+ctx.Command.Name+" --"+name+" ...")
 			return machineOptions{}, Exit(WrongUsage)
 		}
-		if ctx.IsSet(name) && name != "json" && ctx.String(name) == "" {
+		if name != "json" && ctx.IsSet(name) && ctx.String(name) == "" {
 			c.complain("--"+name+" is empty", "leave the option out for the default")
 			return machineOptions{}, Exit(WrongUsage)
 		}
 	}
-	if at := ctx.String("at"); at != "" {
-		t, err := parseTime(at)
-		if err != nil {
-			c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
-			return machineOptions{}, Exit(WrongUsage)
-		}
-		o.Now = func() time.Time { return t }
+	if err := o.times(ctx.String("at"), ctx.String("as-of")); err != nil {
+		c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
+		return machineOptions{}, Exit(WrongUsage)
 	}
 	return o, nil
 }
@@ -75,7 +70,7 @@ func (c console) open(ctx context.Context, o machineOptions) (config scan.Config
 		c.complain(p.reason.String(), p.hint)
 		return scan.Config{}, policy, nil, Exit(SomeUnknown)
 	}
-	config.Judge = v
+	config.Judge, config.File, config.Archive = v, v.File, o.archive
 	if config.Packages, err = installed.Packages(ctx, o.root); err != nil {
 		c.complain(err.Error(), "what cannot be listed cannot be judged; --root names another root folder")
 		return scan.Config{}, policy, nil, Exit(SomeUnknown)

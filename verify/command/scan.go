@@ -40,12 +40,18 @@ func (c console) scanCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "policy", Usage: "what to demand, YAML `FILE` (default: " + DefaultPolicy + ", else built in)"},
 			&cli.StringFlag{Name: "status", Usage: "what has been revoked, status bundle `FILE` (default: " + DefaultStatus + ", if it is there)"},
+			&cli.StringFlag{Name: "archive", Usage: "where apt keeps packages, `DIR`: those without a record are judged by a signed file there (default: " + scan.Archive + " of this machine; none with --root)"},
+			&cli.StringFlag{Name: "as-of", Usage: "ask whether it was good at `TIME`, by what is known today: later revocations do not count"},
 		}, machineFlags()...),
 		OnUsageError: c.usage,
 		Action: func(ctx *cli.Context) error {
 			o, err := c.machine(ctx)
 			if err != nil {
 				return err
+			}
+			o.Packages = true
+			if o.archive = ctx.String("archive"); o.archive == "" && !ctx.IsSet("root") {
+				o.archive = scan.Archive
 			}
 			return Exit(c.scan(ctx.Context, o))
 		},
@@ -65,9 +71,10 @@ func (c console) scan(ctx context.Context, o machineOptions) int {
 func (c console) scanned(ctx context.Context, o machineOptions, config scan.Config, policy verify.Policy) int {
 	out, summary := bufio.NewWriter(c.stdout), newSummary()
 	var look strings.Builder // printed after the table
-	progress := c.counter("scan", len(config.Packages))
+	bar, done := c.progress(len(config.Packages)), 0
 	for item := range scan.Packages(ctx, config) {
-		progress.step()
+		done++
+		bar.step(done)
 		summary.add(item)
 		switch {
 		case o.JSON:
@@ -76,7 +83,7 @@ func (c console) scanned(ctx context.Context, o machineOptions, config scan.Conf
 			look.WriteString(itemText(item))
 		}
 	}
-	progress.end()
+	bar.clear()
 	if o.JSON {
 		writeJSON(out, summary.wire(policy))
 	} else {
@@ -87,11 +94,7 @@ func (c console) scanned(ctx context.Context, o machineOptions, config scan.Conf
 		c.complain(err.Error(), "") // nobody has seen the answer
 		return SomeUnknown
 	}
-	notValid, unknown := summary.counts(o.recordedOnly)
-	if policy.Mode == verify.Warn {
-		return c.exitCode(0, 0, notValid+unknown)
-	}
-	return c.exitCode(notValid, unknown, 0)
+	return c.exitCode(summary.counts(o.recordedOnly))
 }
 
 // writeJSON leaves errors to the writer's Flush: what it cannot write it remembers, and
@@ -121,6 +124,9 @@ func itemText(item scan.Item) string {
 		return head + "  " + printable(item.Detail) + "\n"
 	}
 	_, rest, _ := strings.Cut(text(item.Verdict), "\n")
+	if item.Detail != "" {
+		head += "  " + printable(item.Detail) + "\n"
+	}
 	return head + rest
 }
 
@@ -130,16 +136,20 @@ type group struct{ vendor, level string }
 type scanSummary struct {
 	packages int
 	states   map[scan.State]int
+	warned   map[scan.State]int // of the states: those for which the policy's mode is warn
 	groups   map[group]map[scan.State]int
 }
 
 func newSummary() scanSummary {
-	return scanSummary{states: map[scan.State]int{}, groups: map[group]map[scan.State]int{}}
+	return scanSummary{states: map[scan.State]int{}, warned: map[scan.State]int{}, groups: map[group]map[scan.State]int{}}
 }
 
 func (s *scanSummary) add(item scan.Item) {
 	s.packages++
 	s.states[item.State]++
+	if item.Verdict.Warn && item.State != scan.Valid {
+		s.warned[item.State]++
+	}
 	g := group{vendor: item.Verdict.Vendor, level: "-"}
 	switch {
 	case item.State == scan.Unsigned || item.State == scan.NoRecord || item.State == scan.OtherVersion:
@@ -164,17 +174,20 @@ func (s *scanSummary) add(item scan.Item) {
 }
 
 // counts are the packages that the exit code is about.
-func (s scanSummary) counts(recordedOnly bool) (notValid, unknown int) {
+func (s scanSummary) counts(recordedOnly bool) (notValid, unknown, warned int) {
 	for state, n := range s.states {
-		switch {
-		case state == scan.NoRecord && recordedOnly:
-		case state.Outcome() == verify.NotValid:
-			notValid += n
-		case state.Outcome() == verify.CouldNotTell:
-			unknown += n
+		if state == scan.NoRecord && recordedOnly {
+			continue
+		}
+		warned += s.warned[state]
+		switch state.Outcome() {
+		case verify.NotValid:
+			notValid += n - s.warned[state]
+		case verify.CouldNotTell:
+			unknown += n - s.warned[state]
 		}
 	}
-	return notValid, unknown
+	return notValid, unknown, warned
 }
 
 func (s scanSummary) print(w io.Writer, all bool) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/installed"
@@ -49,23 +48,5 @@ func TestScanLostOutput(t *testing.T) {
 		if code := run(console{full{}, &stderr, "test"}); code != SomeUnknown || !strings.Contains(stderr.String(), "no space left") {
 			t.Error(name, code, stderr.String())
 		}
-	}
-}
-
-func TestCounter(t *testing.T) {
-	var out bytes.Buffer
-	p := (console{&out, &out, "test"}).counter("scan", 2)
-	p.next = time.Time{}
-	p.step()
-	p.end()
-	if out.Len() != 0 {
-		t.Errorf("%q to no terminal", out.String())
-	}
-	p.w, p.next = &out, time.Time{}
-	p.step()
-	p.step()
-	p.end()
-	if got := out.String(); got != "\rscan: 2 of 2 packages\r\x1b[K" {
-		t.Errorf("%q", got)
 	}
 }

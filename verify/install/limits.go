@@ -25,3 +25,21 @@ const (
 	// maxConfigFiles bounds the files in dpkg.cfg.d; packages put two or three there.
 	maxConfigFiles = 1024
 )
+
+// Bounds of package managers other than Debian's.
+const (
+	// maxCommandLine bounds pacman's command line: Linux takes 2 MiB by default.
+	maxCommandLine = 8 << 20
+	// maxDatabase bounds the unpacked database of a repository; Arch's largest has 60 MB.
+	maxDatabase = 1 << 30
+	// maxDesc bounds the entry of one package there; the largest have 20 KiB.
+	maxDesc = 1 << 20
+	// maxWindow bounds the memory that a zstd stream may ask for: what its level 20 does, with
+	// which Arch packs.
+	maxWindow = 32 << 20
+	// maxBeforeInfo bounds what of a package of pacman's is unpacked to find its .PKGINFO,
+	// which makepkg puts first; files with lists of the others stand around it.
+	maxBeforeInfo = 64 << 20
+	// maxDetached bounds the files of one transaction.
+	maxDetached = maxChanges
+)

@@ -30,9 +30,12 @@ func (r Recorder) Record(v verify.Verdict) error {
 	if (v.Package == format.Package{}) || v.Digest == "" {
 		return nil
 	}
-	p := installed.Package{Manager: installed.Dpkg, Name: v.Package.Name, Version: v.Package.Version, Architecture: v.Package.Architecture}
-	now := r.Now()
-	record, err := installed.FromVerdict(p, v, r.Policy, now)
+	return r.RecordAs(installed.Package{Manager: installed.Dpkg, Name: v.Package.Name, Version: v.Package.Version, Architecture: v.Package.Architecture}, v)
+}
+
+// RecordAs is Record for any package manager; p is what the package says that it is.
+func (r Recorder) RecordAs(p installed.Package, v verify.Verdict) error {
+	record, err := installed.FromVerdict(p, v, r.Policy, r.Now())
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func TestPackagesRefused(t *testing.T) {
 		"%VERSION% without a value":            {"var/lib/pacman/local/a-1/desc": desc("a", "")},
 		`version "1\x1b"`:                      {"var/lib/pacman/local/a-1/desc": desc("a", "1\x1b")},
 		"desc: more than 4194304 bytes":        {"var/lib/pacman/local/a-1/desc": strings.Repeat("x", 4<<20+1)},
-		"rpm --dbpath":                         {"var/lib/rpm/rpmdb.sqlite": "no database at all, but long enough to look at"},
+		"rpm --all --dbpath":                   {"var/lib/rpm/rpmdb.sqlite": "no database at all, but long enough to look at"},
 		"usr/lib/sysimage/rpm: no such file":   {"usr/lib/sysimage/rpm": "-> nowhere"},
 		"var/lib/pacman/local: path escapes":   {"var/lib/pacman/local": "-> /var/lib"},
 		"var/lib/dpkg/updates: path escapes":   {"var/lib/dpkg/status": "", "var/lib/dpkg/updates": "-> /var"},
@@ -207,7 +207,7 @@ func TestRPM(t *testing.T) {
 	if diff := cmp.Diff([]Package{{RPM, "hello", "2:1.0~rc1-1", "noarch"}}, list); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
-	if _, err := query(context.Background(), "/nonexistent/rpm", database); !errors.Is(err, os.ErrNotExist) {
+	if _, err := query(context.Background(), "/nonexistent/rpm", "--all", "--dbpath", database); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }

@@ -45,7 +45,7 @@ func rpmPackages(ctx context.Context, root fs.FS, dir string) ([]Package, error)
 	if database == "" {
 		return nil, errAbsent
 	}
-	out, err := query(ctx, rpmProgram, database)
+	out, err := query(ctx, rpmProgram, "--all", "--dbpath", database)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoRPM
 	}
@@ -53,6 +53,26 @@ func rpmPackages(ctx context.Context, root fs.FS, dir string) ([]Package, error)
 		return nil, err
 	}
 	return parseRPM(out)
+}
+
+// RPMFile asks rpm for name, version and architecture of a package in a file, which should
+// have been judged before: rpm is not made for reading what is hostile.
+func RPMFile(ctx context.Context, path string) (Package, error) {
+	if !filepath.IsAbs(path) {
+		return Package{}, fmt.Errorf("%.80q is not an absolute path", path) // or an option
+	}
+	out, err := query(ctx, rpmProgram, "--nosignature", "--package", path)
+	if err != nil {
+		return Package{}, err
+	}
+	list, err := parseRPM(out)
+	if err != nil {
+		return Package{}, err
+	}
+	if len(list) != 1 {
+		return Package{}, fmt.Errorf("%s: %d packages", path, len(list))
+	}
+	return list[0], nil
 }
 
 func hasDatabase(entries []fs.DirEntry) bool {
@@ -67,16 +87,16 @@ func hasDatabase(entries []fs.DirEntry) bool {
 
 // query runs rpm without the caller's environment, reads at most maxQuery bytes of what
 // it prints, and does not wait for ever.
-func query(ctx context.Context, program, database string) ([]byte, error) {
+func query(ctx context.Context, program string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, rpmTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "--dbpath", database, "--query", "--all",
-		"--queryformat", `%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\t%{ARCH}\n`)
+	args = append([]string{"--query", "--queryformat", `%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\t%{ARCH}\n`}, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "HOME=/nonexistent"}
 	out, complaint := &bounded{max: maxQuery}, &bounded{max: 4 << 10}
 	cmd.Stdout, cmd.Stderr = out, complaint
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%s --dbpath %s: %w: %.300q", program, database, err, complaint.kept)
+		return nil, fmt.Errorf("%s %s: %w: %.300q", program, strings.Join(args[3:], " "), err, complaint.kept)
 	}
 	return out.kept, nil
 }

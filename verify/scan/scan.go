@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/installed"
 )
@@ -18,7 +19,7 @@ const maxWorkers = 16
 
 // Judge is what is needed of a *verify.Verifier.
 type Judge interface {
-	Signature(ctx context.Context, name string, digest [32]byte, signature []byte) verify.Verdict
+	SignatureOf(ctx context.Context, name string, is format.Package, digest [32]byte, signature []byte) verify.Verdict
 }
 
 // Config says what is scanned, and by which judgement.
@@ -26,6 +27,10 @@ type Config struct {
 	Packages []installed.Package // of installed.Packages, which sorts them
 	Records  fs.FS               // the folder of records
 	Judge    Judge
+	// Archive is a folder in which apt keeps packages, or "": with File, a verdict about a
+	// file that names its package, packages without a record are looked for there.
+	Archive string
+	File    func(ctx context.Context, path string) verify.Verdict
 }
 
 // Packages judges each package and yields the answers in the order of the list, each as
@@ -37,14 +42,20 @@ func Packages(ctx context.Context, c Config) iter.Seq[Item] {
 func (c Config) item(ctx context.Context, p installed.Package) Item {
 	history, err := installed.Read(c.Records, p)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Item{Package: p, State: NoRecord}
+		if item, ok := c.archived(ctx, p); ok {
+			return item
+		}
+		return c.unrecorded(ctx, p, NoRecord, "")
 	}
 	if err != nil {
-		return Item{Package: p, State: CouldNotTell, Detail: err.Error()}
+		return c.unrecorded(ctx, p, CouldNotTell, err.Error())
 	}
 	r, ok := history.Of(p.Version)
 	if !ok {
-		return Item{Package: p, State: OtherVersion, Detail: "recorded: " + versions(history)}
+		if item, ok := c.archived(ctx, p); ok {
+			return item
+		}
+		return c.unrecorded(ctx, p, OtherVersion, "recorded: "+versions(history))
 	}
 	item := Item{Package: p, Verdict: judge(ctx, c.Judge, r), Judged: true, Recorded: r.At}
 	switch item.Verdict.Outcome {
@@ -59,6 +70,13 @@ func (c Config) item(ctx context.Context, p installed.Package) Item {
 		item.State = CouldNotTell
 	}
 	return item
+}
+
+// unrecorded asks the policy about a package of which no signature is known: by its name,
+// its mode may be warn. Nothing makes such a package valid.
+func (c Config) unrecorded(ctx context.Context, p installed.Package, state State, detail string) Item {
+	v := judge(ctx, c.Judge, installed.Record{Package: p})
+	return Item{Package: p, State: state, Detail: detail, Verdict: verify.Verdict{Warn: v.Warn}}
 }
 
 func versions(h installed.History) string {
@@ -79,8 +97,10 @@ func judge(ctx context.Context, j Judge, r installed.Record) (v verify.Verdict) 
 			}
 		}
 	}()
-	v = j.Signature(ctx, r.Package.String(), r.Digest, r.Signature)
-	v.Signature = nil // of thousands of packages nobody needs it again
+	is := format.Package{Name: r.Name, Version: r.Version, Architecture: r.Architecture}
+	v = j.SignatureOf(ctx, r.Package.String(), is, r.Digest, r.Signature)
+	// Nobody needs the signature of thousands of packages again, or their names twice.
+	v.Signature, v.Package = nil, format.Package{}
 	return v
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/test/pki"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/installed"
@@ -127,10 +128,16 @@ func TestStates(t *testing.T) {
 	}
 	except := policy(1)
 	except.Exceptions = []verify.Exception{{Digest: fmt.Sprintf("%x", unsigned.Digest), Reason: "ours", Expires: m.Now.Add(time.Hour)}}
+	// Rules and exceptions for packages by name; a digest that nobody knows is not excepted.
+	named := policy(3)
+	named.Exceptions = []verify.Exception{
+		{Package: "low", Reason: "ours", Expires: m.Now.Add(time.Hour)}, {Digest: strings.Repeat("0", 64), Reason: "odd", Expires: m.Now.Add(time.Hour)},
+	}
 	for name, c := range map[string]struct {
 		config scan.Config
 		want   []string
 	}{
+		"by name":   {m.config(t, named), want},
 		"level 1":   {m.config(t, policy(1)), want},
 		"level 3":   {m.config(t, policy(3)), replace("low valid", "low not-valid requirement-unmet")},
 		"revoked":   {m.config(t, policy(1), revoke), replace("revoked valid", "revoked not-valid revoked")},
@@ -146,7 +153,7 @@ func TestStates(t *testing.T) {
 // faulty is a judge that fails for some names.
 type faulty struct{}
 
-func (faulty) Signature(_ context.Context, name string, _ [32]byte, _ []byte) verify.Verdict {
+func (faulty) SignatureOf(_ context.Context, name string, _ format.Package, _ [32]byte, _ []byte) verify.Verdict {
 	if strings.HasPrefix(name, "bad") {
 		panic("boom")
 	}
@@ -337,4 +344,26 @@ func TestQuery(t *testing.T) {
 			t.Errorf("%q: %q, %v", in, got, err)
 		}
 	}
+}
+
+// FuzzQuery: what parses is in the one form that verdicts have, and parses to itself.
+func FuzzQuery(f *testing.F) {
+	seeds := []string{"00:5A:01", "0x5a01", "", "sha256:" + strings.Repeat("AB", 32), strings.Repeat("0a", 32)}
+	for _, s := range seeds {
+		f.Add(s)
+	}
+	if len(seeds) == 0 {
+		f.Fatal("no seeds")
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		for name, parse := range map[string]func(string) (string, error){"serial": scan.ParseSerial, "assessment": scan.ParseAssessment} {
+			got, err := parse(in)
+			if err != nil {
+				continue
+			}
+			if again, err := parse(got); err != nil || again != got || strings.Trim(got, "0123456789abcdef") != "" {
+				t.Errorf("%s %q: %q, then %q, %v", name, in, got, again, err)
+			}
+		}
+	})
 }

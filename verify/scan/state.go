@@ -14,7 +14,7 @@ type State string
 
 const (
 	// Valid: the recorded signature is valid under today's trust, status and policy, or
-	// the policy has an exception for it.
+	// the policy has an exception for its digest.
 	Valid State = "valid"
 	// NotValid: it is not, any more. The verdict has the reasons.
 	NotValid State = "not-valid"
@@ -51,7 +51,7 @@ type Item struct {
 	State   State
 	// Detail says more, for people; of Valid and NotValid the verdict does.
 	Detail string
-	// Verdict is today's, if Judged.
+	// Verdict is today's, if Judged; if not, only its Warn counts.
 	Verdict verify.Verdict
 	Judged  bool
 	// Recorded is when the package was installed by this machine's clock; zero if unknown.
