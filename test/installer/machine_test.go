@@ -94,6 +94,7 @@ func newMachine(t *testing.T) *machine {
 		check(t, err)
 		check(t, os.WriteFile(filepath.Join(root, program), raw, 0o755))
 	}
+	check(t, os.Chmod(filepath.Join(root, program), 0o755)) // it was made with whatever umask
 	return m
 }
 
