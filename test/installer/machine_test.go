@@ -124,6 +124,15 @@ func (m *machine) setStatus(s verify.Status) {
 	m.write("var/lib/hallmark/status.json", string(m.pki.SignStatus(m.t, s)))
 }
 
+// revoke makes the status one in which a vendor's certificate is revoked since before it
+// signed anything.
+func (m *machine) revoke(id *pki.Identity) {
+	m.t.Helper()
+	status := m.pki.Status(m.t)
+	status.CRLs[0] = m.pki.CRL(m.t, m.pki.High, 8, pki.Revocation{At: m.pki.Signed.Add(-time.Minute), Reason: 9}.Revoke(m.t, id.Cert))
+	m.setStatus(status)
+}
+
 // result is what a program said and how it ended.
 type result struct {
 	stdout, stderr string
