@@ -18,9 +18,7 @@ import (
 func TestApt(t *testing.T) {
 	m := newMachine(t)
 	m.hook("dpkg", "apt --report /var/log/hallmark.json")
-	status := m.pki.Status(t)
-	status.CRLs[0] = m.pki.CRL(t, m.pki.High, 8, pki.Revocation{At: m.pki.Signed, Reason: 9}.Revoke(t, m.gone.Cert))
-	m.setStatus(status)
+	m.revoke(m.gone)
 	m.serve(
 		m.of("good", "1.0", m.high), m.of("better", "1.0", m.high), m.of("unsigned", "1.0", nil), m.of("tampered", "1.0", m.high).flip(),
 		m.of("low", "1.0", m.low), m.of("revoked", "1.0", m.gone),
@@ -209,6 +207,12 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
+	m.must(program, "scan")
+	m.revoke(m.high)
+	if r := m.run(program, "scan"); r.code != 1 || !strings.Contains(r.stdout, "good") || !strings.Contains(r.stdout, "revoked") {
+		t.Errorf("%d %s", r.code, r.all())
+	}
+	m.setStatus(m.pki.Status(t))
 	check(t, os.RemoveAll(m.path("var/lib/hallmark/installed")))
 	m.write("var/lib/hallmark/installed", "in the way")
 	m.refused([]string{"what is let in is recorded in"}, "dpkg", "-i", "/packages/by.deb")

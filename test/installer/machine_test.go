@@ -94,6 +94,7 @@ func newMachine(t *testing.T) *machine {
 		check(t, err)
 		check(t, os.WriteFile(filepath.Join(root, program), raw, 0o755))
 	}
+	check(t, os.Chmod(filepath.Join(root, program), 0o755)) // it was made with whatever umask
 	return m
 }
 
@@ -121,6 +122,15 @@ func (m *machine) marshal(name string, v interface{ Marshal() ([]byte, error) })
 func (m *machine) setStatus(s verify.Status) {
 	m.t.Helper()
 	m.write("var/lib/hallmark/status.json", string(m.pki.SignStatus(m.t, s)))
+}
+
+// revoke makes the status one in which a vendor's certificate is revoked since before it
+// signed anything.
+func (m *machine) revoke(id *pki.Identity) {
+	m.t.Helper()
+	status := m.pki.Status(m.t)
+	status.CRLs[0] = m.pki.CRL(m.t, m.pki.High, 8, pki.Revocation{At: m.pki.Signed.Add(-time.Minute), Reason: 9}.Revoke(m.t, id.Cert))
+	m.setStatus(status)
 }
 
 // result is what a program said and how it ended.

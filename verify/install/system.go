@@ -72,11 +72,11 @@ func RunCommand(ctx context.Context, name string, args ...string) ([]byte, error
 // Lock keeps dpkg and apt from running until it is released: it is the lock that they
 // take first.
 func (s System) Lock() (release func(), err error) {
-	folder, err := s.path("/var/lib/dpkg/lock-frontend")
+	path, err := s.path("/var/lib/dpkg/lock-frontend")
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(folder, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, problem("run it as root", "%w", err)
@@ -88,7 +88,7 @@ func (s System) Lock() (release func(), err error) {
 	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Whence: io.SeekStart}
 	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); err != nil {
 		_ = f.Close()
-		return nil, problem("wait until it has finished", "dpkg or apt is running: lock %s: %w", folder, err)
+		return nil, problem("wait until it has finished", "dpkg or apt is running: lock %s: %w", path, err)
 	}
 	return func() { _ = f.Close() }, nil
 }
