@@ -133,14 +133,14 @@ def extensions(b):
         out[oid(f[0])] = (len(f) == 3, f[-1][1])
     return out
 def allows(ca, uris):
-    """Name constraints on URIs, RFC 5280 §4.2.1.10; a critical one on other names refuses."""
+    """Name constraints on URIs, RFC 5280 §4.2.1.10; one that is not critical or on other names refuses."""
     critical, value = ca.ext.get("2.5.29.30", (False, b""))
     for tag, trees, _ in items(one(value, 0x30)) if value else []:
         bases = [items(t[1])[0] for t in items(trees)]
         domains = [b.decode().lower() for t, b, _ in bases if t == 0x86]
         hosts = [(urlsplit(u).hostname or "").lower() for u in uris]
         inside = [any(h == d or h.endswith(d if d[:1] == "." else "." + d) for d in domains) for h in hosts]
-        if critical and any(t not in (0x81, 0x82, 0x86, 0x87) for t, _, _ in bases) or domains and any(i != (tag == 0xa0) for i in inside):
+        if not critical or any(t not in (0x81, 0x82, 0x86, 0x87) for t, _, _ in bases) or domains and any(i != (tag == 0xa0) for i in inside):
             return False
     return True
 def paths(leaf, bag, roots, usage, t):
