@@ -108,6 +108,7 @@ func Layers() []Row {
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},
 		{Package: "test/sample", Layer: layerTest, TestOnly: true},
+		{Package: "test/second-opinion", Layer: layerTest, Beside: []string{"test/vectors/vector"}},
 		{Package: "test/stepclient", Layer: layerTest, TestOnly: true},
 		{Package: "test/structure", Layer: layerTest},
 		{Package: "test/timeserver", Layer: layerTest, TestOnly: true},

@@ -150,10 +150,14 @@ func constraints() []sketch {
 	constraint := wants(verify.NameConstraint)
 	return []sketch{
 		{"constraint/excluded-host", []int{20}, constraint, "the tier excludes the vendor's host", func(m *maker) {
-			m.swapTier(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{"vendor.example.com"} })
+			m.swapTier(func(c *x509.Certificate) {
+				c.ExcludedURIDomains, c.PermittedDNSDomainsCritical = []string{"vendor.example.com"}, true
+			})
 		}},
 		{"constraint/excluded-domain", []int{20}, constraint, "the tier excludes the vendor's domain", func(m *maker) {
-			m.swapTier(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{".example.com"} })
+			m.swapTier(func(c *x509.Certificate) {
+				c.ExcludedURIDomains, c.PermittedDNSDomainsCritical = []string{".example.com"}, true
+			})
 		}},
 		{"constraint/permitted-other", []int{20}, constraint, "the tier permits another host alone", func(m *maker) {
 			m.swapTier(func(c *x509.Certificate) {
@@ -161,7 +165,9 @@ func constraints() []sketch {
 			})
 		}},
 		{"constraint/root", []int{20}, constraint, "the root excludes the vendor's host", func(m *maker) {
-			m.swapRoot(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{"vendor.example.com"} })
+			m.swapRoot(func(c *x509.Certificate) {
+				c.ExcludedURIDomains, c.PermittedDNSDomainsCritical = []string{"vendor.example.com"}, true
+			})
 		}},
 		{"constraint/unknown-form", []int{20}, wants(verify.CriticalExtension), "a critical constraint on a form of name that is not handled", func(m *maker) {
 			name := []byte{0x30, 0x0a, 0xa1, 0x08, 0x30, 0x06, 0xa4, 0x04, 0x30, 0x02, 0x31, 0x00}
@@ -170,6 +176,11 @@ func constraints() []sketch {
 			})
 		}},
 		{"constraint/permitted-domain", []int{20}, nil, "the tier permits the vendor's domain", func(m *maker) {
+			m.swapTier(func(c *x509.Certificate) {
+				c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{".example.com"}, true
+			})
+		}},
+		{"constraint/not-critical", []int{20}, wants(verify.IssuerUnfit), "the tier permits the vendor's domain, and readers may ignore it", func(m *maker) {
 			m.swapTier(func(c *x509.Certificate) { c.PermittedURIDomains = []string{".example.com"} })
 		}},
 	}

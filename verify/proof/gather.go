@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/format"
@@ -42,17 +43,30 @@ func Gather(ctx context.Context, path string, in Input) (Proof, error) {
 		read = p.readImage
 	}
 	if err := read(ctx, path); err != nil {
-		// What the judge said about it is all that there is to say.
-		if len(in.Verdict.Reasons) == 0 {
+		if p.Container = container(err, in.Verdict); p.Container == "" {
 			return Proof{}, fmt.Errorf("%w: %w", ErrChanged, err)
 		}
-		p.Container, p.Signatures = in.Verdict.Reasons[0].Code, nil
+		p.Signatures = nil
 	}
 	p.File.Package = in.Verdict.Package.Name
 	if in.Verdict.Digest != "" && p.File.SHA256 != in.Verdict.Digest {
 		return Proof{}, ErrChanged
 	}
 	return p, nil
+}
+
+// container is the reason why there is no signature to look at: what the judge said about
+// it, or what an exception forgave. "": the judge saw another file.
+func container(err error, v verify.Verdict) verify.Code {
+	switch {
+	case len(v.Reasons) > 0:
+		return v.Reasons[0].Code
+	case !slices.ContainsFunc(v.Notes, func(n verify.Reason) bool { return n.Code == verify.NoteException }):
+		return ""
+	case errors.Is(err, format.ErrUnsigned):
+		return verify.Unsigned
+	}
+	return verify.ContainerMalformed
 }
 
 // readFile reads digests and signature from one opening of the file.
