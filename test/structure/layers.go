@@ -60,6 +60,7 @@ func Layers() []Row {
 		{Package: "distribution", Layer: layerEvidence},
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/fetch/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/fetch", "verify/update"}},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/update", Layer: layerEvidence, Beside: []string{"verify"}},

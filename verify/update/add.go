@@ -45,14 +45,14 @@ func (u Updater) Add(ctx context.Context, src Source, replace bool, confirm func
 	if state["root.json"] != nil && !replace {
 		return Result{}, refuse(AlreadyTrusted, "%s has a root, with the fingerprint %s", u.State, fingerprint(state["root.json"]))
 	}
-	root, candidate, err := newestRoot(ctx, src)
+	roots, candidate, err := followRoots(ctx, src)
 	if err != nil {
 		return Result{}, err
 	}
 	if err := confirm(candidate); err != nil {
 		return Result{}, &Error{NotConfirmed, err}
 	}
-	got, err := follow(ctx, src, map[string][]byte{"root.json": root}, u.Now())
+	got, err := follow(ctx, src, map[string][]byte{"root.json": roots[len(roots)-1]}, u.Now())
 	if err != nil {
 		return Result{}, err
 	}
@@ -98,10 +98,10 @@ func (u Updater) begin(src Source, got found, replaced bool) (Result, error) {
 	return result, nil
 }
 
-// newestRoot fetches the roots of a repository and follows them from the first.
-func newestRoot(ctx context.Context, src Source) ([]byte, Candidate, error) {
+// followRoots fetches the roots of a repository and follows them from the first.
+func followRoots(ctx context.Context, src Source) ([][]byte, Candidate, error) {
 	var c Candidate
-	var newest []byte
+	var list [][]byte
 	var chain *trustedmetadata.TrustedMetadata
 	for n := int64(1); n <= maxRoots; n++ {
 		body, err := src.Get(ctx, fmt.Sprintf("%d.root.json", n), maxMetadataBytes)
@@ -122,12 +122,12 @@ func newestRoot(ctx context.Context, src Source) ([]byte, Candidate, error) {
 		if err != nil {
 			return nil, Candidate{}, explain(fmt.Errorf("root %d: %w", n, err))
 		}
-		if newest != nil {
+		if len(list) > 0 {
 			c.older = append(c.older, c.Fingerprint)
 		}
-		newest, c.Version, c.Fingerprint = body, n, fingerprint(body)
+		list, c.Version, c.Fingerprint = append(list, body), n, fingerprint(body)
 	}
-	return newest, c, nil
+	return list, c, nil
 }
 
 func fingerprint(root []byte) string {

@@ -3,13 +3,12 @@ package update
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
 // lock keeps other processes from updating. A process that dies gives it back.
 func (u Updater) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(u.State, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(u.file("lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, &Error{Disk, err}
 	}

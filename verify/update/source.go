@@ -113,7 +113,7 @@ func sourceOf(s Source) (sourceFile, error) {
 // KnownSource returns the source that Add noted, ErrNotExist without one. roots are for
 // an https source; nil means the system's.
 func (u Updater) KnownSource(roots *x509.CertPool) (Source, error) {
-	f, err := os.Open(filepath.Join(u.State, sourceName))
+	f, err := os.Open(u.file(sourceName))
 	if err != nil {
 		return nil, err
 	}

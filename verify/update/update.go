@@ -141,10 +141,12 @@ func readIfThere(path string, most int64) ([]byte, error) {
 	return body, nil
 }
 
+func (u Updater) file(name string) string { return filepath.Join(u.State, name) }
+
 func (u Updater) readState() (map[string][]byte, error) {
 	state := map[string][]byte{}
 	for _, name := range metadataNames() {
-		body, err := readIfThere(filepath.Join(u.State, name), maxMetadataBytes)
+		body, err := readIfThere(u.file(name), maxMetadataBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +163,7 @@ func (u Updater) keepState(old, now map[string][]byte) error {
 		if now[name] == nil || bytes.Equal(old[name], now[name]) {
 			continue
 		}
-		if err := durable.WriteFile(filepath.Join(u.State, name), now[name], 0o644); err != nil {
+		if err := durable.WriteFile(u.file(name), now[name], 0o644); err != nil {
 			return &Error{Disk, err}
 		}
 	}
@@ -177,7 +179,7 @@ func (u Updater) writeSource(src Source) error {
 	if err != nil {
 		return &Error{Disk, err}
 	}
-	if err := durable.WriteFile(filepath.Join(u.State, sourceName), append(text, '\n'), 0o644); err != nil {
+	if err := durable.WriteFile(u.file(sourceName), append(text, '\n'), 0o644); err != nil {
 		return &Error{Disk, err}
 	}
 	return nil
