@@ -8,27 +8,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
-	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/secure-systems-lab/go-securesystemslib/cjson"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
-
-// tufSigner makes a crypto.Signer, which may be on a token, the library's signer.
-type tufSigner struct{ key crypto.Signer }
-
-func (s tufSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
-	return s.key.Public(), nil
-}
-
-func (s tufSigner) SignMessage(message io.Reader, _ ...signature.SignOption) ([]byte, error) {
-	raw, err := io.ReadAll(message)
-	if err != nil {
-		return nil, err
-	}
-	return crypto.SignMessage(s.key, rand.Reader, raw, crypto.SHA256)
-}
 
 // tufKey is a public key as metadata has it. The library calls every ECDSA key P-256.
 func tufKey(pub crypto.PublicKey) (*metadata.Key, string, error) {
@@ -45,10 +29,20 @@ func tufKey(pub crypto.PublicKey) (*metadata.Key, string, error) {
 
 // sign signs metadata with each key and returns its bytes.
 func sign[T metadata.Roles](m *metadata.Metadata[T], keys ...crypto.Signer) ([]byte, error) {
+	payload, err := cjson.EncodeCanonical(m.Signed)
+	if err != nil {
+		return nil, err
+	}
 	for _, key := range keys {
-		if _, err := m.Sign(tufSigner{key}); err != nil {
+		_, id, err := tufKey(key.Public())
+		if err != nil {
 			return nil, err
 		}
+		sig, err := crypto.SignMessage(key, rand.Reader, payload, crypto.SHA256) // the key may be on a token
+		if err != nil {
+			return nil, err
+		}
+		m.Signatures = append(m.Signatures, metadata.Signature{KeyID: id, Signature: sig})
 	}
 	return m.ToBytes(false)
 }

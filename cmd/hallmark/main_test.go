@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hallmark": main, "notation": notationProgram})
+	testscript.Main(m, map[string]func(){"hallmark": main, "notation": notationProgram, "hallmark-fetch": fetchProgram, "hallmark-verify": verifyProgram})
 }
 
 // demoAssets has the worked assessment that scripts use too.

@@ -35,7 +35,7 @@ var otherFormats = map[string]*usageError{
 
 func (e *env) trustCommand() *cli.Command {
 	out := &cli.StringFlag{Name: "out", Usage: "write to this file (default: print)"}
-	return group("trust", "what verifiers need: trust bundle, status bundle, anchors",
+	return group("trust", "what verifiers need: trust bundle, status bundle, anchors", append([]*cli.Command{
 		command(cli.Command{
 			Name: "export", Usage: "trust bundle for hallmark-verify, or one tier's anchor for other tools",
 			Flags: []cli.Flag{out,
@@ -55,10 +55,10 @@ EXAMPLE: hallmark trust export --out trust.json
          hallmark trust export --tier elevated --format notation --out ~/.config/notation`,
 		}, 0, 0, e.trustExport),
 		command(cli.Command{
-			Name: "status", Usage: "status bundle for hallmark-verify: the revocation lists", Flags: []cli.Flag{out},
+			Name: "status", Usage: "status bundle for hallmark-verify: revocations and what became of assessments, signed", Flags: []cli.Flag{out},
 			Description: "EXAMPLE: hallmark trust status --out status.json",
 		}, 0, 0, func(c *cli.Context) error { return e.export(c, "/v1/trust/status") }),
-	)
+	}, e.repositoryCommands()...)...)
 }
 
 // trustExport judges the flags before the server is asked.

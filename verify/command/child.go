@@ -18,7 +18,8 @@ const installFetch = "install " + child.Name + ", which opens the connections th
 func (c console) fetching() []*cli.Command {
 	return []*cli.Command{
 		c.passed("update", "get a newer status and trust bundle (runs "+child.Name+")"),
-		c.passed("trust", "begin to trust a CA (runs "+child.Name+")"),
+		c.passed("trust", "begin to trust a CA, or show whom this machine trusts (runs "+child.Name+")"),
+		c.passed("mirror", "copy a CA's update repository into a folder, for a web server or a USB stick (runs "+child.Name+")"),
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -27,14 +27,14 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "none":
-		main()
+		os.Exit(Run(context.Background(), os.Args, "test", os.Stdin, os.Stdout, os.Stderr))
 	}
 	pool := x509.NewCertPool()
 	raw, err := os.ReadFile(roots)
 	if err != nil || !pool.AppendCertsFromPEM(raw) {
 		panic(fmt.Sprint("no roots: ", err))
 	}
-	p := program{os.Stdout, os.Stderr, loopback{outbound.Policy{AllowPrivate: true, RootCAs: pool}}}
+	p := program{stdout: os.Stdout, stderr: os.Stderr, fetcher: loopback{outbound.Policy{AllowPrivate: true, RootCAs: pool}}}
 	os.Exit(p.run(context.Background(), os.Args))
 }
 
@@ -130,7 +130,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"evidence", "--help"}, 0, ""},
 	} {
 		var out, complaint bytes.Buffer
-		p := program{&out, &complaint, refusing{}}
+		p := program{stdout: &out, stderr: &complaint, fetcher: refusing{}}
 		if code := p.run(context.Background(), append([]string{child.Name}, c.args...)); code != c.code || !strings.Contains(complaint.String(), c.says) {
 			t.Errorf("%v: %d %s", c.args, code, complaint.String())
 		}
@@ -149,7 +149,7 @@ func (refusing) Fetch(context.Context, string) ([]byte, error) {
 // TestLostOutput: half a body is not a body.
 func TestLostOutput(t *testing.T) {
 	var complaint bytes.Buffer
-	p := program{full{}, &complaint, fixed("x")}
+	p := program{stdout: full{}, stderr: &complaint, fetcher: fixed("x")}
 	if code := p.run(context.Background(), []string{child.Name, "evidence", "https://example.com/"}); code != failed || !strings.Contains(complaint.String(), "no space left") {
 		t.Error(code, complaint.String())
 	}

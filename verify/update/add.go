@@ -1,0 +1,144 @@
+package update
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+	"github.com/theupdateframework/go-tuf/v2/metadata/trustedmetadata"
+)
+
+// Candidate is the root of a repository that is not trusted yet: each version signed by
+// the one before, which says nothing about the first.
+type Candidate struct {
+	Version int64
+	// Fingerprint is the SHA-256 of the newest root's file, lower-case hex: what
+	// 'hallmark trust fingerprint' prints, for people to compare.
+	Fingerprint string
+	older       []string
+}
+
+// Matches reports whether a person's text is the fingerprint of the newest root or of one
+// before it, from which the newest follows. Case, colons and spaces do not count.
+func (c Candidate) Matches(text string) bool {
+	text = strings.ToLower(strings.NewReplacer(":", "", " ", "", "-", "").Replace(text))
+	return text == c.Fingerprint || slices.Contains(c.older, text)
+}
+
+// Add begins to trust the CA behind a source. confirm is shown the root's fingerprint
+// and returns an error to refuse; then, and whenever anything else fails, nothing is
+// written. With replace, the CA that was trusted before is not any more.
+func (u Updater) Add(ctx context.Context, src Source, replace bool, confirm func(Candidate) error) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	state, err := u.readState()
+	if err != nil {
+		return Result{}, err
+	}
+	if state["root.json"] != nil && !replace {
+		return Result{}, refuse(AlreadyTrusted, "%s has a root, with the fingerprint %s", u.State, fingerprint(state["root.json"]))
+	}
+	roots, candidate, err := followRoots(ctx, src)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := confirm(candidate); err != nil {
+		return Result{}, &Error{NotConfirmed, err}
+	}
+	got, err := follow(ctx, src, map[string][]byte{"root.json": roots[len(roots)-1]}, u.Now())
+	if err != nil {
+		return Result{}, err
+	}
+	return u.begin(src, got, replace)
+}
+
+// begin writes a new trust. Old bundles go first where another CA's are replaced: their
+// numbers mean nothing to this one's.
+func (u Updater) begin(src Source, got found, replaced bool) (Result, error) {
+	if _, err := checkPair(got, u.Now()); err != nil {
+		return Result{}, err
+	}
+	if err := os.MkdirAll(u.State, 0o755); err != nil {
+		return Result{}, &Error{Disk, err}
+	}
+	unlock, err := u.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	if replaced {
+		for _, path := range []string{u.Status, u.Trust} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return Result{}, &Error{Disk, err}
+			}
+		}
+	}
+	result, err := u.write(got)
+	if err != nil {
+		return Result{}, err
+	}
+	// The root last: without it, Add can be done again.
+	if err := u.writeSource(src); err != nil {
+		return Result{}, err
+	}
+	names := metadataNames()
+	slices.Reverse(names)
+	for _, name := range names {
+		if err := u.keepState(nil, map[string][]byte{name: got.state[name]}); err != nil {
+			return Result{}, err
+		}
+	}
+	return result, nil
+}
+
+// followRoots fetches the roots of a repository and follows them from the first.
+func followRoots(ctx context.Context, src Source) ([][]byte, Candidate, error) {
+	var c Candidate
+	var list [][]byte
+	var chain *trustedmetadata.TrustedMetadata
+	for n := int64(1); n <= maxRoots; n++ {
+		body, err := src.Get(ctx, fmt.Sprintf("%d.root.json", n), maxMetadataBytes)
+		if errors.Is(err, fs.ErrNotExist) && n > 1 {
+			break
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, Candidate{}, refuse(Absent, "%s has no root: it is no update repository", src)
+		}
+		if err != nil {
+			return nil, Candidate{}, explain(err)
+		}
+		if chain == nil {
+			chain, err = trustedmetadata.New(body)
+		} else {
+			_, err = chain.UpdateRoot(body)
+		}
+		if err != nil {
+			return nil, Candidate{}, explain(fmt.Errorf("root %d: %w", n, err))
+		}
+		if len(list) > 0 {
+			c.older = append(c.older, c.Fingerprint)
+		}
+		list, c.Version, c.Fingerprint = append(list, body), n, fingerprint(body)
+	}
+	return list, c, nil
+}
+
+func fingerprint(root []byte) string {
+	sum := sha256.Sum256(root)
+	return hex.EncodeToString(sum[:])
+}
+
+func rootVersion(root []byte) (int64, error) {
+	m, err := metadata.Root().FromBytes(root)
+	if err != nil {
+		return 0, &Error{Disk, fmt.Errorf("root.json: %w", err)}
+	}
+	return m.Signed.Version, nil
+}
