@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/digitorus/timestamp"
@@ -24,6 +25,7 @@ type timestamper struct {
 	signer crypto.Signer
 	policy asn1.ObjectIdentifier
 	clock  *stampClock
+	molds  sync.Map // crypto.Hash → *stampMold
 }
 
 func (c *CA) setTimestamper() error {
@@ -95,18 +97,19 @@ func (c *CA) StampDigest(ctx context.Context, hash crypto.Hash, digest []byte) (
 	if !stampHashes[hash] || len(digest) != hash.Size() {
 		return nil, fmt.Errorf("timestamp: %d bytes of %v", len(digest), hash)
 	}
-	response, err := c.tsa.grant(ctx, &timestamp.Request{HashAlgorithm: hash, HashedMessage: digest, Certificates: true})
+	now, err := c.tsa.time(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
-	var parts struct {
-		Status asn1.RawValue
-		Token  asn1.RawValue
+	mold, err := c.tsa.mold(hash)
+	if err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
 	}
-	if rest, err := asn1.Unmarshal(response, &parts); err != nil || len(rest) != 0 {
-		return nil, fmt.Errorf("timestamp: read back response: %w", errors.Join(err, errors.New("not one value")))
+	token, err := mold.stamp(digest, now, c.tsa.signer)
+	if err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
 	}
-	return parts.Token.FullBytes, nil
+	return token, nil
 }
 
 // parse checks a request, the error is a *rejection.
@@ -148,12 +151,9 @@ func (t *timestamper) parse(request []byte) (*timestamp.Request, error) {
 // grant makes the token. Its serial number is 160 random bits from the library, so
 // none is repeated after a restart.
 func (t *timestamper) grant(ctx context.Context, req *timestamp.Request) ([]byte, error) {
-	now, err := t.clock.stampTime(ctx)
+	now, err := t.time(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if now.Before(t.cert.NotBefore) || now.After(t.cert.NotAfter) {
-		return nil, fmt.Errorf("the authority's certificate is good from %s to %s", t.cert.NotBefore.Format(time.RFC3339), t.cert.NotAfter.Format(time.RFC3339))
 	}
 	stamp := timestamp.Timestamp{
 		HashAlgorithm: req.HashAlgorithm, HashedMessage: req.HashedMessage,
@@ -167,6 +167,15 @@ func (t *timestamper) grant(ctx context.Context, req *timestamp.Request) ([]byte
 		return response, err
 	}
 	return addCertificates(response, slices.Concat(t.chain, t.cross))
+}
+
+// time is that of the next token.
+func (t *timestamper) time(ctx context.Context) (time.Time, error) {
+	now, err := t.clock.stampTime(ctx)
+	if err == nil && (now.Before(t.cert.NotBefore) || now.After(t.cert.NotAfter)) {
+		err = fmt.Errorf("the authority's certificate is good from %s to %s", t.cert.NotBefore.Format(time.RFC3339), t.cert.NotAfter.Format(time.RFC3339))
+	}
+	return now, err
 }
 
 func (r *rejection) marshal() ([]byte, error) {

@@ -7,7 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha256" // SHA-256 for crypto.Hash
+	"crypto/sha256"
 	_ "crypto/sha512" // SHA-384 and SHA-512 for crypto.Hash
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,9 +17,11 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
-	"github.com/sassoftware/relic/v7/lib/pkcs7"
 )
 
 // CMSInput is what a signature is made of. The content itself is not: it never
@@ -51,8 +53,19 @@ type CMSInput struct {
 
 // CMS is a finished signature to which unsigned attributes may still be added.
 type CMS struct {
-	signed pkcs7.ContentInfoSignedData
-	hash   crypto.Hash
+	hash      crypto.Hash
+	digests   []byte // DigestAlgorithmIdentifiers, DER as all that follow
+	content   []byte // EncapsulatedContentInfo
+	certs     []byte // CertificateSet, its elements
+	signer    []byte // the elements of SignerInfo, the signature last
+	signature []byte
+	unsigned  []attribute
+}
+
+// attribute is an Attribute, RFC 5652 §5.3.
+type attribute struct {
+	oid asn1.ObjectIdentifier
+	der []byte
 }
 
 // BuildCMS makes a CMS SignedData, RFC 5652 §5, over a digest: detached and of type
@@ -63,12 +76,13 @@ type CMS struct {
 // With content of another type it is what RFC 2315 calls SignedData, as Authenticode
 // wants it: version 1 all the same, and the content is no OCTET STRING.
 //
-// The structures are relic's, its builder is not used: that one writes signed
+// No library writes this: relic's builder puts signed
 // attributes in the order they were added where RFC 5652 §5.3 demands DER, so that
 // a verifier which encodes them anew hashes other bytes; it calls ECDSA's
 // signature algorithm id-ecPublicKey with NULL where RFC 5754 §3.3 demands
 // ecdsa-with-SHA256 and no parameters; and it writes the NULL that RFC 5754 §2
-// leaves out of SHA-2 identifiers.
+// leaves out of SHA-2 identifiers. Its structures do, but through reflection, which cost
+// more than the signature; tests read what is made here with them.
 func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
 	if in.Hash == 0 {
 		in.Hash = crypto.SHA256
@@ -89,27 +103,47 @@ func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build CMS: %w", err)
 	}
-	leaf := in.Chain[0]
-	return &CMS{hash: in.Hash, signed: pkcs7.ContentInfoSignedData{
-		ContentType: ext.SignedData(),
-		Content: pkcs7.SignedData{
-			Version:                    1,
-			DigestAlgorithmIdentifiers: []pkix.AlgorithmIdentifier{digestAlg},
-			ContentInfo:                content,
-			Certificates:               certificateSet(append(slices.Clone(in.Chain), in.Cross...)),
-			SignerInfos: []pkcs7.SignerInfo{{
-				Version: 1,
-				IssuerAndSerialNumber: pkcs7.IssuerAndSerial{
-					IssuerName:   asn1.RawValue{FullBytes: leaf.RawIssuer},
-					SerialNumber: leaf.SerialNumber,
-				},
-				DigestAlgorithm:           digestAlg,
-				AuthenticatedAttributes:   attributes,
-				DigestEncryptionAlgorithm: signatureAlg,
-				EncryptedDigest:           signature,
-			}},
-		},
-	}}, nil
+	c := &CMS{hash: in.Hash, content: content, certs: certificateSet(append(slices.Clone(in.Chain), in.Cross...)), signature: signature}
+	c.digests, err = encode(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, digestAlg) })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("build CMS: %w", err)
+	}
+	c.signer, err = encode(func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(1) // version
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(in.Chain[0].RawIssuer)
+			b.AddASN1BigInt(in.Chain[0].SerialNumber)
+		})
+		addAlgorithm(b, digestAlg)
+		b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
+		addAlgorithm(b, signatureAlg)
+		b.AddASN1OctetString(signature)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("build CMS: %w", err)
+	}
+	return c, nil
+}
+
+// encode returns what fn writes.
+func encode(fn func(*cryptobyte.Builder)) ([]byte, error) {
+	var b cryptobyte.Builder
+	fn(&b)
+	return b.Bytes()
+}
+
+// tagContext is a context-specific tag of what has elements.
+func tagContext(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
+
+func addAlgorithm(b *cryptobyte.Builder, a pkix.AlgorithmIdentifier) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addAlgorithmFields(b, a) })
+}
+
+func addAlgorithmFields(b *cryptobyte.Builder, a pkix.AlgorithmIdentifier) {
+	b.AddASN1ObjectIdentifier(a.Algorithm)
+	b.AddBytes(a.Parameters.FullBytes) // absent, or NULL
 }
 
 // algorithms checks the input and names its digest and signature algorithms.
@@ -156,54 +190,94 @@ func (in CMSInput) algorithms() (digest, signature pkix.AlgorithmIdentifier, err
 	return digest, signature, nil
 }
 
-// essCertIDv2 is ESSCertIDv2, RFC 5035 §4; hashAlgorithm is left out because
-// SHA-256 is its default.
-type essCertIDv2 struct {
-	CertHash     []byte
-	IssuerSerial struct {
-		Issuer []asn1.RawValue // GeneralNames
-		Serial asn1.RawValue
-	}
-}
-
-// signingCertificateV2 is SigningCertificateV2, RFC 5035 §3.
-type signingCertificateV2 struct{ Certs []essCertIDv2 }
-
-// algorithmProtection is CMSAlgorithmProtection, RFC 6211 §2.
-type algorithmProtection struct {
-	Digest    pkix.AlgorithmIdentifier
-	Signature pkix.AlgorithmIdentifier `asn1:"tag:1"`
-}
-
-// signedAttributes returns the signed attributes in DER's order for a SET OF.
-func (in CMSInput) signedAttributes(digest, signature pkix.AlgorithmIdentifier) (pkcs7.AttributeList, error) {
-	cert, err := certID(in.Chain[0])
+// signedAttributes returns the elements of the signed attributes, in DER's order for a
+// SET OF.
+func (in CMSInput) signedAttributes(digest, signature pkix.AlgorithmIdentifier) ([]byte, error) {
+	// encoding/asn1 writes UTCTime until 2049 and GeneralizedTime after, both without
+	// fractions of a second, as RFC 5652 §11.3 wants.
+	at, err := asn1.Marshal(in.SigningTime.UTC())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("signing time: %w", err)
 	}
-	var list pkcs7.AttributeList
+	var list []attribute
 	for _, a := range []struct {
 		oid   asn1.ObjectIdentifier
-		value any
+		value func(*cryptobyte.Builder)
 	}{
-		{ext.ContentType(), in.contentType()},
-		{ext.MessageDigest(), in.Digest},
-		// encoding/asn1 writes UTCTime until 2049 and GeneralizedTime after, both without
-		// fractions of a second, as RFC 5652 §11.3 wants.
-		{ext.SigningTime(), in.SigningTime.UTC()},
-		{ext.SigningCertificateV2(), signingCertificateV2{[]essCertIDv2{cert}}},
-		{ext.CMSAlgorithmProtection(), algorithmProtection{digest, signature}},
+		{ext.ContentType(), func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(in.contentType()) }},
+		{ext.MessageDigest(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(in.Digest) }},
+		{ext.SigningTime(), func(b *cryptobyte.Builder) { b.AddBytes(at) }},
+		{ext.SigningCertificateV2(), func(b *cryptobyte.Builder) { addSigningCertificate(b, in.Chain[0]) }},
+		{ext.CMSAlgorithmProtection(), func(b *cryptobyte.Builder) { addProtection(b, digest, signature) }},
 	} {
-		if err := list.Add(a.oid, a.value); err != nil {
-			return nil, fmt.Errorf("attribute %v: %w", a.oid, err)
+		if list, err = appendAttribute(list, a.oid, a.value); err != nil {
+			return nil, err
 		}
 	}
 	for _, a := range in.Attributes {
-		if err := list.Add(a.Type, asn1.RawValue{FullBytes: a.Value}); err != nil {
-			return nil, fmt.Errorf("attribute %v: %w", a.Type, err)
+		if list, err = appendAttribute(list, a.Type, func(b *cryptobyte.Builder) { b.AddBytes(a.Value) }); err != nil {
+			return nil, err
 		}
 	}
-	return list, sortDER(list)
+	return concat(list), nil
+}
+
+// appendAttribute adds an attribute with one value.
+func appendAttribute(list []attribute, oid asn1.ObjectIdentifier, value func(*cryptobyte.Builder)) ([]attribute, error) {
+	der, err := encode(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oid)
+			b.AddASN1(cbasn1.SET, value)
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("attribute %v: %w", oid, err)
+	}
+	return append(list, attribute{oid, der}), nil
+}
+
+// concat returns the attributes in the order of their encodings.
+func concat(list []attribute) []byte {
+	size := 0
+	for _, a := range list {
+		size += len(a.der)
+	}
+	slices.SortFunc(list, func(a, b attribute) int { return bytes.Compare(a.der, b.der) })
+	out := make([]byte, 0, size)
+	for _, a := range list {
+		out = append(out, a.der...)
+	}
+	return out
+}
+
+// addSigningCertificate writes SigningCertificateV2, RFC 5035 §3, which identifies the
+// signer's certificate by hash, issuer and serial number; the hash algorithm is left out
+// because SHA-256 is its default (§4).
+func addSigningCertificate(b *cryptobyte.Builder, c *x509.Certificate) {
+	sum := sha256.Sum256(c.Raw)
+	sequence := func(b *cryptobyte.Builder, fn func(*cryptobyte.Builder)) { b.AddASN1(cbasn1.SEQUENCE, fn) }
+	sequence(b, func(b *cryptobyte.Builder) {
+		sequence(b, func(b *cryptobyte.Builder) { // certs
+			sequence(b, func(b *cryptobyte.Builder) { // ESSCertIDv2
+				b.AddASN1OctetString(sum[:])
+				sequence(b, func(b *cryptobyte.Builder) { // IssuerSerial
+					sequence(b, func(b *cryptobyte.Builder) { // GeneralNames
+						// directoryName; explicit, because Name is a CHOICE. RFC 5280 §4.2.1.6.
+						b.AddASN1(tagContext(4), func(b *cryptobyte.Builder) { b.AddBytes(c.RawIssuer) })
+					})
+					b.AddASN1BigInt(c.SerialNumber)
+				})
+			})
+		})
+	})
+}
+
+// addProtection writes CMSAlgorithmProtection, RFC 6211 §2.
+func addProtection(b *cryptobyte.Builder, digest, signature pkix.AlgorithmIdentifier) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addAlgorithm(b, digest)
+		b.AddASN1(tagContext(1), func(b *cryptobyte.Builder) { addAlgorithmFields(b, signature) })
+	})
 }
 
 func (in CMSInput) contentType() asn1.ObjectIdentifier {
@@ -214,66 +288,48 @@ func (in CMSInput) contentType() asn1.ObjectIdentifier {
 }
 
 // contentInfo is EncapsulatedContentInfo, RFC 5652 §5.2, or ContentInfo, RFC 2315 §7.
-func (in CMSInput) contentInfo() (pkcs7.ContentInfo, error) {
-	if in.Content == nil {
-		return pkcs7.NewContentInfo(in.contentType(), nil)
+func (in CMSInput) contentInfo() ([]byte, error) {
+	if in.Content != nil {
+		var value asn1.RawValue
+		if rest, err := asn1.Unmarshal(in.Content, &value); err != nil || len(rest) > 0 {
+			return nil, errors.New("content is not one DER value")
+		}
+		h := in.Hash.New()
+		h.Write(value.Bytes)
+		if !bytes.Equal(h.Sum(nil), in.Digest) {
+			return nil, errors.New("the digest is not the content's")
+		}
 	}
-	var value asn1.RawValue
-	if rest, err := asn1.Unmarshal(in.Content, &value); err != nil || len(rest) > 0 {
-		return pkcs7.ContentInfo{}, errors.New("content is not one DER value")
-	}
-	h := in.Hash.New()
-	h.Write(value.Bytes)
-	if !bytes.Equal(h.Sum(nil), in.Digest) {
-		return pkcs7.ContentInfo{}, errors.New("the digest is not the content's")
-	}
-	return pkcs7.NewContentInfo(in.contentType(), value)
-}
-
-// certID identifies the signer's certificate by hash, issuer and serial number.
-func certID(c *x509.Certificate) (essCertIDv2, error) {
-	h := crypto.SHA256.New()
-	h.Write(c.Raw)
-	serial, err := asn1.Marshal(c.SerialNumber)
-	if err != nil {
-		return essCertIDv2{}, fmt.Errorf("serial number: %w", err)
-	}
-	id := essCertIDv2{CertHash: h.Sum(nil)}
-	// directoryName [4]; explicit, because Name is a CHOICE. RFC 5280 §4.2.1.6.
-	id.IssuerSerial.Issuer = []asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: c.RawIssuer}}
-	id.IssuerSerial.Serial = asn1.RawValue{FullBytes: serial}
-	return id, nil
-}
-
-// sortDER puts attributes in the order of their encodings.
-func sortDER(list pkcs7.AttributeList) error {
-	var err error
-	slices.SortFunc(list, func(a, b pkcs7.Attribute) int {
-		x, errX := asn1.Marshal(a)
-		y, errY := asn1.Marshal(b)
-		err = errors.Join(err, errX, errY)
-		return bytes.Compare(x, y)
+	return encode(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(in.contentType())
+			if in.Content != nil {
+				b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) { b.AddBytes(in.Content) })
+			}
+		})
 	})
-	return err
 }
 
 // certificateSet returns the certificates in DER's order for a SET OF.
-func certificateSet(chain []*x509.Certificate) pkcs7.RawCertificates {
-	set := make(pkcs7.RawCertificates, len(chain))
-	for i, c := range chain {
-		set[i] = asn1.RawValue{FullBytes: c.Raw}
+func certificateSet(chain []*x509.Certificate) []byte {
+	slices.SortFunc(chain, func(a, b *x509.Certificate) int { return bytes.Compare(a.Raw, b.Raw) })
+	var out []byte
+	for _, c := range chain {
+		out = append(out, c.Raw...)
 	}
-	slices.SortFunc(set, func(a, b asn1.RawValue) int { return bytes.Compare(a.FullBytes, b.FullBytes) })
-	return set
+	return out
 }
 
 // sign signs the attributes and checks the result: a key device that returns
 // something else must be found out here and not at somebody's installer.
-func (in CMSInput) sign(ctx context.Context, attributes pkcs7.AttributeList) ([]byte, error) {
+func (in CMSInput) sign(ctx context.Context, attributes []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	der, err := attributes.Bytes()
+	// What is signed has the tag of a SET OF, RFC 5652 §5.4.
+	der, err := encode(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encode signed attributes: %w", err)
 	}
@@ -299,7 +355,7 @@ func (in CMSInput) sign(ctx context.Context, attributes pkcs7.AttributeList) ([]
 }
 
 // SignatureValue is what a timestamp is taken over, RFC 3161 appendix A.
-func (c *CMS) SignatureValue() []byte { return c.signed.Content.SignerInfos[0].EncryptedDigest }
+func (c *CMS) SignatureValue() []byte { return c.signature }
 
 // Imprint is the digest of the signature value under the signature's hash, ready
 // for a timestamp authority.
@@ -315,23 +371,45 @@ func (c *CMS) AddTimestamp(token []byte) error { return c.AddUnsigned(ext.TimeSt
 
 // AddUnsigned adds an unsigned attribute with one value, given in DER.
 func (c *CMS) AddUnsigned(oid asn1.ObjectIdentifier, der []byte) error {
-	list := &c.signed.Content.SignerInfos[0].UnauthenticatedAttributes
-	if list.Exists(oid) {
+	if slices.ContainsFunc(c.unsigned, func(a attribute) bool { return a.oid.Equal(oid) }) {
 		return fmt.Errorf("attribute %v is there already", oid)
 	}
 	var value asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &value); err != nil || len(rest) > 0 {
 		return fmt.Errorf("attribute %v: value is not one DER value", oid)
 	}
-	if err := list.Add(oid, value); err != nil {
-		return fmt.Errorf("attribute %v: %w", oid, err)
+	list, err := appendAttribute(c.unsigned, oid, func(b *cryptobyte.Builder) { b.AddBytes(der) })
+	if err != nil {
+		return err
 	}
-	return sortDER(*list)
+	c.unsigned = list
+	return nil
 }
 
 // Marshal returns the DER ContentInfo.
 func (c *CMS) Marshal() ([]byte, error) {
-	der, err := c.signed.Marshal()
+	unsigned := concat(c.unsigned)
+	der, err := encode(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(ext.SignedData())
+			b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1Int64(1) // version
+					b.AddBytes(c.digests)
+					b.AddBytes(c.content)
+					b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) { b.AddBytes(c.certs) })
+					b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
+						b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+							b.AddBytes(c.signer)
+							if len(unsigned) > 0 {
+								b.AddASN1(tagContext(1), func(b *cryptobyte.Builder) { b.AddBytes(unsigned) })
+							}
+						})
+					})
+				})
+			})
+		})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encode CMS: %w", err)
 	}

@@ -84,12 +84,28 @@ func TestCMSWithOpenSSL(t *testing.T) {
 	}
 }
 
+// readCMS is how relic reads the signer of a signature; what it read, it writes as it was.
+func readCMS(t *testing.T, c *CMS) pkcs7.SignerInfo {
+	t.Helper()
+	der := marshal(t, c)
+	psd, err := pkcs7.Unmarshal(der)
+	must(t, err)
+	info := psd.Content.SignerInfos[0]
+	psd.Content.SignerInfos[0].RawContent = nil
+	again, err := psd.Marshal()
+	must(t, err)
+	if !bytes.Equal(again, der) {
+		t.Errorf("relic writes\n%x, not\n%x", again, der)
+	}
+	return info
+}
+
 // TestTimestampWithOpenSSL takes the token out again and has openssl judge it.
 func TestTimestampWithOpenSSL(t *testing.T) {
 	p := newPKI(t)
 	c := buildTestCMS(t, p, p.leaf(t, newKey(t, elliptic.P256())), crypto.SHA256)
 	var token asn1.RawValue
-	list := c.signed.Content.SignerInfos[0].UnauthenticatedAttributes
+	list := readCMS(t, c).UnauthenticatedAttributes
 	must(t, list.GetOne(ext.TimeStampToken(), &token))
 	dir := t.TempDir()
 	out, err := openssl(t, "ts", "-verify", "-token_in", "-in", writeFile(t, filepath.Join(dir, "token"), token.FullBytes),
@@ -198,7 +214,8 @@ func TestSigningTimeEncoding(t *testing.T) {
 		c, err := BuildCMS(context.Background(), CMSInput{Digest: digestOf(crypto.SHA256, nil), Signer: leaf.key, Chain: []*x509.Certificate{leaf.cert}, SigningTime: at})
 		must(t, err)
 		var raw asn1.RawValue
-		must(t, c.signed.Content.SignerInfos[0].AuthenticatedAttributes.GetOne(ext.SigningTime(), &raw))
+		info := readCMS(t, c)
+		must(t, info.AuthenticatedAttributes.GetOne(ext.SigningTime(), &raw))
 		if raw.Tag != tag || !bytes.HasSuffix(raw.Bytes, []byte("0601110000Z")) {
 			t.Errorf("%d: tag %d, %q", year, raw.Tag, raw.Bytes)
 		}

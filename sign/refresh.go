@@ -3,6 +3,7 @@ package sign
 import (
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,8 +107,7 @@ func (s *Service) restaple(ctx context.Context, g ground, summary, cms []byte) (
 	if len(infos) != 1 || infos[0].IssuerAndSerialNumber.SerialNumber.Cmp(g.certificate.SerialNumber) != 0 {
 		return nil, foreign("another certificate signed it")
 	}
-	signed := &CMS{signed: *parsed}
-	list := &signed.signed.Content.SignerInfos[0].UnauthenticatedAttributes
+	list := &infos[0].UnauthenticatedAttributes
 	old, err := takeStaple(list, s.c.Arc)
 	if err != nil {
 		return nil, foreign(err.Error())
@@ -119,14 +119,29 @@ func (s *Service) restaple(ctx context.Context, g ground, summary, cms []byte) (
 	if err != nil {
 		return nil, err
 	}
-	if err := signed.AddUnsigned(s.c.Arc.Staple(), staple); err != nil {
-		return nil, err
+	if err := list.Add(s.c.Arc.Staple(), asn1.RawValue{FullBytes: staple}); err != nil {
+		return nil, fmt.Errorf("staple: %w", err)
 	}
-	der, err := signed.Marshal()
+	if err := sortDER(*list); err != nil {
+		return nil, fmt.Errorf("staple: %w", err)
+	}
+	der, err := parsed.Marshal()
 	if err == nil && len(der) > format.MaxSignatureBytes {
 		err = fmt.Errorf("signature of %d bytes, at most %d", len(der), format.MaxSignatureBytes)
 	}
 	return der, err
+}
+
+// sortDER puts attributes in the order of their encodings.
+func sortDER(list pkcs7.AttributeList) error {
+	var err error
+	slices.SortFunc(list, func(a, b pkcs7.Attribute) int {
+		x, errX := asn1.Marshal(a)
+		y, errY := asn1.Marshal(b)
+		err = errors.Join(err, errX, errY)
+		return bytes.Compare(x, y)
+	})
+	return err
 }
 
 // takeStaple removes the staple from a list of attributes and returns it.
