@@ -56,6 +56,7 @@ func Layers() []Row {
 		{Package: "verify", Layer: layerEvidence, Beside: []string{"attest", "ledger/receipt"}},
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/startup", Layer: layerLeaf},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
