@@ -6,18 +6,14 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/hallmark-pki/hallmark/verify/command"
+	_ "github.com/hallmark-pki/hallmark/verify/startup" // grows the stack before anything else
 )
 
 // version is set by the build (-ldflags -X main.version=…).
 var version = "0.1.0-dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := command.Run(ctx, os.Args, version, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	os.Exit(command.Run(context.Background(), os.Args, version, os.Stdout, os.Stderr))
 }
