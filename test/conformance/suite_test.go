@@ -39,7 +39,7 @@ type suite struct {
 }
 
 func suites() []suite {
-	return slices.Concat(pathSuites(), pieceSuites(), revocationSuites(), signatureSuites(), evidenceSuites(), fileSuites())
+	return slices.Concat(pathSuites(), pieceSuites(), revocationSuites(), signatureSuites(), evidenceSuites(), attestationSuites(), fileSuites())
 }
 
 // refused makes a row's verdict of an error of ours.
