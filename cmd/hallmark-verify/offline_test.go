@@ -72,6 +72,12 @@ func uses() []use {
 		{name: "bad", command: "hook dpkg", args: []string{"hook", "dpkg", "--", "-q", "./spoilt.deb"}, code: 1},
 		{name: "good", command: "hook apt", args: []string{"hook", "apt"}, through: []string{"sh", "-c", "APT_HOOK_INFO_FD=3 exec \"$@\" 3<good.txt", "sh"}},
 		{name: "bad", command: "hook apt", args: []string{"hook", "apt"}, through: []string{"sh", "-c", "APT_HOOK_INFO_FD=3 exec \"$@\" 3<bad.txt", "sh"}, code: 1},
+		{command: "install pacman", args: []string{"install", "pacman", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "install dnf", args: []string{"install", "dnf", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "uninstall pacman", args: []string{"uninstall", "pacman", "--root", "machine", "--dry-run"}},
+		{command: "uninstall dnf", args: []string{"uninstall", "dnf", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "hook pacman", args: []string{"hook", "pacman"}, through: []string{"sh", "-c", "echo hello | \"$@\"", "sh"}, code: 2},
+		{command: "hook dnf", args: []string{"hook", "dnf"}, through: []string{"sh", "-c", "printf '%s\\0' \"$PWD/hello.deb\" | \"$@\"", "sh"}, code: 1},
 		{command: "update", online: true},
 		{command: "trust", online: true},
 	}
