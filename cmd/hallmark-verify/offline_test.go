@@ -80,6 +80,7 @@ func uses() []use {
 		{command: "hook dnf", args: []string{"hook", "dnf"}, through: []string{"sh", "-c", "printf '%s\\0' \"$PWD/hello.deb\" | \"$@\"", "sh"}, code: 1},
 		{command: "update", online: true},
 		{command: "trust", online: true},
+		{command: "mirror", online: true},
 	}
 }
 
