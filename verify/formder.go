@@ -84,8 +84,11 @@ func checkValidity(tbs []byte) error {
 		var t cryptobyte.String
 		var tag cbasn1.Tag
 		ok = ok && validity.ReadAnyASN1(&t, &tag)
-		want := map[cbasn1.Tag]int{cbasn1.UTCTime: len("060102150405Z"), cbasn1.GeneralizedTime: len("20060102150405Z")}[tag]
-		ok = ok && len(t) == want && bytes.HasSuffix(t, []byte("Z"))
+		want := len("060102150405Z")
+		if tag == cbasn1.GeneralizedTime {
+			want = len("20060102150405Z")
+		}
+		ok = ok && (tag == cbasn1.UTCTime || tag == cbasn1.GeneralizedTime) && len(t) == want && bytes.HasSuffix(t, []byte("Z"))
 	}
 	if !ok || !validity.Empty() {
 		return errors.New("a time in another spelling, RFC 5280 §4.1.2.5")

@@ -21,6 +21,8 @@ type use struct {
 	name    string
 	command string // as command.Names has it; "" judges files
 	args    []string
+	// through is what runs the program; nil: nothing but this test.
+	through []string
 	code    int
 	// online says why a command is let off: it runs hallmark-fetch. There is no other reason.
 	online bool
@@ -59,8 +61,6 @@ func uses() []use {
 		{command: "uninstall dpkg", args: []string{"uninstall", "dpkg", "--root", "machine", "--dry-run"}},
 		{command: "uninstall apt", args: []string{"uninstall", "apt", "--root", "machine", "--dry-run"}},
 		{command: "hook", args: []string{"hook"}, code: command.WrongUsage},
-		{command: "hook dpkg", args: []string{"hook", "dpkg", "--", "-q", "good.deb"}, code: 2},
-		{command: "hook apt", args: []string{"hook", "apt"}, code: 2},
 		{command: "policy", args: []string{"policy", "--help"}},
 		{command: "policy check", args: []string{"policy", "check", "warn.yaml"}},
 		{command: "policy explain", args: []string{"policy", "explain", "--at", "2026-03-01", "stapled.yaml", "hello"}},
@@ -68,8 +68,19 @@ func uses() []use {
 		{command: "policy schema", args: []string{"policy", "schema"}},
 		{command: "policy simulate", args: append(append([]string{"policy", "simulate"}, judge("--status", "status.json")...), "--preset", "strict", "pool"), code: 1},
 		{command: "reason", args: []string{"reason", "revoked"}},
+		{name: "good", command: "hook dpkg", args: []string{"hook", "dpkg", "--", "-q", "./hello.deb"}},
+		{name: "bad", command: "hook dpkg", args: []string{"hook", "dpkg", "--", "-q", "./spoilt.deb"}, code: 1},
+		{name: "good", command: "hook apt", args: []string{"hook", "apt"}, through: []string{"sh", "-c", "APT_HOOK_INFO_FD=3 exec \"$@\" 3<good.txt", "sh"}},
+		{name: "bad", command: "hook apt", args: []string{"hook", "apt"}, through: []string{"sh", "-c", "APT_HOOK_INFO_FD=3 exec \"$@\" 3<bad.txt", "sh"}, code: 1},
+		{command: "install pacman", args: []string{"install", "pacman", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "install dnf", args: []string{"install", "dnf", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "uninstall pacman", args: []string{"uninstall", "pacman", "--root", "machine", "--dry-run"}},
+		{command: "uninstall dnf", args: []string{"uninstall", "dnf", "--root", "machine", "--dry-run"}, code: 1},
+		{command: "hook pacman", args: []string{"hook", "pacman"}, through: []string{"sh", "-c", "echo hello | \"$@\"", "sh"}, code: 2},
+		{command: "hook dnf", args: []string{"hook", "dnf"}, through: []string{"sh", "-c", "printf '%s\\0' \"$PWD/hello.deb\" | \"$@\"", "sh"}, code: 1},
 		{command: "update", online: true},
 		{command: "trust", online: true},
+		{command: "mirror", online: true},
 	}
 }
 
@@ -106,6 +117,7 @@ func TestOffline(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	hooked(t, dir)
 	program := build(t)
 	for _, u := range uses() {
 		if u.online {
@@ -113,11 +125,12 @@ func TestOffline(t *testing.T) {
 		}
 		t.Run(strings.TrimSpace(u.command+" "+u.name), func(t *testing.T) {
 			t.Parallel()
-			want, code := run(t, dir, program, u.args...)
+			args := slices.Concat(u.through, []string{program}, u.args)
+			want, code := run(t, dir, machineOf(dir), args...)
 			if code != u.code {
 				t.Errorf("exit code %d, want %d\n%s", code, u.code, want)
 			}
-			calls, got, code := confined(t, dir, append([]string{program}, u.args...)...)
+			calls, got, code := confined(t, dir, args...)
 			if code != u.code || got != want {
 				t.Errorf("confined: exit code %d\n%s\nas anybody would: %d\n%s", code, got, u.code, want)
 			}
@@ -134,6 +147,29 @@ func TestOffline(t *testing.T) {
 	})
 }
 
+// hooked adds a spoilt package, and the transactions that apt describes to its hook.
+func hooked(t *testing.T, dir string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "hello.deb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[68] ^= 1
+	write := func(name string, content []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("spoilt.deb", raw)
+	for name, packages := range map[string][]string{"good.txt": {"hello", "libfoo"}, "bad.txt": {"hello", "spoilt"}} {
+		text := "VERSION 3\nAPT::Architecture=amd64\n\n"
+		for _, p := range packages {
+			text += p + " - - none < 1.0 all none " + filepath.Join(dir, p+".deb") + "\n"
+		}
+		write(name, []byte(text))
+	}
+}
+
 // build builds the program as `make build` does.
 func build(t *testing.T) string {
 	t.Helper()
@@ -146,21 +182,26 @@ func build(t *testing.T) string {
 	return path
 }
 
+// machineOf is the machine as it is, but for the folders where the verifier keeps things:
+// those have the trust and status bundles of the fixtures, and room for records.
+func machineOf(dir string) []string {
+	return []string{
+		"bwrap", "--dev-bind", "/", "/", "--die-with-parent", "--tmpfs", "/etc", "--tmpfs", "/var/lib",
+		"--ro-bind", filepath.Join(dir, "trust.json"), command.DefaultTrust, "--ro-bind", filepath.Join(dir, "status.json"), command.DefaultStatus,
+	}
+}
+
 // confined runs a program where it cannot reach anything and returns what strace saw of
-// it: calls of the network family, and signals.
+// it: calls of the network family, and how it was killed.
 func confined(t *testing.T, dir string, args ...string) (calls, out string, code int) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "strace")
-	isolate := []string{"unshare", "--net"}
-	if os.Getuid() != 0 {
-		isolate = append(isolate, "--map-root-user")
-	}
 	offline := filepath.Join(filepath.Dir(log), "offline") // this test's binary, see TestMain
 	if err := os.Symlink(os.Args[0], offline); err != nil {
 		t.Fatal(err)
 	}
-	all := slices.Concat(isolate, []string{"strace", "-f", "-qq", "-e", "trace=network", "-e", "signal=SIGSYS", "-o", log, offline}, args)
-	out, code = run(t, dir, all[0], all[1:]...)
+	machine := append(machineOf(dir), "--unshare-net")
+	out, code = run(t, dir, machine, slices.Concat([]string{"strace", "-f", "-qq", "-e", "trace=network", "-e", "signal=SIGSYS", "-o", log, offline}, args)...)
 	raw, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -174,9 +215,10 @@ func confined(t *testing.T, dir string, args ...string) (calls, out string, code
 	return calls, out, code
 }
 
-func run(t *testing.T, dir, program string, args ...string) (out string, code int) {
+func run(t *testing.T, dir string, machine []string, args ...string) (out string, code int) {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	all := append(machine, args...)
+	cmd := exec.Command(all[0], all[1:]...)
 	cmd.Dir = dir
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b

@@ -3,6 +3,7 @@ package conformance
 import (
 	"flag"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/hallmark-pki/hallmark/test/corpora"
@@ -24,7 +25,8 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	})
-	if !t.Failed() {
+	isWhole := !slices.ContainsFunc(results, func(r result) bool { return r.cases == 0 }) // -run may leave some out
+	if !t.Failed() && isWhole {
 		checkPage(t, page(results))
 	}
 }

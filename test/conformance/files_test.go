@@ -21,7 +21,7 @@ func fileSuites() []suite {
 	}
 }
 
-const notHere = `Not here: ` + "`rpm` and `openpgp`" + ` (the verifier reads neither; RPM packages are signed beside the file), ` + "`deb`, `buildinfo`,\n`codesigning-lint`, `fulcio-certs`" + ` (no verdicts; the tests of packages format, rebuild/buildinfo and ca/lint use them). ` + "`slsa`, `in-toto`\nand `dsse`" + ` are with package attest, whose tests hold each envelope against what its authors say of it.
+const notHere = `Not here: ` + "`rpm` and `openpgp`" + ` (the verifier reads neither; RPM packages are signed beside the file), ` + "`deb`, `buildinfo`,\n`codesigning-lint`, `fulcio-certs`" + ` (no verdicts on what a verifier does; the tests of packages format, rebuild/buildinfo and ca/lint use them).
 `
 
 const jarAbout = `Signed JAR files (Android's apksig, as jarsigner of JDK 17 judges them; relic; SignServer), as whole judgements. All are signed by

@@ -20,8 +20,10 @@ what came of running them against this one. It is made by a test, which fails wh
 - **cases** as their authors count them, one row each.
 - **agree**: the verifier says what the authors say.
 - **refused**: they accept and the verifier does not. Each is listed below with the reason. "stricter" means that it is meant so.
-- **outside**: they refuse for something that this verifier is never asked, such as the host name of a TLS server. Listed too.
-- **wrong accepts**: they refuse, the verifier accepts. One is enough to fail the tests; it cannot be listed.
+- **outside**: they refuse and it is accepted here, for something that this verifier is never asked, such as the host name of a TLS
+  server. Listed too, and the list to read with most care: a mistake of ours could hide only there. Where a suite asks the same with
+  other options, the tests demand that its authors accept the same input without them.
+- **wrong accepts**: any other case that they refuse and the verifier accepts. One is enough to fail the tests.
 
 Certificates of others are never those of a code signer of this CA, so that a whole judgement would refuse every case for that alone and
 show nothing. Each suite therefore meets the part of the verifier that it is about, by itself; what the parts have in common with a

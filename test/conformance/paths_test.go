@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -51,6 +52,16 @@ func parseAll(list [][]byte) ([]*x509.Certificate, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// input names what is judged.
+func (q question) input() string {
+	h := sha256.New()
+	for _, list := range [][][]byte{{q.leaf}, q.others, q.roots} {
+		fmt.Fprintf(h, "%d %x\n", len(list), list)
+	}
+	fmt.Fprintln(h, q.usage, q.at)
+	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 // fixed is "now" for cases that would do at any time.
@@ -266,7 +277,7 @@ func boringChains(t *testing.T, dir string) []row {
 			}
 		}
 		id := strings.TrimSuffix(below(dir, file), ".test")
-		rows = append(rows, row{id: id, want: wants(!strings.Contains(errs, "ERROR:"))}.judged(q.answer()))
+		rows = append(rows, row{id: id, want: wants(!strings.Contains(errs, "ERROR:")), input: q.input()}.judged(q.answer()))
 	}
 	return rows
 }
@@ -328,7 +339,7 @@ func opensslVerify(t *testing.T, dir string) []row {
 		if seen[id]++; seen[id] > 1 {
 			id = fmt.Sprintf("%s, case %d of this name", id, seen[id])
 		}
-		rows = append(rows, row{id: id, want: wants(c.Expect == "accept")}.judged(q.answer()))
+		rows = append(rows, row{id: id, want: wants(c.Expect == "accept"), input: q.input()}.judged(q.answer()))
 	}
 	for _, tree := range []string{"small", "large"} { // a policy tree that grows without bounds where it is kept as a tree
 		q := question{usage: x509.ExtKeyUsageAny, at: fixed()}

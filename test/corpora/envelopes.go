@@ -1,4 +1,4 @@
-package attest
+package corpora
 
 import (
 	"crypto"
@@ -11,19 +11,20 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-type found struct {
-	file string
-	raw  json.RawMessage
-	cert *x509.Certificate // the certificate that came with it, if one did
+// Envelope is a DSSE envelope somewhere in a file of others: alone, in a bundle, in a
+// registry's answer.
+type Envelope struct {
+	File        string // below the folder, # and which one in the file
+	Raw         json.RawMessage
+	Certificate *x509.Certificate // that came with it, if one did
 }
 
-func findEnvelopes(t *testing.T, dir string) []found {
+// Envelopes finds every envelope in the files of a folder, in order; none is a failure.
+func Envelopes(t testing.TB, dir string) []Envelope {
 	t.Helper()
-	var all []found
+	var all []Envelope
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -34,7 +35,7 @@ func findEnvelopes(t *testing.T, dir string) []found {
 		}
 		for i, e := range envelopesIn(raw, nil) {
 			rel, _ := filepath.Rel(dir, path)
-			e.file = fmt.Sprintf("%s#%d", filepath.ToSlash(rel), i)
+			e.File = fmt.Sprintf("%s#%d", filepath.ToSlash(rel), i)
 			all = append(all, e)
 		}
 		return nil
@@ -48,10 +49,10 @@ func findEnvelopes(t *testing.T, dir string) []found {
 	return all
 }
 
-func envelopesIn(raw []byte, cert *x509.Certificate) []found {
+func envelopesIn(raw []byte, cert *x509.Certificate) []Envelope {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) == nil {
-		var out []found
+		var out []Envelope
 		for _, e := range list {
 			out = append(out, envelopesIn(e, cert)...)
 		}
@@ -62,7 +63,7 @@ func envelopesIn(raw []byte, cert *x509.Certificate) []found {
 		return nil
 	}
 	if _, ok := m["payloadType"]; ok {
-		return []found{{raw: raw, cert: cert}}
+		return []Envelope{{Raw: raw, Certificate: cert}}
 	}
 	if material, ok := m["verificationMaterial"]; ok {
 		cert = bundleCertificate(material)
@@ -72,7 +73,7 @@ func envelopesIn(raw []byte, cert *x509.Certificate) []found {
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	var out []found
+	var out []Envelope
 	for _, n := range names {
 		out = append(out, envelopesIn(m[n], cert)...)
 	}
@@ -102,14 +103,18 @@ func bundleCertificate(raw []byte) *x509.Certificate {
 	return c
 }
 
-func (f found) keys() []crypto.PublicKey {
+// Keys returns the keys that came with an envelope: no statement about whom they belong
+// to.
+func (e Envelope) Keys() []crypto.PublicKey {
 	var out []crypto.PublicKey
-	if f.cert != nil {
-		out = append(out, f.cert.PublicKey)
+	if e.Certificate != nil {
+		out = append(out, e.Certificate.PublicKey)
 	}
-	var e envelope
-	_ = json.Unmarshal(f.raw, &e) // the parser under test judges the form
-	for _, s := range e.Signatures {
+	var form struct {
+		Signatures []map[string]any `json:"signatures"`
+	}
+	_ = json.Unmarshal(e.Raw, &form) // the parser under test judges the form
+	for _, s := range form.Signatures {
 		text, _ := s["cert"].(string)
 		if b, _ := pem.Decode([]byte(text)); b != nil {
 			if c, err := x509.ParseCertificate(b.Bytes); err == nil {
@@ -118,52 +123,4 @@ func (f found) keys() []crypto.PublicKey {
 		}
 	}
 	return out
-}
-
-func readKeys(t *testing.T, pattern string) []crypto.PublicKey {
-	t.Helper()
-	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no key at %s: %v", pattern, err)
-	}
-	var out []crypto.PublicKey
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k, err := ParsePublicKey(string(raw))
-		if err != nil {
-			t.Fatalf("%s: %v", f, err)
-		}
-		out = append(out, k)
-	}
-	return out
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (run with -update and review):\n%s", file, d)
-	}
-}
-
-func readJSON(t *testing.T, file string, v any) {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
 }
