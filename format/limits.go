@@ -14,8 +14,8 @@ const (
 	// are most of it; the largest in Debian have 3 MB.
 	maxControlMember = 8 << 20
 
-	// maxControlTar bounds what it unpacks to.
-	maxControlTar = 64 << 20
+	// maxControlTar bounds what it unpacks to; the largest in Debian have some 10 MB.
+	maxControlTar = 32 << 20
 
 	// maxControlFile bounds the file "control" in it; long descriptions and lists of
 	// dependencies reach 100 KB.

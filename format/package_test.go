@@ -187,10 +187,19 @@ func TestPackageRefuses(t *testing.T) {
 
 // TestPackageBomb: what unpacks to too much is refused before it is there.
 func TestPackageBomb(t *testing.T) {
-	bomb := tarOf(t, file{name: "./x", body: strings.Repeat("\x00", maxControlTar+1)}, file{name: "./control", body: goodControl})
+	// A file of zeros in an archive, in streams that are the same but for the first.
+	const piece = 1 << 20
+	head := tarOf(t, file{name: "./control", body: goodControl})[:1024]
+	var h bytes.Buffer
+	if err := tar.NewWriter(&h).WriteHeader(&tar.Header{Name: "./x", Mode: 0o644, Size: maxControlTar}); err != nil {
+		t.Fatal(err)
+	}
+	bomb := func(z string) string {
+		return packed(t, z, head+h.String()) + strings.Repeat(packed(t, z, strings.Repeat("\x00", piece)), maxControlTar/piece+1)
+	}
 	for name, data := range map[string]string{
-		"gzip":       debOf(entry("control.tar.gz", packed(t, "gz", bomb))),
-		"zstd":       debOf(entry("control.tar.zst", packed(t, "zst", bomb))),
+		"gzip":       debOf(entry("control.tar.gz", bomb("gz"))),
+		"zstd":       debOf(entry("control.tar.zst", bomb("zst"))),
 		"large file": debOf(entry("control.tar", tarOf(t, file{name: "./control", body: goodControl + strings.Repeat(" x\n", maxControlFile/3)}))),
 	} {
 		if got, err := openDeb(t, data).Package(); !errors.Is(err, &Error{Reason: BadControl}) {

@@ -24,8 +24,10 @@
 //  5. Revocation, compared by time; see below.
 //  6. The mark (ext): claims and certificate policies agree, the issuing CA's tier
 //     covers every claim, every assessment was in force at the trusted time.
-//  7. The policy's requirements on the claims.
-//  8. Evidence, if the policy demands it: the verification summary and the log receipts.
+//  7. The assessments: none had ended before the trusted time (Status.Assessments).
+//  8. The policy's requirements on the claims. Since a vendor is known from 4 on and a
+//     package's name from 1 on, it is then that a rule of the policy is chosen.
+//  9. Evidence, if the policy demands it: the verification summary and the log receipts.
 //
 // Failures of 1 to 4 and 6 end the judgement; the others are all reported.
 //

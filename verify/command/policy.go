@@ -18,7 +18,10 @@ const policyExamples = `EXAMPLES:
    %[1]s preset slsa-3 > policy.yaml
    %[1]s check policy.yaml
    %[1]s explain policy.yaml openssl
-   %[1]s simulate --require slsa-v0.1:4 /srv/mirror/pool`
+   %[1]s simulate --require slsa-v0.1:4 /srv/mirror/pool
+
+EXIT CODES: 0 it could be done · 1 the policy cannot be used, or would refuse what passes
+   today · 64 wrong usage`
 
 // NewPolicy returns the command "policy" for a program that has others too.
 func NewPolicy(stdout, stderr io.Writer) *cli.Command {
@@ -31,9 +34,10 @@ func (c console) policy() *cli.Command {
 	at := &cli.StringFlag{Name: "at", Usage: "as if the clock said `TIME`, RFC 3339 or a day"}
 	asJSON := &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 	vendor := &cli.StringFlag{Name: "vendor", Usage: "the package is by this vendor, the `URI` in its certificate"}
-	command := func(name, usage, args, description string, action func(*cli.Context) error, flags ...cli.Flag) *cli.Command {
+	command := func(name, usage, args, example, codes string, action func(*cli.Context) error, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{
-			Name: name, Usage: usage, ArgsUsage: args, Description: description, Flags: flags, HideHelpCommand: true,
+			Name: name, Usage: usage, ArgsUsage: args, Flags: flags, HideHelpCommand: true,
+			Description:  fmt.Sprintf("EXAMPLE: %s %s\n\nEXIT CODES: %s · 64 wrong usage", c.name, example, codes),
 			OnUsageError: c.usage, Action: func(ctx *cli.Context) error {
 				if err := c.early(ctx); err != nil {
 					return err
@@ -52,13 +56,13 @@ func (c console) policy() *cli.Command {
 		},
 		Subcommands: []*cli.Command{
 			command("check", "say whether a policy can be used, and what in it may not be meant so", "FILE",
-				"Exits 0 if the policy can be used, with or without remarks, else 1.\n\nEXAMPLE: "+c.name+" check policy.yaml", c.checkPolicy, at, asJSON),
+				"check policy.yaml", "0 it can be used, with or without remarks · 1 it cannot", c.checkPolicy, at, asJSON),
 			command("explain", "say in sentences what a policy demands, of everybody or of one package", "FILE [PACKAGE]",
-				"EXAMPLE: "+c.name+" explain --vendor https://vendor.example.com policy.yaml openssl", c.explainPolicy, vendor, at, asJSON),
+				"explain --vendor https://vendor.example.com policy.yaml openssl", "0 said · 1 the policy cannot be used", c.explainPolicy, vendor, at, asJSON),
 			command("simulate", "judge all files below a folder under the policy and under another one", "DIR",
-				simulateDescription+"\n\nEXAMPLE: "+c.name+" simulate --require slsa-v0.1:4 pool", c.simulate, simulateFlags()...),
-			command("preset", "print a policy to begin with", "[NAME]", "Without a name, lists them.\n\nEXAMPLE: "+c.name+" preset warn-first > policy.yaml", c.preset),
-			command("schema", "print the JSON Schema of a policy, for editors", "", "EXAMPLE: "+c.name+" schema > policy.schema.json", c.schema),
+				simulateExample, simulateCodes, c.simulate, simulateFlags()...),
+			command("preset", "print a policy to begin with; without a name, list them", "[NAME]", "preset warn-first > policy.yaml", "0 printed", c.preset),
+			command("schema", "print the JSON Schema of a policy, for editors", "", "schema > policy.schema.json", "0 printed", c.schema),
 		},
 	}
 }
@@ -221,7 +225,7 @@ func (c console) explainCode() *cli.Command {
 	c.name += " reason"
 	return &cli.Command{
 		Name: "reason", Usage: "say what a code means and what to do about it", ArgsUsage: "[CODE...]", HideHelpCommand: true,
-		Description:  "Without a code, lists them.\n\nEXAMPLE: " + c.name + " revocation-stale",
+		Description:  "Without a code, lists them.\n\nEXAMPLE: " + c.name + " revocation-stale\n\nEXIT CODES: 0 said · 64 no such code",
 		OnUsageError: c.usage,
 		Action: func(ctx *cli.Context) error {
 			if err := c.early(ctx); err != nil {

@@ -15,12 +15,15 @@ import (
 	"github.com/hallmark-pki/hallmark/verify/policy"
 )
 
-const simulateDescription = `Judges every file below DIR twice: under the policy of the machine, or --policy, and
-under the proposed one, which is exactly one of --proposed, --preset and --require.
-Nothing is installed or changed.
+const (
+	simulateExample = `simulate --require slsa-v0.1:4 pool
 
-Exits 0 if nothing that passes today would be refused, 1 if something would, 2 if
-neither but something could not be judged under the proposed policy.`
+Judges every file below DIR twice: under the policy of the machine, or --policy, and
+under the proposed one, which is exactly one of --proposed, --preset and --require.
+Nothing is installed or changed.`
+	simulateCodes = `0 nothing that passes today would be refused · 1 something would ·
+   2 neither, but something could not be judged under the proposed policy`
+)
 
 func simulateFlags() []cli.Flag {
 	var shared []cli.Flag
