@@ -345,25 +345,3 @@ func TestQuery(t *testing.T) {
 		}
 	}
 }
-
-// FuzzQuery: what parses is in the one form that verdicts have, and parses to itself.
-func FuzzQuery(f *testing.F) {
-	seeds := []string{"00:5A:01", "0x5a01", "", "sha256:" + strings.Repeat("AB", 32), strings.Repeat("0a", 32)}
-	for _, s := range seeds {
-		f.Add(s)
-	}
-	if len(seeds) == 0 {
-		f.Fatal("no seeds")
-	}
-	f.Fuzz(func(t *testing.T, in string) {
-		for name, parse := range map[string]func(string) (string, error){"serial": scan.ParseSerial, "assessment": scan.ParseAssessment} {
-			got, err := parse(in)
-			if err != nil {
-				continue
-			}
-			if again, err := parse(got); err != nil || again != got || strings.Trim(got, "0123456789abcdef") != "" {
-				t.Errorf("%s %q: %q, then %q, %v", name, in, got, again, err)
-			}
-		}
-	})
-}
