@@ -150,6 +150,23 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestNamesOfOthers: rules that name packages are for Debian packages, here as in the hooks.
+func TestNamesOfOthers(t *testing.T) {
+	m := newMachine(t)
+	rules := policy(3)
+	rules.Rules = []verify.Rule{{Package: "tool", Mode: verify.Warn}}
+	for _, manager := range []installed.Manager{installed.Dpkg, installed.RPM} {
+		p := named("tool", "1")
+		p.Manager = manager
+		m.packages = []installed.Package{p}
+		for item := range scan.Packages(context.Background(), m.config(t, rules)) {
+			if item.State != scan.NoRecord || item.Verdict.Warn != (manager == installed.Dpkg) {
+				t.Errorf("%+v", item)
+			}
+		}
+	}
+}
+
 // faulty is a judge that fails for some names.
 type faulty struct{}
 
