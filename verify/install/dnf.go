@@ -53,7 +53,7 @@ func (s System) dnfFolder() (string, error) {
 		found = append(found, matches...)
 	}
 	if len(found) != 1 {
-		return "", problem("dnf 5 has no plugins of this kind: docs/package-managers.md", "%d installations of dnf 4 for Python found, want one", len(found))
+		return "", problem("dnf 5 has plugins of another kind: docs/package-managers.md", "%d installations of dnf 4 for Python found, want one", len(found))
 	}
 	folder := filepath.Join(filepath.Dir(filepath.Dir(found[0])), "dnf-plugins")
 	if s.Root == "/" {

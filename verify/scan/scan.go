@@ -97,7 +97,12 @@ func judge(ctx context.Context, j Judge, r installed.Record) (v verify.Verdict) 
 			}
 		}
 	}()
-	is := format.Package{Name: r.Name, Version: r.Version, Architecture: r.Architecture}
+	is := format.Package{}
+	if r.Manager == installed.Dpkg {
+		// Only Debian packages tell their names before they are installed; a rule that counted
+		// here alone would make this answer another one than the hooks'.
+		is = format.Package{Name: r.Name, Version: r.Version, Architecture: r.Architecture}
+	}
 	v = j.SignatureOf(ctx, r.Package.String(), is, r.Digest, r.Signature)
 	// Nobody needs the signature of thousands of packages again, or their names twice.
 	v.Signature, v.Package = nil, format.Package{}
