@@ -13,15 +13,20 @@ import (
 
 	"github.com/hallmark-pki/hallmark/test/pki"
 	"github.com/hallmark-pki/hallmark/verify"
+	"github.com/hallmark-pki/hallmark/verify/child"
 	"github.com/hallmark-pki/hallmark/verify/command"
+	fetch "github.com/hallmark-pki/hallmark/verify/fetch/command"
 )
 
 // program is where the machines have hallmark-verify: this test's own program.
 const program = "/usr/bin/hallmark-verify"
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == filepath.Base(program) {
+	switch filepath.Base(os.Args[0]) {
+	case filepath.Base(program):
 		os.Exit(command.Run(context(), os.Args, "test", os.Stdout, os.Stderr))
+	case child.Name:
+		os.Exit(fetch.Run(context(), os.Args, "test", os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
