@@ -70,6 +70,7 @@ func uses() []use {
 		{command: "reason", args: []string{"reason", "revoked"}},
 		{command: "update", online: true},
 		{command: "trust", online: true},
+		{command: "mirror", online: true},
 	}
 }
 
