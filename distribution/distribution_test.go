@@ -162,14 +162,28 @@ func TestRootIsHandedOver(t *testing.T) {
 	if raw, version, err := distribution.NewestRoot(s.have); err != nil || version != 2 || !bytes.Equal(raw, file.Body) {
 		t.Error(version, err)
 	}
-	// The targets are not signed by those who now may: nothing can be published before they are.
+	if got, _ := s.advance(noon.Add(time.Hour)); got != "" {
+		t.Errorf("nothing has changed for the server, and %q was written", got)
+	}
+	// With the targets too: they are not signed by those who now may, and nothing can be
+	// published before they are.
+	s = newSite(t)
+	s.advance(noon)
+	powers.Targets = []crypto.PublicKey{c.Public()}
+	if next, err = distribution.NextRoot(s.have, powers, noon); err != nil {
+		t.Fatal(err)
+	}
+	if file, err = distribution.ImportRoot(ctx, s.have, s.keys, sign(next, a, b)); err != nil {
+		t.Fatal(err)
+	}
+	s.files[file.Name] = file.Body
 	if _, err := distribution.Advance(ctx, s.have, s.keys, s.content, noon.Add(time.Hour)); !errors.Is(err, distribution.ErrHeldElsewhere) {
 		t.Error(err)
 	}
 	// Operators who keep the root and leave the targets to the server: it goes on.
 	s = newSite(t)
 	s.advance(noon)
-	powers.Targets = []crypto.PublicKey{s.root.Public()}
+	powers.Targets = nil
 	if next, err = distribution.NextRoot(s.have, powers, noon); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 type Powers struct {
 	Root      []crypto.PublicKey // sign roots
 	Threshold int                // how many of them have to
-	// Targets sign the list of what is distributed, one of them each time. None: the keys
-	// of Root do.
+	// Targets sign the list of what is distributed, one of them each time. None: those
+	// who do now.
 	Targets []crypto.PublicKey
 }
 
@@ -39,23 +39,21 @@ func NextRoot(have Reader, powers Powers, now time.Time) ([]byte, error) {
 	}
 	root.ClearSignatures()
 	root.Signed.Version, root.Signed.Expires = int64(version)+1, now.UTC().Truncate(time.Second).Add(rootLife)
-	targets := powers.Targets
-	if len(targets) == 0 {
-		targets = powers.Root
+	if err := setRole(&root.Signed, metadata.ROOT, powers.Root, powers.Threshold); err != nil {
+		return nil, fmt.Errorf("next root: %w", err)
 	}
-	for role, keys := range map[string][]crypto.PublicKey{metadata.ROOT: powers.Root, metadata.TARGETS: targets} {
-		if err := setRole(&root.Signed, role, keys); err != nil {
+	if len(powers.Targets) > 0 {
+		if err := setRole(&root.Signed, metadata.TARGETS, powers.Targets, 1); err != nil {
 			return nil, fmt.Errorf("next root: %w", err)
 		}
 	}
-	root.Signed.Roles[metadata.ROOT].Threshold = powers.Threshold
-	root.Signed.Roles[metadata.TARGETS].Threshold = 1
 	return root.ToBytes(true)
 }
 
 // setRole gives a role to these keys and no others. The same key twice is refused: it
 // would count for two people.
-func setRole(root *metadata.RootType, role string, keys []crypto.PublicKey) error {
+func setRole(root *metadata.RootType, role string, keys []crypto.PublicKey, threshold int) error {
+	root.Roles[role].Threshold = threshold
 	for _, old := range append([]string(nil), root.Roles[role].KeyIDs...) {
 		if err := root.RevokeKey(old, role); err != nil {
 			return err

@@ -119,6 +119,7 @@ func (s *Server) publicKnowledgeRoutes() []Route {
 		get("/v1/trust", "trust-bundle", "Trust bundle for verifiers", anonymous, s.trustBundle),
 		get("/v1/trust/status", "status-bundle", "Status bundle for verifiers: revocation lists and what became of assessments, signed", anonymous, s.statusBundle),
 		get("/v1/trust/repository", "update-repository", "Where verifiers get both, and the fingerprint to compare", anonymous, s.repositoryState),
+		post("/v1/trust/root", "import-repository-root", "Publish a root of the update repository that its operators have signed", officers, s.importRoot),
 		get("/v1/trust/tiers/{tier}", "tier-anchor", "Self-signed twin of a tier's CA: trusts that tier and no other", anonymous, s.tierAnchor),
 
 		get("/v1/ledger", "ledger", "Where the transparency log stands", anonymous, s.ledgerState),

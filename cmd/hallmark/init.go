@@ -48,7 +48,7 @@ there: with --root-offline, hierarchy/ceremony has what the root is to sign and 
 script of every step, and the CA serves after 'hallmark ceremony import'.
 
 --key NAME=URI makes a key on a token instead of in a file; NAME is root, timestamping,
-tsa, operator, vsa, a tier, or "tiers" for all of them. {name} in the URI becomes the
+tsa, operator, vsa, status, distribution, a tier, or "tiers" for all of them. {name} in the URI becomes the
 key's name. The PIN is read from pin-source=FILE in the URI or --pin-file, or asked for.
 
 EXAMPLE: hallmark init --dir ca --name "Example CA" --organization "Example" --country US

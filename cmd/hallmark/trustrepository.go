@@ -33,6 +33,7 @@ from a timer. It needs no protection but its own signatures.
 
 EXAMPLE: hallmark trust repository --out /srv/www/tuf`,
 		}, 0, 0, e.trustRepository),
+		e.rootCommands(),
 	}
 }
 

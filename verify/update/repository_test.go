@@ -174,7 +174,7 @@ func (r *repository) rotate(to crypto.Signer) {
 	r.t.Helper()
 	ctx := context.Background()
 	have := func(name string) ([]byte, error) { return r.files[name], nil }
-	raw, err := distribution.NextRoot(have, distribution.Powers{Root: []crypto.PublicKey{to.Public()}, Threshold: 1}, r.now)
+	raw, err := distribution.NextRoot(have, distribution.Powers{Root: []crypto.PublicKey{to.Public()}, Targets: []crypto.PublicKey{to.Public()}, Threshold: 1}, r.now)
 	if err != nil {
 		r.t.Fatal(err)
 	}
