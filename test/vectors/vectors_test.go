@@ -23,7 +23,7 @@ const root = "testdata/vectors"
 
 func sketches() []sketch {
 	return slices.Concat(good(), malformedCMS(), attributes(), swaps(), lifetimes(), chains(), constraints(), marks(), weak(), odd(),
-		timestamps(), revocations(), unknowns(), transitions(), summaries(), receipts(), provisionals(), demands(), badPolicies(), badBundles(),
+		timestamps(), revocations(), unknowns(), transitions(), summaries(), receipts(), provisionals(), demands(), rules(), badPolicies(), badBundles(),
 		containers(), windows(), archives(), images(), blowUps(), endless())
 }
 
