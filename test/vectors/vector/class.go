@@ -20,7 +20,7 @@ func Classes() []Class {
 			"verify TestEveryByte", "verify TestEveryByteOfTheFile", "verify TestEveryLength", "verify TestPanicIsNotValid", "test/vectors TestEveryByteOfGoodFiles",
 		}},
 		{Name: "threshold miscounts", Tests: []string{"sign/gate TestQuorumPolicy", "rebuild TestOutcomeTwoKeys", "rebuild TestOperators", "sign/release TestPolicyNeedsItsOwnQuorum", "attest TestDistinctSigners"}},
-		{Name: "rollback and downgrade", Tests: []string{"verify TestStatusFollows", "test/installer TestAptDirections"}},
+		{Name: "rollback and downgrade", Tests: []string{"verify TestStatusFollows", "verify/update TestBrokenRepositories", "verify/update TestKeepsWhatItLearned", "test/installer TestAptDirections"}},
 		{Name: "fetched or opened twice", Tests: []string{"format TestFileThatChanges", "format TestChangedMeanwhile", "test/installer TestSwap", "test/installer TestSwapAfterApt", "verify TestFetchedSummary"}},
 		{Name: "signed bytes differ from used bytes", Tests: []string{"test/installer TestMismatch"}},
 		{Name: "DSSE payload type or predicate confusion"},
