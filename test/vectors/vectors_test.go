@@ -24,7 +24,7 @@ const root = "testdata/vectors"
 func sketches() []sketch {
 	return slices.Concat(good(), malformedCMS(), attributes(), swaps(), lifetimes(), chains(), constraints(), marks(), weak(), odd(),
 		timestamps(), revocations(), unknowns(), transitions(), summaries(), receipts(), provisionals(), demands(), rules(), badPolicies(), badBundles(),
-		containers(), windows(), archives(), images(), blowUps(), endless())
+		containers(), windows(), installers(), archives(), images(), blowUps(), endless())
 }
 
 // TestGenerated: what is checked in is what the generator makes, byte for byte. With
