@@ -15,12 +15,16 @@ func parseControl(raw []byte) (Package, error) {
 	if bytes.IndexByte(raw, 0) >= 0 {
 		return Package{}, errors.New("a NUL in \"control\"")
 	}
-	fields := map[string]string{}
+	fields, last := map[string]string{}, ""
 	text := strings.TrimRight(string(raw), "\n")
 	for i, line := range strings.Split(text, "\n") {
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
 			if i == 0 || strings.TrimSpace(line) == "" {
 				return Package{}, fmt.Errorf("line %d continues nothing", i+1)
+			}
+			// dpkg takes the lines together, and then for no name.
+			if last == "package" || last == "version" || last == "architecture" {
+				return Package{}, fmt.Errorf("field %q has several lines", last)
 			}
 			continue
 		}
@@ -32,7 +36,7 @@ func parseControl(raw []byte) (Package, error) {
 		if _, twice := fields[name]; twice {
 			return Package{}, fmt.Errorf("field %.32q appears twice", name)
 		}
-		fields[name] = strings.Trim(value, " \t")
+		fields[name], last = strings.Trim(value, " \t"), name
 	}
 	p := Package{Name: fields["package"], Version: fields["version"], Architecture: fields["architecture"]}
 	switch {

@@ -169,6 +169,7 @@ func TestPackageRefuses(t *testing.T) {
 		"name too long":           control("hello", strings.Repeat("h", 201)),
 		"no name":                 control("Package: hello\n", ""),
 		"name twice":              control("Version", "package: other\nVersion"),
+		"name of two lines":       control("Version", " hello\nVersion"),
 		"no version":              control("1:2.10-3+b1~rc", ""),
 		"version":                 control("2.10", "2 10"),
 		"architecture":            control("amd64", "AMD64"),

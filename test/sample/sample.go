@@ -82,3 +82,53 @@ func Archive(payload []byte) []byte {
 	}
 	return out.Bytes()
 }
+
+// Installer is a small Windows installer package: a compound file, [MS-CFB] version 3,
+// with the class ID of such packages and one stream of at most 64 bytes, which is in the
+// mini stream.
+func Installer(payload []byte) []byte {
+	const sector, mini, none, end = 512, 64, 0xffffffff, 0xfffffffe
+	b := make([]byte, 5*sector) // header, allocation table, directory, mini table, mini stream
+	word := binary.LittleEndian
+	copy(b, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+	for at, v := range map[int]uint16{24: 0x3e, 26: 3, 28: 0xfffe, 30: 9, 32: 6} {
+		word.PutUint16(b[at:], v)
+	}
+	for at, v := range map[int]uint32{44: 1, 48: 1, 56: 4096, 60: 2, 64: 1, 68: end} {
+		word.PutUint32(b[at:], v)
+	}
+	for i := 1; i < 109; i++ { // the table has one sector, number 0
+		word.PutUint32(b[76+4*i:], none)
+	}
+	table, directory, small := b[sector:], b[2*sector:], b[3*sector:]
+	for i := range sector / 4 {
+		word.PutUint32(table[4*i:], none)
+		word.PutUint32(small[4*i:], none)
+	}
+	for i, next := range []uint32{0xfffffffd, end, end, end} {
+		word.PutUint32(table[4*i:], next)
+	}
+	word.PutUint32(small, end)
+	for i, name := range []string{"Root Entry", "Payload", "", ""} {
+		e := directory[128*i:]
+		for k, c := range name {
+			word.PutUint16(e[2*k:], uint16(c))
+		}
+		for _, at := range []int{68, 72, 76} { // beside and below
+			word.PutUint32(e[at:], none)
+		}
+		if name != "" {
+			word.PutUint16(e[64:], uint16(2*len(name)+2))
+			e[67] = 1
+		}
+	}
+	root, entry := directory, directory[128:]
+	root[66], entry[66] = 5, 2
+	word.PutUint32(root[76:], 1)
+	copy(root[80:], "\x84\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46")
+	word.PutUint32(root[116:], 3)
+	word.PutUint32(root[120:], mini)
+	word.PutUint32(entry[120:], uint32(min(len(payload), mini)))
+	copy(b[4*sector:4*sector+mini], payload)
+	return b
+}

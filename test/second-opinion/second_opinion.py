@@ -475,7 +475,8 @@ def opinion(raw):
             why = [e if isinstance(e, Unknown) else Bad(repr(e))]
         if best is None or not why + unmet or vendor and not best[0]:
             best = vendor, why, unmet
-    vendor, why, unmet = best or ("", [(Unknown if proof["container"] == "file-unreadable" else Bad)(proof["container"])], [])
+    vendor, why, unmet = best or ("", [], [])
+    why += [(Unknown if proof["container"] == "file-unreadable" else Bad)(proof["container"])] if proof["container"] or not best else []
     for e in w.demands["exceptions"]:
         if w.now < time_of(e["expires"]) and (e["digest"] and e["digest"] == proof["file"]["sha256"] or e["vendor"] and e["vendor"] == vendor and not why):
             return

@@ -180,7 +180,7 @@ func constraints() []sketch {
 				c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{".example.com"}, true
 			})
 		}},
-		{"constraint/not-critical", []int{20}, wants(verify.IssuerUnfit), "the tier permits the vendor's domain, and readers may ignore it", func(m *maker) {
+		{"constraint/not-critical", []int{20}, wants(verify.NameConstraint), "the tier permits the vendor's domain, and readers may ignore it", func(m *maker) {
 			m.swapTier(func(c *x509.Certificate) { c.PermittedURIDomains = []string{".example.com"} })
 		}},
 	}

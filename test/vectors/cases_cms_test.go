@@ -25,6 +25,7 @@ func good() []sketch {
 		}},
 		{"good/pe", nil, nil, "a Windows program", func(m *maker) { m.signFile("hello.exe", program()) }},
 		{"good/cab", nil, nil, "a cabinet", func(m *maker) { m.signFile("hello.cab", cabinet()) }},
+		{"good/msi", nil, nil, "a Windows installer package", func(m *maker) { m.signFile("hello.msi", installer()) }},
 		{"good/jar", nil, nil, "a Java archive", func(m *maker) { m.signFile("hello.jar", archive()) }},
 		{"good/oci", nil, nil, "an OCI image layout, by tag", func(m *maker) { m.layout() }},
 		{"good/oci-whole", nil, nil, "an OCI image layout of one image", func(m *maker) { m.layout(); m.file = "image" }},

@@ -17,9 +17,10 @@ import (
 	"github.com/hallmark-pki/hallmark/verify"
 )
 
-func program() []byte { return sample.Program([]byte("hello")) }
-func cabinet() []byte { return sample.Cabinet([]byte("hello")) }
-func archive() []byte { return sample.Archive([]byte("hello")) }
+func program() []byte   { return sample.Program([]byte("hello")) }
+func cabinet() []byte   { return sample.Cabinet([]byte("hello")) }
+func archive() []byte   { return sample.Archive([]byte("hello")) }
+func installer() []byte { return sample.Installer([]byte("hello")) }
 
 func nestedSignature() asn1.ObjectIdentifier { return ext.SPCNestedSignature() }
 
@@ -126,6 +127,52 @@ func windows() []sketch {
 		{"cab/appended", []int{9}, after, "a byte behind the signature", cab(func(b []byte) []byte { return append(b, 0) })},
 		{"cab/reserved", []int{9}, broken, "a reserved field set", cab(func(b []byte) []byte { b[4] = 1; return b })},
 		{"cab/content-elsewhere", []int{9}, broken, "the reserved area points elsewhere", cab(func(b []byte) []byte { b[44] ^= 8; return b })},
+	}
+}
+
+// utf16 is a name as a compound file's directory has it.
+func utf16(s string) []byte {
+	var out []byte
+	for _, c := range s {
+		out = append(out, byte(c), 0)
+	}
+	return out
+}
+
+// installers are installer packages with something in them that the signature does not see.
+func installers() []sketch {
+	// at changes the directory entry of a stream.
+	at := func(name string, f func(entry []byte)) func(*maker) {
+		return func(m *maker) {
+			m.signFile("hello.msi", installer())
+			m.change(func(b []byte) []byte {
+				i := bytes.Index(b, append(utf16(name), 0, 0))
+				if i < 0 {
+					m.Fatalf("no stream %q", name)
+				}
+				f(b[i : i+128])
+				return b
+			})
+		}
+	}
+	msi := func(f func([]byte) []byte) func(*maker) {
+		return func(m *maker) { m.signFile("hello.msi", installer()); m.change(f) }
+	}
+	const ours = "\x05MsiDigitalSignatureEx"
+	return []sketch{
+		{"msi/content", []int{9}, wants(verify.DigestMismatch), "a stream's content changed", msi(func(b []byte) []byte {
+			i := bytes.Index(b, []byte("hello\x00\x00"))
+			b[i] ^= 1
+			return b
+		})},
+		{"msi/stream-renamed", []int{9}, wants(verify.UnsignedContent), "a stream renamed", at("Payload", func(e []byte) { e[0] = 'Q' })},
+		{"msi/stream-time", []int{9}, wants(verify.UnsignedContent), "a stream's time changed", at("Payload", func(e []byte) { e[108] ^= 1 })},
+		{"msi/names-digest-renamed", []int{1, 9}, wants(verify.UnsignedContent), "the digest of names and times is called otherwise", at(ours, func(e []byte) { e[2] = 'X' })},
+		{"msi/shared-sector", []int{9}, wants(verify.ContainerMalformed), "two streams share their sectors", at("Payload", func(e []byte) { put32(e, 116, 1) })},
+		{"msi/appended", []int{9}, wants(verify.DataAfterSignature), "a sector behind the last one", msi(func(b []byte) []byte { return append(b, make([]byte, 512)...) })},
+		{"msi/another-package", []int{2}, wants(verify.DigestMismatch), "the signature of another package", func(m *maker) {
+			m.signFile("hello.msi", installer(), func(c *pki.CMS) { m.put(c, format.MSI) })
+		}},
 	}
 }
 

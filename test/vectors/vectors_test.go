@@ -23,8 +23,8 @@ const root = "testdata/vectors"
 
 func sketches() []sketch {
 	return slices.Concat(good(), malformedCMS(), attributes(), swaps(), lifetimes(), chains(), constraints(), marks(), weak(), odd(),
-		timestamps(), revocations(), unknowns(), transitions(), summaries(), receipts(), provisionals(), demands(), badPolicies(), badBundles(),
-		containers(), windows(), archives(), images(), blowUps(), endless())
+		timestamps(), revocations(), unknowns(), transitions(), summaries(), receipts(), provisionals(), demands(), rules(), badPolicies(), badBundles(),
+		containers(), windows(), installers(), archives(), images(), blowUps(), endless())
 }
 
 // TestGenerated: what is checked in is what the generator makes, byte for byte. With

@@ -11,7 +11,7 @@
 // leaves out a newer CRL could not be told from one that does not, and the status
 // bundle's signature is over all of it.
 //
-// What was refused before there was a signature to look at (Container) is stated and cannot be
+// What was refused in the file around the signature (Container) is stated and cannot be
 // checked without the file. Everything else can; the verdict is there to be compared and
 // is not to be believed.
 //
@@ -31,7 +31,7 @@
 //	    "signed": "9f86…",               the signed digest
 //	    "package": ""                    a Debian package's name, from its own bytes; "" if it has none
 //	  },
-//	  "container": "",                   a reason's code, if there is nothing to judge
+//	  "container": "",                   a reason's code, of what only the file itself can show
 //	  "to_be_signed": {                  what the signature must be over
 //	    "content_type": "1.2.840…",      of a CMS, RFC 5652 §5.2; "" of a JWS
 //	    "content": "",                   of a CMS that brings it along, DER, base64; "": detached

@@ -47,6 +47,8 @@ func Gather(ctx context.Context, path string, in Input) (Proof, error) {
 			return Proof{}, fmt.Errorf("%w: %w", ErrChanged, err)
 		}
 		p.Signatures = nil
+	} else if in.Verdict.Has(verify.PackageUnreadable) {
+		p.Container = verify.PackageUnreadable
 	}
 	p.File.Package = in.Verdict.Package.Name
 	if in.Verdict.Digest != "" && p.File.SHA256 != in.Verdict.Digest {
