@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -267,6 +268,26 @@ func TestBuildCMSRefuses(t *testing.T) {
 	cancel()
 	if _, err := BuildCMS(ctx, good); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestKeyInMemory: what is not verified is a standard library's ECDSA key, and nothing else
+// that signs with ECDSA; nor is another's key taken for the certificate's.
+func TestKeyInMemory(t *testing.T) {
+	p := newPKI(t)
+	leaf := p.leaf(t, newKey(t, elliptic.P256()))
+	in := CMSInput{Digest: digestOf(crypto.SHA256, testContent), Signer: leaf.key, Chain: []*x509.Certificate{leaf.cert, p.issuing.cert}, SigningTime: time.Now()}
+	c, err := BuildCMS(t.Context(), in)
+	must(t, err)
+	info := readCMS(t, c)
+	der, err := info.AuthenticatedAttributes.Bytes()
+	must(t, err)
+	if !ecdsa.VerifyASN1(leaf.cert.PublicKey.(*ecdsa.PublicKey), digestOf(crypto.SHA256, der), c.SignatureValue()) {
+		t.Error("the signature does not verify")
+	}
+	in.Signer = brokenSigner{leaf.key}
+	if _, err := BuildCMS(t.Context(), in); err == nil {
+		t.Error("what a device returned was not verified")
 	}
 }
 
