@@ -2,8 +2,10 @@ package verify
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"slices"
+	"time"
 )
 
 // SignatureValue returns the signature value of a CMS in the profile of a file's signature.
@@ -46,5 +48,8 @@ func ParseCRL(der []byte) error {
 // CheckDER is checkDER.
 func CheckDER(der []byte) error { return checkDER(der) }
 
-// CheckListForm is checkListForm.
-func CheckListForm(der []byte) error { return checkListForm(der) }
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"slices"
+	"time"

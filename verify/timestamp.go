@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/x509"
 	"errors"
-	"slices"
+	"fmt"
 	"time"
-
-	"github.com/digitorus/timestamp"
 )
 
 // stamp is a verified timestamp.
@@ -24,24 +22,21 @@ func (v *Verifier) openTimestamp(token, signature []byte, now time.Time) (stamp,
 	if err != nil {
 		return stamp{}, err
 	}
-	if !slices.Contains(tokens().hashes, ts.HashAlgorithm) {
-		return stamp{}, because(TimestampMalformed, "hash algorithm %v", ts.HashAlgorithm)
-	}
-	if !bytes.Equal(ts.HashedMessage, hashBytes(ts.HashAlgorithm, signature)) {
+	if !bytes.Equal(ts.imprint, hashBytes(ts.hash, signature)) {
 		return stamp{}, because(TimestampMismatch, "the token is about something else than this signature")
 	}
 	if err := checkAuthority(signer); err != nil {
 		return stamp{}, err
 	}
-	chain, err := v.stampChain(signer, others, ts.Time)
+	chain, err := v.stampChain(signer, others, ts.at)
 	if err != nil {
 		return stamp{}, err
 	}
-	if ts.Time.After(now.Add(clockSkew)) {
+	if ts.at.After(now.Add(clockSkew)) {
 		return stamp{}, because(ClockBehind, "the timestamp says %s, this machine's clock %s",
-			ts.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+			ts.at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
-	return stamp{ts.Time.UTC(), chain}, nil
+	return stamp{ts.at.UTC(), chain}, nil
 }
 
 // stampChain finds the authority's path to a timestamp root at the token's time. The
@@ -89,13 +84,13 @@ func checkStampIssuers(chain []*x509.Certificate) error {
 
 // readToken reads a token in our profile and verifies its own signature. Every
 // defect of form is TimestampMalformed.
-func readToken(token []byte) (ts *timestamp.Timestamp, signer *x509.Certificate, others []*x509.Certificate, err error) {
-	fail := func(err error) (*timestamp.Timestamp, *x509.Certificate, []*x509.Certificate, error) {
+func readToken(token []byte) (ts tstInfo, signer *x509.Certificate, others []*x509.Certificate, err error) {
+	fail := func(err error) (tstInfo, *x509.Certificate, []*x509.Certificate, error) {
 		var r Reason
 		if errors.As(err, &r) {
-			return nil, nil, nil, because(TimestampMalformed, "%s", r)
+			return tstInfo{}, nil, nil, because(TimestampMalformed, "%s", r)
 		}
-		return nil, nil, nil, because(TimestampMalformed, "%v", err)
+		return tstInfo{}, nil, nil, because(TimestampMalformed, "%v", err)
 	}
 	sd, err := parseSignedData(token, maxTokenBytes)
 	if err != nil {
@@ -108,25 +103,39 @@ func readToken(token []byte) (ts *timestamp.Timestamp, signer *x509.Certificate,
 	if err := checkDigest(sd.signer, hashBytes(h, sd.content)); err != nil {
 		return fail(err)
 	}
-	// A token without certificates is one whose signature the library does not check.
 	if len(sd.certificates) == 0 {
 		return fail(errors.New("no certificates inside"))
 	}
-	if ts, err = timestamp.Parse(token); err != nil {
+	certs, err := parseCertificates(sd.certificates)
+	if err != nil {
 		return fail(err)
 	}
-	if signer, others, err = pickSigner(sd, ts.Certificates); err != nil {
+	if signer, others, err = pickSigner(sd, certs); err != nil {
 		return fail(err)
 	}
 	if err := checkSigningCertificate(sd.signer, signer.Raw); err != nil {
 		return fail(err)
 	}
-	for _, e := range ts.Extensions {
-		if e.Critical {
-			return fail(errors.New("unknown critical extension " + e.Id.String()))
-		}
+	if err := checkClaimedTime(sd.signer, signer); err != nil {
+		return fail(err)
+	}
+	if err := sd.signer.verify(signer, h); err != nil {
+		return fail(err)
+	}
+	if ts, err = parseTSTInfo(sd.content); err != nil {
+		return fail(err)
 	}
 	return ts, signer, others, nil
+}
+
+// checkClaimedTime holds the signing time that an authority may add to its token against
+// its own certificate.
+func checkClaimedTime(s signerInfo, c *x509.Certificate) error {
+	t, err := signingTime(s)
+	if err == nil && !t.IsZero() && (t.Before(c.NotBefore) || t.After(c.NotAfter)) {
+		err = fmt.Errorf("its signing time %s is outside of its certificate's validity", day(t))
+	}
+	return err
 }
 
 // checkAuthority demands what RFC 3161 §2.3 does of the authority's certificate:
