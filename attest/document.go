@@ -8,8 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
-
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
 // UnverifiedDocument is an envelope that has been read once and can be held against
@@ -38,7 +36,7 @@ func ReadDocument(raw []byte) (*UnverifiedDocument, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(raw)
-	return &UnverifiedDocument{SHA256: hex.EncodeToString(sum[:]), Statement: s, signatures: sigs, pae: dsse.PAE(u.PayloadType, u.Payload)}, nil
+	return &UnverifiedDocument{SHA256: hex.EncodeToString(sum[:]), Statement: s, signatures: sigs, pae: pae(u.PayloadType, u.Payload)}, nil
 }
 
 // Signers returns the KeyID of each distinct key of a ring that has signed the

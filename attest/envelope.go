@@ -6,9 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
-
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
 // PayloadType is the DSSE payload type of in-toto statements.
@@ -152,19 +151,19 @@ func OpenPayload(raw []byte, payloadType string, keys ...crypto.PublicKey) (Open
 	if u.PayloadType != payloadType {
 		return Opened{}, refuse(WrongPayload, "payloadType", "%.64q, want %q", u.PayloadType, payloadType)
 	}
-	verifiers, err := distinctKeys(keys)
+	distinct, err := distinctKeys(keys)
 	if err != nil {
 		return Opened{}, err
 	}
-	return verify(u, sigs, verifiers)
+	return verify(u, sigs, distinct)
 }
 
-func distinctKeys(keys []crypto.PublicKey) ([]dsse.Verifier, error) {
+func distinctKeys(keys []crypto.PublicKey) ([]key, error) {
 	if len(keys) == 0 || len(keys) > MaxKeys {
 		return nil, refuse(BadKey, "key", "%d keys, want 1 to %d", len(keys), MaxKeys)
 	}
 	seen := map[string]bool{}
-	var out []dsse.Verifier
+	var out []key
 	for _, pub := range keys {
 		k, err := newKey(pub)
 		if err != nil {
@@ -178,31 +177,22 @@ func distinctKeys(keys []crypto.PublicKey) ([]dsse.Verifier, error) {
 	return out, nil
 }
 
-// verify hands the library an envelope without key ids: with them, it would skip a
-// signature whose hint is not spelled the way our key ids are. The bytes returned
-// are those that it verified.
-func verify(u Unverified, sigs []signature, verifiers []dsse.Verifier) (Opened, error) {
-	env := dsse.Envelope{
-		PayloadType: u.PayloadType,
-		Payload:     base64.StdEncoding.EncodeToString(u.Payload),
-	}
+// verify finds the keys that signed. The hint of a signature is not looked at: it may be
+// spelled some other way than our key ids are. A key counts once, however many of the
+// signatures it made.
+func verify(u Unverified, sigs []signature, keys []key) (Opened, error) {
+	o := Opened{Payload: u.Payload, PayloadType: u.PayloadType}
+	message := pae(u.PayloadType, u.Payload)
 	for _, s := range sigs {
-		env.Signatures = append(env.Signatures, dsse.Signature{Sig: base64.StdEncoding.EncodeToString(s.sig)})
-	}
-	ev, err := dsse.NewEnvelopeVerifier(verifiers...)
-	if err != nil {
-		return Opened{}, &Error{Reason: BadKey, Err: err}
-	}
-	accepted, payload, err := ev.VerifyAndDecode(context.Background(), &env)
-	if err != nil {
-		return Opened{}, &Error{Reason: NotVerified, Field: "signatures", Err: err}
-	}
-	o := Opened{Payload: payload, PayloadType: u.PayloadType}
-	for _, a := range accepted {
-		o.Signers = append(o.Signers, a.KeyID)
+		i := slices.IndexFunc(keys, func(k key) bool {
+			return !slices.Contains(o.Signers, k.id) && k.Verify(context.Background(), message, s.sig) == nil
+		})
+		if i >= 0 {
+			o.Signers = append(o.Signers, keys[i].id)
+		}
 	}
 	if len(o.Signers) == 0 {
-		return Opened{}, &Error{Reason: NotVerified, Field: "signatures", Err: errors.New("no key accepted")}
+		return Opened{}, &Error{Reason: NotVerified, Field: "signatures", Err: errors.New("none is by a key that was given")}
 	}
 	return o, nil
 }

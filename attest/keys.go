@@ -50,8 +50,7 @@ func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	return pub, nil
 }
 
-// key is a public key that has passed the rules of this package, as the DSSE
-// library wants to see it.
+// key is a public key that has passed the rules of this package.
 type key struct {
 	pub  crypto.PublicKey
 	id   string
@@ -93,10 +92,7 @@ func newKey(pub crypto.PublicKey) (key, error) {
 	return k, nil
 }
 
-// KeyID, Public and Verify make a key a dsse.Verifier.
-func (k key) KeyID() (string, error)   { return k.id, nil }
-func (k key) Public() crypto.PublicKey { return k.pub }
-
+// Verify checks one signature over a pre-authentication encoding.
 func (k key) Verify(_ context.Context, pae, sig []byte) error {
 	msg := k.digest(pae)
 	switch p := k.pub.(type) {

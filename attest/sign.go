@@ -5,10 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
-
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
 // Sign makes an envelope with one signature over the payload. The result is one
@@ -22,15 +19,11 @@ func Sign(ctx context.Context, payloadType string, payload []byte, signer crypto
 	if err != nil {
 		return nil, err
 	}
-	es, err := dsse.NewEnvelopeSigner(k)
+	sig, err := k.Sign(ctx, pae(payloadType, payload))
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
-	env, err := es.SignPayload(ctx, payloadType, payload)
-	if err != nil {
-		return nil, &Error{Reason: SigningFailed, Err: err}
-	}
-	raw, err := json.Marshal(env)
+	raw, err := json.Marshal(envelopeJSON{payloadType, payload, []signatureJSON{{k.id, sig}}})
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
@@ -73,9 +66,9 @@ func AddSignature(ctx context.Context, envelope []byte, signer crypto.Signer) ([
 	if len(sigs) >= MaxSignatures {
 		return nil, refuse(TooLarge, "signatures", "%d are there, at most %d fit", len(sigs), MaxSignatures)
 	}
-	pae := dsse.PAE(u.PayloadType, u.Payload)
+	message := pae(u.PayloadType, u.Payload)
 	for _, s := range sigs {
-		if k.Verify(ctx, pae, s.sig) == nil {
+		if k.Verify(ctx, message, s.sig) == nil {
 			return nil, refuse(AlreadySigned, "signatures", "one of them is by key %s", k.id)
 		}
 	}
@@ -84,17 +77,17 @@ func AddSignature(ctx context.Context, envelope []byte, signer crypto.Signer) ([
 	if len(envelope)+maxSignatureObject > MaxEnvelope {
 		return nil, refuse(TooLarge, "signatures", "no room for another in %d bytes, at most %d", len(envelope), MaxEnvelope)
 	}
-	sig, err := k.Sign(ctx, pae)
+	sig, err := k.Sign(ctx, message)
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
-	return appendSignature(envelope, dsse.Signature{KeyID: k.id, Sig: base64.StdEncoding.EncodeToString(sig)})
+	return appendSignature(envelope, signatureJSON{k.id, sig})
 }
 
 // appendSignature writes one more object into the list of an envelope that
 // parseEnvelope has read. It works on the text: decoding and encoding again would
 // drop the fields of others' signatures and could spell the payload differently.
-func appendSignature(envelope []byte, s dsse.Signature) ([]byte, error) {
+func appendSignature(envelope []byte, s signatureJSON) ([]byte, error) {
 	object, err := json.Marshal(s)
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
@@ -139,7 +132,7 @@ func endOfSignatures(raw []byte) int {
 	return -1
 }
 
-// signingKey makes a crypto.Signer a dsse.Signer.
+// signingKey is a key that passed the rules, with what signs for it.
 type signingKey struct {
 	key
 	signer crypto.Signer

@@ -156,7 +156,7 @@ func network() []string {
 // itself and everything below it, except what Layers lets the verifier import.
 func Bans() []Ban {
 	const quick = "a verifier's start-up is as long as gpgv's whole run: docs/decisions/0001-json-instead-of-protobuf-types.md"
-	slow := []string{"google.golang.org/protobuf", "google.golang.org/grpc", "github.com/smallstep/certificates"}
+	slow := []string{"google.golang.org/protobuf", "google.golang.org/grpc", "github.com/smallstep/certificates", "golang.org/x/crypto/ssh", "testing"}
 	return []Ban{
 		{"verify", serverCode(), "what judges a signature must not contain what makes one"},
 		{"verify", []string{"net/http"}, "the verifier opens no socket of its own accord"},
