@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/hallmark-pki/hallmark/verify/command"
 )
@@ -16,8 +14,5 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := command.Run(ctx, os.Args, version, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	os.Exit(command.Run(context.Background(), os.Args, version, os.Stdout, os.Stderr))
 }

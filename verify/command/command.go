@@ -14,7 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -90,9 +93,19 @@ func New(stdout, stderr io.Writer) *cli.Command {
 }
 
 // Run is the whole of the program hallmark-verify: args as in os.Args, the result is
-// the exit code.
+// the exit code. A signal ends judging at once, as there is nothing to undo; commands
+// see their context end.
 func Run(ctx context.Context, args []string, version string, stdout, stderr io.Writer) int {
 	c := console{stdout, stderr, "hallmark-verify"}
+	if l, ok := plainLine(args[min(1, len(args)):]); ok {
+		o, err := c.optionsOf(l)
+		if err != nil {
+			return WrongUsage
+		}
+		return c.judge(ctx, o, l.files)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	app := &cli.App{
 		Name: c.name, Usage: "judge signed files before they are installed", UsageText: c.name + " [options] FILE...",
 		Version: version, Description: description, Flags: flags(), HideHelpCommand: true,
@@ -152,15 +165,20 @@ func (c console) action(ctx *cli.Context) error {
 
 // options reads the flags; what is wrong with them has been printed.
 func (c console) options(ctx *cli.Context) (Options, error) {
-	o := Options{Policy: ctx.String("policy"), Trust: ctx.String("trust"), Status: ctx.String("status"), JSON: ctx.Bool("json"), Now: time.Now}
-	o.FetchProgram = ctx.String("fetch-program")
-	for name, value := range map[string]string{"policy": o.Policy, "trust": o.Trust, "status": o.Status, "at": ctx.String("at"), "as-of": ctx.String("as-of"), "fetch-program": o.FetchProgram} {
+	l := flagLine(ctx)
+	for name, value := range map[string]string{"policy": l.policy, "trust": l.trust, "status": l.status, "at": l.at, "as-of": l.asOf, "fetch-program": l.fetchProgram} {
 		if ctx.IsSet(name) && value == "" {
 			c.complain("--"+name+" is empty", "leave the option out for the default")
 			return Options{}, Exit(WrongUsage)
 		}
 	}
-	if err := o.times(ctx.String("at"), ctx.String("as-of")); err != nil {
+	return c.optionsOf(l)
+}
+
+// optionsOf turns a command line into Options; what is wrong with it has been printed.
+func (c console) optionsOf(l line) (Options, error) {
+	o := Options{Policy: l.policy, Trust: l.trust, Status: l.status, FetchProgram: l.fetchProgram, JSON: l.json, Now: time.Now}
+	if err := o.times(l.at, l.asOf); err != nil {
 		c.complain(err.Error(), "a day like 2026-01-02, or 2026-01-02T15:04:05Z")
 		return Options{}, Exit(WrongUsage)
 	}
