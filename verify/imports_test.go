@@ -23,11 +23,11 @@ const module = "github.com/hallmark-pki/hallmark/"
 // HTTP or TLS. The command neither: it starts hallmark-fetch.
 func TestImports(t *testing.T) {
 	// durable comes with format, which also attaches signatures; it is the standard library alone.
-	judge := []string{"verify", "ext", "attest", "ledger/receipt", "format", "format/oci", "durable"}
+	judge := []string{"verify", "ext", "recent", "attest", "ledger/receipt", "format", "format/oci", "durable"}
 	scan := []string{"verify/installed", "verify/scan"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
-		"cmd/hallmark-verify": {slices.Concat([]string{"cmd/hallmark-verify", "verify/command", "verify/child", "verify/install", "verify/policy", "verify/proof", "templates/policies"}, judge, scan), []string{"net/http", "crypto/tls"}},
+		"cmd/hallmark-verify": {slices.Concat([]string{"cmd/hallmark-verify", "verify/command", "verify/startup", "verify/child", "verify/install", "verify/policy", "verify/proof", "templates/policies"}, judge, scan), []string{"net/http", "crypto/tls"}},
 		"verify/command":      {slices.Concat([]string{"verify/command", "verify/child", "verify/install", "verify/policy", "verify/proof", "templates/policies"}, judge, scan), []string{"net/http", "crypto/tls"}},
 	} {
 		deps := dependencies(t, pkg)

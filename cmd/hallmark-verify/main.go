@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/hallmark-pki/hallmark/verify/command"
+	_ "github.com/hallmark-pki/hallmark/verify/startup" // grows the stack before anything else
 )
 
 // version is set by the build (-ldflags -X main.version=…).

@@ -61,6 +61,7 @@ func Layers() []Row {
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/fetch/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/fetch", "verify/update"}},
+		{Package: "verify/startup", Layer: layerLeaf},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/update", Layer: layerEvidence, Beside: []string{"verify"}},
