@@ -32,7 +32,11 @@ func (v *Verifier) chain(leaf *x509.Certificate, others []*x509.Certificate, at 
 }
 
 func (v *Verifier) codePath(leaf *x509.Certificate, others []*x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
+	if k, ok := v.leafPaths.known(leaf, others, at); ok {
+		return k.chain, nil
+	}
 	if c := v.codePaths.below(leaf, others, x509.ExtKeyUsageCodeSigning, at); c != nil {
+		v.leafPaths.remember(c)
 		return c, nil
 	}
 	c, err := findPath(leaf, others, v.roots, x509.ExtKeyUsageCodeSigning, at, checkIssuers)
@@ -40,6 +44,7 @@ func (v *Verifier) codePath(leaf *x509.Certificate, others []*x509.Certificate, 
 		return nil, err
 	}
 	v.codePaths.remember(c[1:])
+	v.leafPaths.remember(c)
 	return c, nil
 }
 

@@ -47,7 +47,7 @@ func (v *Verifier) readStaple(s signerInfo) (staple, error) {
 	}
 	out := staple{summary: parsed.VSA, receipts: parsed.Receipts}
 	for i, raw := range parsed.CRLs {
-		c, err := newCRL(raw)
+		c, err := v.memory.crl(raw)
 		if err != nil {
 			return staple{}, because(StapleMalformed, "CRL %d: %v", i, err)
 		}
@@ -110,11 +110,18 @@ func (v *Verifier) judgeSummary(raw []byte, a artifact) (made time.Time, err err
 	if len(v.trust.VSAKeys) == 0 {
 		return time.Time{}, because(SummaryInvalid, "the trust bundle names no key for verification summaries")
 	}
-	opened, err := attest.Open(raw, v.trust.VSAKeys...)
+	envelope, err := attest.ReadDocument(raw)
 	if err != nil {
 		return time.Time{}, because(SummaryInvalid, "%v", err)
 	}
-	summary, err := attest.ParseVSA(opened.Statement)
+	keyring, err := v.memory.keyring()
+	if err != nil {
+		return time.Time{}, because(SummaryInvalid, "%v", err)
+	}
+	if len(envelope.Signers(keyring)) == 0 {
+		return time.Time{}, because(SummaryInvalid, "no signature is by a key for verification summaries")
+	}
+	summary, err := attest.ParseVSA(envelope.Statement)
 	if err != nil {
 		return time.Time{}, because(SummaryInvalid, "%v", err)
 	}
@@ -206,7 +213,7 @@ func (v *Verifier) searchSummary(body []byte, a artifact) error {
 func (v *Verifier) checkReceipts(raw [][]byte, claims []ext.Claim, vendor string) error {
 	var receipts []receipt.Receipt
 	for i, r := range raw {
-		verified, err := receipt.Verify(r, v.logs...)
+		verified, err := v.memory.receipt(r)
 		if err != nil {
 			return because(ReceiptInvalid, "receipt %d: %v", i, err)
 		}

@@ -17,7 +17,7 @@ func SignatureValue(der []byte) ([]byte, error) {
 // ReadToken reads a timestamp token and returns its authority's certificate, and the
 // result of checking that certificate.
 func ReadToken(token []byte) (*x509.Certificate, []*x509.Certificate, error) {
-	_, signer, others, err := readToken(token)
+	_, signer, others, err := (*memory)(nil).readToken(token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,8 +48,22 @@ func ParseCRL(der []byte) error {
 // CheckDER is checkDER.
 func CheckDER(der []byte) error { return checkDER(der) }
 
-	"bytes"
-	"crypto"
-	"crypto/x509"
-	"slices"
-	"time"
+// ParseTSTInfo reads the content of a token.
+func ParseTSTInfo(der []byte) (h crypto.Hash, imprint []byte, at time.Time, err error) {
+	t, err := parseTSTInfo(der)
+	return t.hash, t.imprint, t.at, err
+}
+
+// TokenContent is the TSTInfo inside a token.
+func TokenContent(token []byte) ([]byte, error) {
+	sd, err := parseSignedData(token, maxTokenBytes)
+	return sd.content, err
+}
+
+// Remembered is how many certificates and signers' paths a Verifier has in its memory.
+func (v *Verifier) Remembered() (certificates, paths int) {
+	return v.memory.certificates.Len(), v.leafPaths.from.Len()
+}
+
+// CheckListForm is checkListForm.
+func CheckListForm(der []byte) error { return checkListForm(der) }

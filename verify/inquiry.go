@@ -40,7 +40,7 @@ func (v *inquiry) choose(verdict *Verdict) {
 // judge goes from the signature outwards. Steps that later ones rest on end the
 // judgement; those that stand beside each other are all reported.
 func (v *inquiry) judge(ctx context.Context, verdict *Verdict, about subject) {
-	s, err := openSignature(about.signature, about.want)
+	s, err := v.openSignature(about.signature, about.want)
 	if err != nil {
 		verdict.refuse(err)
 		return

@@ -75,9 +75,17 @@ const (
 	// maxFetchedEnvelopes bounds the lines looked at in it.
 	maxFetchedEnvelopes = 64
 
-	// maxKnownPaths bounds the CA paths that a Verifier remembers: tiers and timestamp
-	// authorities of the trusted CAs, with room for years of renewals.
-	maxKnownPaths = 256
+	// maxKnownPaths bounds the paths that a Verifier remembers of each kind, twice over:
+	// tiers and timestamp authorities of the trusted CAs, with room for years of renewals,
+	// and as many signers.
+	maxKnownPaths = 128
+
+	// maxKnownCertificates bounds the parsed certificates that a Verifier remembers, and the
+	// receipts, and the CRLs, each twice over: some 10 KiB each, or 100 KiB where somebody tries.
+	maxKnownCertificates = 64
+
+	// maxKnownBytes bounds one receipt or stapled CRL that is remembered: we write some KiB.
+	maxKnownBytes = 64 << 10
 
 	// confirmationLag is how much newer than the deadline of a provisional signature
 	// revocation data must be to have its revocation: the CA acts within a minute or so.

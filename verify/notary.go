@@ -80,7 +80,7 @@ func (v *Verifier) openEnvelope(raw []byte, d oci.Descriptor) (signed, error) {
 		return signed{}, because(DigestMismatch, "signed was %s of %d bytes as %s, the manifest is %s of %d bytes as %s",
 			e.Target.Digest, e.Target.Size, e.Target.MediaType, d.Digest, d.Size, d.MediaType)
 	}
-	certs, err := parseCertificates(e.Chain)
+	certs, err := v.memory.parseCertificates(e.Chain)
 	if err != nil {
 		return signed{}, err
 	}

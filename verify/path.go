@@ -6,28 +6,31 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"slices"
-	"sync"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/recent"
 )
 
-// paths remembers which CA certificates led to a root of the trust bundle, so that
-// a thousand packages by one CA cost one verification of that CA and not a thousand.
+// paths remembers which certificates led to a root of the trust bundle, so that a
+// thousand packages by one CA or signer cost one verification of its certificate and not
+// a thousand.
 //
 // What is remembered is that signatures hold, which no time changes; a path is known
 // by the SHA-256 of its first certificate, and the dates of every certificate in it
 // are held against the trusted time at each use. Whatever does not fit exactly goes
 // the long way. Safe for concurrent use; it lives and dies with its Verifier.
 type paths struct {
-	mu   sync.RWMutex
-	from map[[32]byte]knownPath
+	from recent.Values[[32]byte, knownPath]
 }
 
 type knownPath struct {
 	chain []*x509.Certificate // the certificate that was asked for, up to the root
-	pool  *x509.CertPool      // of that certificate alone
+	pool  *x509.CertPool      // of that certificate alone; nil if it is no CA
 }
 
-func newPaths() *paths { return &paths{from: map[[32]byte]knownPath{}} }
+func newPaths() *paths {
+	return &paths{from: recent.Values[[32]byte, knownPath]{Keep: maxKnownPaths}}
+}
 
 // remember takes a verified path in. One with constraints on what is below it is
 // left out: those are about the whole path and are checked the long way each time.
@@ -40,23 +43,18 @@ func (p *paths) remember(chain []*x509.Certificate) {
 			}
 		}
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(chain[0])
-	key := sha256.Sum256(chain[0].Raw)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.from) < maxKnownPaths {
-		p.from[key] = knownPath{chain, pool}
+	k := knownPath{chain: chain}
+	if chain[0].IsCA {
+		k.pool = x509.NewCertPool()
+		k.pool.AddCert(chain[0])
 	}
+	p.from.Put(sha256.Sum256(chain[0].Raw), k)
 }
 
 // known returns the path of a certificate if every date in it holds and the file
 // brings the certificates between it and the root.
 func (p *paths) known(c *x509.Certificate, others []*x509.Certificate, at time.Time) (knownPath, bool) {
-	key := sha256.Sum256(c.Raw)
-	p.mu.RLock()
-	k, ok := p.from[key]
-	p.mu.RUnlock()
+	k, ok := p.from.Get(sha256.Sum256(c.Raw))
 	if !ok || slices.ContainsFunc(k.chain, func(c *x509.Certificate) bool { return at.Before(c.NotBefore) || at.After(c.NotAfter) }) {
 		return knownPath{}, false
 	}
@@ -76,7 +74,7 @@ func (p *paths) below(leaf *x509.Certificate, others []*x509.Certificate, usage 
 			continue
 		}
 		k, ok := p.known(c, others, at)
-		if !ok {
+		if !ok || k.pool == nil {
 			continue
 		}
 		_, err := leaf.Verify(x509.VerifyOptions{

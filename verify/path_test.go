@@ -62,6 +62,52 @@ func TestKnownPathDates(t *testing.T) {
 	}
 }
 
+// TestKnownSignerDates: so do those of a signer that is known, and what was between it and
+// the root must be in each file.
+func TestKnownSignerDates(t *testing.T) {
+	p := pki.New(t)
+	v := newVerifier(t, config(t, p))
+	leaf := p.NewLeaf(t, p.High, p.Claims(3), func(c *x509.Certificate) { c.NotAfter = p.Signed.Add(time.Minute) })
+	digest := sha256.Sum256([]byte("x"))
+	sign := func(at time.Time, edits ...func(*pki.CMS)) []byte {
+		return p.SignAs(t, leaf, digest, append(edits, func(c *pki.CMS) {
+			c.Token = func(value []byte) []byte { return p.Stamp(t, p.TSA, value, at) }
+		})...)
+	}
+	bare := func(c *pki.CMS) { c.Certificates = c.Certificates[:1] }
+	for range 2 {
+		if got := v.Signature(context.Background(), "in time", digest, sign(p.Signed)); got.Outcome != verify.Valid {
+			t.Fatal(got.Reasons)
+		}
+		if got := v.Signature(context.Background(), "late", digest, sign(p.Signed.Add(2*time.Minute))); !got.Has(verify.ChainExpired) {
+			t.Errorf("%v", got.Reasons)
+		}
+		if got := v.Signature(context.Background(), "early", digest, sign(leaf.Cert.NotBefore.Add(-time.Minute))); !got.Has(verify.ChainExpired) {
+			t.Errorf("%v", got.Reasons)
+		}
+		if got := v.Signature(context.Background(), "without its issuer", digest, sign(p.Signed, bare)); !got.Has(verify.ChainUntrusted) {
+			t.Errorf("%v", got.Reasons)
+		}
+	}
+}
+
+// TestMemoryIsBounded: files by strangers, each with certificates of its own, do not fill it.
+func TestMemoryIsBounded(t *testing.T) {
+	p := pki.New(t)
+	v := newVerifier(t, config(t, p))
+	digest := sha256.Sum256([]byte("x"))
+	for range 300 {
+		leaf := p.NewLeaf(t, p.High, p.Claims(3))
+		if got := v.Signature(context.Background(), "x", digest, p.SignAs(t, leaf, digest)); got.Outcome != verify.Valid {
+			t.Fatal(got.Reasons)
+		}
+	}
+	certificates, paths := v.Remembered()
+	if certificates == 0 || certificates > 128 || paths == 0 || paths > 256 {
+		t.Errorf("%d certificates, %d paths", certificates, paths)
+	}
+}
+
 // TestNameConstraints: a path with constraints is never remembered, and works.
 func TestNameConstraints(t *testing.T) {
 	p := pki.New(t)

@@ -30,7 +30,7 @@ type signed struct {
 // memory. The profile is narrow enough to read by hand, and then one call of
 // crypto/x509 is left. A test holds the result against such a library and against
 // OpenSSL.
-func openSignature(der []byte, want format.ToBeSigned) (signed, error) {
+func (v *Verifier) openSignature(der []byte, want format.ToBeSigned) (signed, error) {
 	sd, err := parseSignedData(der, maxSignatureBytes)
 	if err != nil {
 		return signed{}, err
@@ -48,7 +48,7 @@ func openSignature(der []byte, want format.ToBeSigned) (signed, error) {
 	if err := checkSecond(sd.signer); err != nil {
 		return signed{}, err
 	}
-	certs, err := parseCertificates(sd.certificates)
+	certs, err := v.memory.parseCertificates(sd.certificates)
 	if err != nil {
 		return signed{}, err
 	}
@@ -86,10 +86,10 @@ func checkSecond(s signerInfo) error {
 	return nil
 }
 
-func parseCertificates(list [][]byte) ([]*x509.Certificate, error) {
+func (m *memory) parseCertificates(list [][]byte) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for i, der := range list {
-		c, err := x509.ParseCertificate(der)
+		c, err := m.certificate(der)
 		if err != nil {
 			return nil, malformed("certificate %d: %v", i, err)
 		}

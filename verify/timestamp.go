@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,7 @@ type stamp struct {
 // §2.4.2 and appendix A: the token's own signature, what it stamps, and that its
 // authority leads to a timestamp root at the time it gives.
 func (v *Verifier) openTimestamp(token, signature []byte, now time.Time) (stamp, error) {
-	ts, signer, others, err := readToken(token)
+	ts, signer, others, err := v.memory.readToken(token)
 	if err != nil {
 		return stamp{}, err
 	}
@@ -84,7 +85,7 @@ func checkStampIssuers(chain []*x509.Certificate) error {
 
 // readToken reads a token in our profile and verifies its own signature. Every
 // defect of form is TimestampMalformed.
-func readToken(token []byte) (ts tstInfo, signer *x509.Certificate, others []*x509.Certificate, err error) {
+func (m *memory) readToken(token []byte) (ts tstInfo, signer *x509.Certificate, others []*x509.Certificate, err error) {
 	fail := func(err error) (tstInfo, *x509.Certificate, []*x509.Certificate, error) {
 		var r Reason
 		if errors.As(err, &r) {
@@ -106,7 +107,7 @@ func readToken(token []byte) (ts tstInfo, signer *x509.Certificate, others []*x5
 	if len(sd.certificates) == 0 {
 		return fail(errors.New("no certificates inside"))
 	}
-	certs, err := parseCertificates(sd.certificates)
+	certs, err := m.parseCertificates(sd.certificates)
 	if err != nil {
 		return fail(err)
 	}

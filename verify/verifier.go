@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/format/oci"
 )
@@ -37,7 +35,7 @@ type Config struct {
 }
 
 // Verifier judges files. It is safe for concurrent use and holds no state that one
-// file could leave behind for the next, except which signatures of CAs hold.
+// file could leave behind for the next, except which signatures over certificates hold.
 type Verifier struct {
 	trust      Trust
 	status     Status
@@ -48,10 +46,10 @@ type Verifier struct {
 	packages   bool // read what a package says about itself
 	roots      *x509.CertPool
 	stampRoots *x509.CertPool
-	logs       []note.Verifier
 	crls       []*crl
 
-	codePaths, stampPaths *paths
+	codePaths, leafPaths, stampPaths *paths
+	memory                           *memory
 }
 
 // New checks the configuration and returns a Verifier.
@@ -75,17 +73,18 @@ func New(c Config) (*Verifier, error) {
 		return nil, fmt.Errorf("verifier: status bundle: %w", err)
 	}
 	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, asOf: c.AsOf, fetcher: c.Fetcher, packages: c.Packages || c.Policy.namesPackages(), roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
-	v.codePaths, v.stampPaths = newPaths(), newPaths()
+	v.codePaths, v.leafPaths, v.stampPaths = newPaths(), newPaths(), newPaths()
 	for _, r := range c.Trust.Roots {
 		v.roots.AddCert(r)
 	}
 	for _, r := range c.Trust.TimestampRoots {
 		v.stampRoots.AddCert(r)
 	}
-	var err error
-	if v.logs, err = c.Trust.logVerifiers(); err != nil {
+	logs, err := c.Trust.logVerifiers()
+	if err != nil {
 		return nil, fmt.Errorf("verifier: trust bundle: %w", err)
 	}
+	v.memory = newMemory(c.Trust, logs)
 	for i, raw := range c.Status.CRLs {
 		list, err := newCRL(raw)
 		if err != nil {
