@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
 // SignDetached signs a payload as Sign does, over DSSE's pre-authentication encoding,
@@ -19,7 +17,7 @@ func SignDetached(ctx context.Context, payloadType string, payload []byte, signe
 	if err != nil {
 		return nil, err
 	}
-	sig, err := k.Sign(ctx, dsse.PAE(payloadType, payload))
+	sig, err := k.Sign(ctx, pae(payloadType, payload))
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
@@ -36,7 +34,7 @@ func VerifyDetached(payloadType string, payload, sig []byte, pub crypto.PublicKe
 	if len(sig) == 0 || len(sig) > maxSignature {
 		return &Error{Reason: NotVerified, Field: "signature", Err: errors.New("no signature, or too long")}
 	}
-	if err := k.Verify(context.Background(), dsse.PAE(payloadType, payload), sig); err != nil {
+	if err := k.Verify(context.Background(), pae(payloadType, payload), sig); err != nil {
 		return &Error{Reason: NotVerified, Field: "signature", Err: err}
 	}
 	return nil
