@@ -5,6 +5,9 @@ func rows() []row {
 	return []row{
 		{"floor of a verifier, whole process", hashFloor},
 		{"verify, whole process", processVerify},
+		{"verify, beside other tools", verifyPeers},
+		{"verify 500 packages at once", verifyMany},
+		{"verify a file of 4 GB", verifyHuge},
 		{"verify in the library, warm", libraryVerify},
 		{"verifier binary", binarySize},
 		{"store update, durable", storeUpdates},

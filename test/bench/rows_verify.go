@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,89 +11,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/test/pki"
-	"github.com/hallmark-pki/hallmark/verify"
 )
-
-// unavoidable is how many signatures cannot be remembered from one file to the next:
-// the file's own, its timestamp's, and, since each build may have a certificate of its
-// own, the leaf's. Issuing CA and timestamping authority stay the same.
-const unavoidable = 3
-
-// batch is how many verifications are timed together, so that reading the clock is nothing.
-const batch = 50
-
-// libraryVerify compares a warm verifier with the bare ECDSA verifications it has to do.
-func libraryVerify(ctx context.Context, l *lab) ([]measurement, error) {
-	p, err := newPKI()
-	if err != nil {
-		return nil, err
-	}
-	digest := sha256.Sum256([]byte("what is verified"))
-	var signature []byte
-	var status verify.Status
-	err = inFixture(func(t testing.TB) { signature, status = p.Sign(t, digest), p.Status(t) })
-	if err != nil {
-		return nil, err
-	}
-	policy := verify.DefaultPolicy()
-	policy.Revocation = verify.Required
-	v, err := verify.New(verify.Config{Trust: p.Trust(), Status: status, Policy: policy, Now: func() time.Time { return p.Now }})
-	if err != nil {
-		return nil, err
-	}
-	ours := side{"verify in the library", timed(func() error {
-		if verdict := v.Signature(ctx, "bench", digest, signature); verdict.Outcome != verify.Valid {
-			return fmt.Errorf("%s: %v", verdict.Outcome, verdict.Reasons)
-		}
-		return nil
-	})}
-	raw, err := rawECDSA(unavoidable)
-	if err != nil {
-		return nil, err
-	}
-	took, err := takeTurns(ctx, l.rounds, ours, raw)
-	if err != nil {
-		return nil, err
-	}
-	return []measurement{{
-		Ours: ours.name + " " + show(took[0]/batch), Peer: raw.name + " " + show(took[1]/batch),
-		Value: float64(took[1]) / float64(took[0]), Unit: "of limit", Goal: atLeast(0.7),
-	}}, nil
-}
-
-// timed is how long a batch of calls takes.
-func timed(op func() error) func(context.Context) (time.Duration, error) {
-	return func(context.Context) (time.Duration, error) {
-		start := time.Now()
-		for range batch {
-			if err := op(); err != nil {
-				return 0, err
-			}
-		}
-		return time.Since(start), nil
-	}
-}
-
-// rawECDSA verifies n P-256 signatures.
-func rawECDSA(n int) (side, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return side{}, err
-	}
-	digest := sha256.Sum256([]byte("what is verified"))
-	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
-	if err != nil {
-		return side{}, err
-	}
-	return side{fmt.Sprintf("%d P-256 verifications", n), timed(func() error {
-		for range n {
-			if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
-				return errors.New("a good signature was refused")
-			}
-		}
-		return nil
-	})}, nil
-}
 
 // processVerify compares the installed verifier, from fork to exit, with gpgv on the
 // same file, and on a large package with a program that only hashes it.
@@ -128,7 +42,7 @@ func processVerify(ctx context.Context, l *lab) ([]measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory, err := l.peakMemory(ctx, slices.Concat(arguments, []string{large}))
+	memory, err := l.peakMemory(ctx, "10 MB", slices.Concat(arguments, []string{large}))
 	return slices.Concat(onSmall, onLarge, []measurement{memory}), err
 }
 
@@ -155,9 +69,14 @@ func (l *lab) signed(p *pki.PKI, name string, content []byte) (path string, err 
 	return path, err
 }
 
+// verifierOf is our verifier, from fork to exit.
+func (l *lab) verifierOf(what, file string, arguments []string) side {
+	return process("hallmark-verify, "+what, filepath.Join(l.bin, "hallmark-verify"), slices.Concat(arguments, []string{file})...)
+}
+
 // beside measures one file: our verifier against gpgv, and against hashing alone.
 func (l *lab) beside(ctx context.Context, what, file string, arguments []string, toGPGV, toHash goal) ([]measurement, error) {
-	ours := process("hallmark-verify, "+what, filepath.Join(l.bin, "hallmark-verify"), slices.Concat(arguments, []string{file})...)
+	ours := l.verifierOf(what, file, arguments)
 	gpgv, err := l.gpgvOf(file)
 	if err != nil {
 		return nil, err
@@ -174,7 +93,7 @@ func (l *lab) beside(ctx context.Context, what, file string, arguments []string,
 	return []measurement{slower(ours, took[0], gpgv, took[1], toGPGV), slower(ours, took[0], hash, took[2], toHash)}, nil
 }
 
-func (l *lab) peakMemory(ctx context.Context, arguments []string) (measurement, error) {
+func (l *lab) peakMemory(ctx context.Context, what string, arguments []string) (measurement, error) {
 	program, err := l.build("peak", peak)
 	if err != nil {
 		return measurement{}, err
@@ -187,7 +106,7 @@ func (l *lab) peakMemory(ctx context.Context, arguments []string) (measurement, 
 	if _, err := fmt.Sscan(string(out), &kib); err != nil {
 		return measurement{}, fmt.Errorf("read peak memory %q: %w", out, err)
 	}
-	return measurement{Ours: "hallmark-verify, peak memory on 10 MB", Value: megabytes(kib << 10), Unit: "MB", Goal: atMost(32)}, nil
+	return measurement{Ours: "hallmark-verify, peak memory on " + what, Value: megabytes(kib << 10), Unit: "MB", Goal: atMost(32)}, nil
 }
 
 // binarySize is what an installer downloads.
