@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"slices"
 	"time"
-
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
 // Signer signs with one key, whose name is worked out once. It is safe for concurrent
@@ -35,7 +33,7 @@ func (s *Signer) SignVSA(ctx context.Context, v VSA) ([]byte, error) {
 		}
 		return SignStatement(ctx, statement, s.key.signer)
 	}
-	sig, err := s.key.Sign(ctx, dsse.PAE(PayloadType, payload))
+	sig, err := s.key.Sign(ctx, pae(PayloadType, payload))
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
