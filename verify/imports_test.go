@@ -27,7 +27,7 @@ func TestImports(t *testing.T) {
 	scan := []string{"verify/installed", "verify/scan"}
 	for pkg, c := range map[string]struct{ ours, banned []string }{
 		"verify":              {judge, []string{"net/http", "crypto/tls"}},
-		"cmd/hallmark-verify": {slices.Concat([]string{"cmd/hallmark-verify", "verify/command", "verify/child", "verify/startup", "verify/install", "verify/policy", "verify/proof", "templates/policies"}, judge, scan), []string{"net/http", "crypto/tls"}},
+		"cmd/hallmark-verify": {slices.Concat([]string{"cmd/hallmark-verify", "verify/command", "verify/startup", "verify/child", "verify/install", "verify/policy", "verify/proof", "templates/policies"}, judge, scan), []string{"net/http", "crypto/tls"}},
 		"verify/command":      {slices.Concat([]string{"verify/command", "verify/child", "verify/install", "verify/policy", "verify/proof", "templates/policies"}, judge, scan), []string{"net/http", "crypto/tls"}},
 	} {
 		deps := dependencies(t, pkg)

@@ -38,12 +38,37 @@ func processVerify(ctx context.Context, l *lab) ([]measurement, error) {
 	if err != nil {
 		return nil, err
 	}
+	everything, err := l.withStatus(p, arguments)
+	if err != nil {
+		return nil, err
+	}
+	strict, err := l.beside(ctx, "4 KB file, with status and stapled summary", small, everything, goal{}, goal{})
+	if err != nil {
+		return nil, err
+	}
 	onLarge, err := l.beside(ctx, "10 MB .deb", large, arguments, atMost(0.4), atMost(1.3))
 	if err != nil {
 		return nil, err
 	}
 	memory, err := l.peakMemory(ctx, "10 MB", slices.Concat(arguments, []string{large}))
-	return slices.Concat(onSmall, onLarge, []measurement{memory}), err
+	return slices.Concat(onSmall, strict, onLarge, []measurement{memory}), err
+}
+
+// withStatus is a machine that demands everything: a signed status bundle, and stapled
+// evidence. It checks five signatures more (status, CRL, summary, and two of the log); gpgv has nothing that corresponds.
+func (l *lab) withStatus(p *pki.PKI, arguments []string) ([]string, error) {
+	err := inFixture(func(t testing.TB) {
+		if err := os.WriteFile(l.path("status.json"), p.SignStatus(t, p.Status(t)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	policy := fmt.Sprintf("version: 1\nrequire:\n  - {framework: %s, track: %s, level: 3}\nrevocation: required\nattestations: stapled\n", pki.SLSA, pki.Track)
+	out := slices.Clone(arguments)
+	out[slices.Index(out, l.path("policy.yaml"))] = l.path("strict.yaml")
+	return append(out, "--status", l.path("status.json")), os.WriteFile(l.path("strict.yaml"), []byte(policy), 0o644)
 }
 
 // installerFiles writes what an installer has, and returns the arguments that name it.
