@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -153,6 +154,8 @@ func TestPackageRefuses(t *testing.T) {
 		"xz twice":                debOf(entry("control.tar.xz", xzed+xzed)),
 		"xz of 4 GiB dictionary":  debOf(entry("control.tar.xz", patched(xzed, strings.Index(xzed, "\x21\x01")+2, "\x28"))),
 		"no zstd":                 debOf(entry("control.tar.zst", good)),
+		"xz, index of two blocks": debOf(entry("control.tar.xz", patched(xzed, indexOf(xzed)+1, "\x02"))),
+		"xz, index says too much": debOf(entry("control.tar.xz", patched(xzed, indexOf(xzed)+4, "\xff\xff\xff\x7f"))),
 		"tar cut off":             debOf(entry("control.tar", good[:550])),
 		"no file":                 debOf(entry("control.tar", tarOf(t, file{name: "./md5sums", body: "x"}))),
 		"two files":               debOf(entry("control.tar", tarOf(t, file{name: "./control", body: goodControl}, file{name: "control", body: goodControl}))),
@@ -184,6 +187,11 @@ func TestPackageRefuses(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
+}
+
+// indexOf is where the index of an xz file begins.
+func indexOf(s string) int {
+	return len(s) - 12 - (int(binary.LittleEndian.Uint32([]byte(s[len(s)-8:])))+1)*4
 }
 
 // TestPackageBomb: what unpacks to too much is refused before it is there.

@@ -37,6 +37,12 @@ func newXZ(raw []byte) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	unpacked, err := xzUnpacked(raw)
+	if err != nil {
+		return nil, err
+	}
+	// xz -9 asks for 64 MiB for a few kilobytes; to make room for that takes ten milliseconds.
+	dictionary = max(min(dictionary, unpacked), lzma.MinDictCap)
 	r := &xzReader{raw: bytes.NewReader(raw)}
 	if _, err := r.raw.Seek(int64(xzHeaderSize+size), io.SeekStart); err != nil {
 		return nil, err
@@ -77,7 +83,31 @@ func xzDictionary(header []byte) (int, error) {
 	if size > maxDictionary {
 		return 0, fmt.Errorf("xz: dictionary of %d bytes, at most %d", size, maxDictionary)
 	}
-	return int(max(size, lzma.MinDictCap)), nil
+	return int(size), nil
+}
+
+// xzUnpacked reads from the index to how much the only block unpacks, §4. Should that not be
+// so, unpacking fails: what is further back than it says cannot be copied.
+func xzUnpacked(raw []byte) (int, error) {
+	bad := errors.New("xz: index outside of the profile")
+	footer := raw[len(raw)-xzHeaderSize:]
+	index := (int64(binary.LittleEndian.Uint32(footer[4:])) + 1) * 4
+	if index > int64(len(raw)-2*xzHeaderSize) {
+		return 0, bad
+	}
+	rest := raw[int64(len(raw)-xzHeaderSize)-index : len(raw)-xzHeaderSize]
+	if len(rest) < 2 || rest[0] != 0 || rest[1] != 1 { // the index's mark, and one record
+		return 0, bad
+	}
+	_, n := binary.Uvarint(rest[2:]) // the block's size
+	if n <= 0 {
+		return 0, bad
+	}
+	size, m := binary.Uvarint(rest[2+n:])
+	if m <= 0 || size > maxControlTar {
+		return 0, fmt.Errorf("xz: unpacks to more than %d bytes, or does not say to how many", maxControlTar)
+	}
+	return int(size), nil
 }
 
 func (r *xzReader) Read(p []byte) (int, error) {

@@ -45,6 +45,13 @@
 // hand lists them, but no CRL for them is demanded. Anchors are removed from the trust
 // bundle, not revoked. OCSP is not used: it needs a network.
 //
+// # Two questions about the past
+//
+// With Config.Now in the past a file is judged as a machine would have done then: data
+// that is younger is refused. Config.AsOf asks for that moment's state by all that is
+// known today: what took effect later does not count, and how old the data may be is
+// asked of Now.
+//
 // # What is not authenticated
 //
 // The staple and the set of certificates stand outside of the signature. Nothing in
