@@ -104,7 +104,7 @@ func newApp(e *env) *cli.App {
 		Reader:               e.stdin,
 		Writer:               e.stdout,
 		ErrWriter:            e.stderr,
-		EnableBashCompletion: true,
+		EnableBashCompletion: os.Getenv(completionEnv) != "",
 		Suggest:              true,
 		Flags:                []cli.Flag{homeFlag, passphraseFlag},
 		ExitErrHandler:       func(*cli.Context, error) {}, // run reports

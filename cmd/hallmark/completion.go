@@ -6,6 +6,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// completionEnv is the variable with which a shell says that it completes. Without it the
+// question that it asks would make every command exit 0: "hallmark verify *" in a folder
+// with a file of that name.
+const completionEnv = "HALLMARK_COMPLETION"
+
 // The scripts ask the program itself for what may come next (urfave/cli's
 // --generate-bash-completion), so they never go stale.
 var completionScripts = map[string]string{
@@ -13,7 +18,7 @@ var completionScripts = map[string]string{
   local cur="${COMP_WORDS[COMP_CWORD]}"
   local words=("${COMP_WORDS[@]:0:$COMP_CWORD}")
   [[ "$cur" == -* ]] && words+=("$cur")
-  COMPREPLY=($(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "$cur"))
+  COMPREPLY=($(compgen -W "$(HALLMARK_COMPLETION=1 "${words[@]}" --generate-bash-completion 2>/dev/null)" -- "$cur"))
 }
 complete -o bashdefault -o default -F _hallmark hallmark
 `,
@@ -21,14 +26,14 @@ complete -o bashdefault -o default -F _hallmark hallmark
 _hallmark() {
   local -a words_so_far opts
   words_so_far=("${words[@]:0:$((CURRENT-1))}")
-  opts=("${(@f)$("${words_so_far[@]}" --generate-bash-completion 2>/dev/null)}")
+  opts=("${(@f)$(HALLMARK_COMPLETION=1 "${words_so_far[@]}" --generate-bash-completion 2>/dev/null)}")
   _describe 'values' opts || _files
 }
 compdef _hallmark hallmark
 `,
 	"fish": `function __hallmark_complete
   set -l tokens (commandline -opc)
-  $tokens --generate-bash-completion 2>/dev/null
+  env HALLMARK_COMPLETION=1 $tokens --generate-bash-completion 2>/dev/null
 end
 complete -c hallmark -a '(__hallmark_complete)'
 `,
