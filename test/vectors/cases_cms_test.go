@@ -32,6 +32,9 @@ func good() []sketch {
 		{"good/rsa", nil, nil, "RSA with 3072 bits", func(m *maker) {
 			m.debBy(m.p.NewLeafFor(m, m.rsa[3072], m.p.High, m.p.Claims(3)))
 		}},
+		{"good/p384", nil, nil, "P-384", func(m *maker) { m.debBy(m.p.NewLeafFor(m, m.p384(), m.p.High, m.p.Claims(3))) }},
+		{"good/oci-p384", nil, nil, "an OCI image, P-384", func(m *maker) { m.layoutBy(m.p.NewLeafFor(m, m.p384(), m.p.High, m.p.Claims(3))) }},
+		{"good/oci-rsa", nil, nil, "an OCI image, RSA with 3072 bits", func(m *maker) { m.layoutBy(m.p.NewLeafFor(m, m.rsa[3072], m.p.High, m.p.Claims(3))) }},
 		{"good/twin", nil, nil, "the trust bundle has the tier's self-signed twin", func(m *maker) { m.trust.Roots[0] = m.p.Twin }},
 		{"good/higher-level", nil, nil, "a level above the one that is demanded", func(m *maker) {
 			m.debBy(m.p.NewLeaf(m, m.p.High, m.p.Claims(4)))

@@ -374,6 +374,18 @@ func images() []sketch {
 		}},
 		{"oci/no-issuer", []int{1}, wants(verify.ChainUntrusted), "the issuing CA is missing", jws(func(j *pki.JWS) { j.Chain = [][]byte{j.Chain[0], j.Chain[2]} })},
 		{"oci/no-timestamp", []int{1}, wants(verify.TimestampMissing), "no timestamp", jws(func(j *pki.JWS) { j.Token = nil })},
+		{"oci/padded-value", []int{5}, malformed, "the signature value in padded base64", func(m *maker) {
+			m.layoutBy(m.p.NewLeafFor(m, m.p384(), m.p.High, m.p.Claims(3)), func(j *pki.JWS) { j.PaddedValue, j.MangleValue = true, func(b []byte) []byte { return append(b, 0) } })
+		}},
+		{"oci/value-longer", []int{5}, wants(verify.SignatureInvalid), "a signature value with a zero behind it", jws(func(j *pki.JWS) {
+			j.MangleValue = func(b []byte) []byte { return append(b, 0) }
+		})},
+		{"oci/value-zero", []int{23}, wants(verify.SignatureInvalid), "a signature value of zeros", jws(func(j *pki.JWS) { j.MangleValue = func(b []byte) []byte { return make([]byte, len(b)) } })},
+		{"oci/alg-of-another-curve", []int{23}, wants(verify.AlgorithmRefused), "the algorithm of another curve", jws(func(j *pki.JWS) { j.Protected["alg"] = "ES384" })},
+		{"oci/payload-more", []int{10, 11}, malformed, "an unknown member of the payload", jws(func(j *pki.JWS) {
+			j.Payload = map[string]any{"targetArtifact": j.Payload.(map[string]any)["targetArtifact"], "more": 1}
+		})},
+		{"oci/member-more", []int{11}, malformed, "an unknown member of the JWS", jws(func(j *pki.JWS) { j.Members["signatures"] = []any{} })},
 		{"oci/crit", []int{10}, malformed, "an unknown critical member", jws(func(j *pki.JWS) {
 			j.Protected["crit"] = []string{"io.cncf.notary.signingScheme", "unknown"}
 			j.Protected["unknown"] = 1

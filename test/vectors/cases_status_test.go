@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -53,6 +54,18 @@ func timestamps() []sketch {
 		{"timestamp/handmade", nil, nil, "a token with SHA-256 made as the vectors' bad ones are", token(func(m *maker, value []byte) []byte {
 			sum := sha256.Sum256(value)
 			return m.handmade(m.p.TSA, pki.OIDSHA256, sum[:])
+		})},
+		{"timestamp/sha512-imprint", nil, nil, "an imprint with SHA-512", token(func(m *maker, value []byte) []byte {
+			sum := sha512.Sum512(value)
+			return m.handmade(m.p.TSA, pki.OIDSHA512, sum[:])
+		})},
+		{"timestamp/imprint-cut", []int{2, 23}, wants(verify.TimestampMismatch), "half of an imprint", token(func(m *maker, value []byte) []byte {
+			sum := sha256.Sum256(value)
+			return m.handmade(m.p.TSA, pki.OIDSHA256, sum[:16])
+		})},
+		{"timestamp/imprint-algorithm", []int{2, 23}, wants(verify.TimestampMismatch), "an imprint under another algorithm's name", token(func(m *maker, value []byte) []byte {
+			sum := sha256.Sum256(value)
+			return m.handmade(m.p.TSA, pki.OIDSHA512, append(sum[:], make([]byte, 32)...))
 		})},
 		{"timestamp/trailing", []int{9}, wants(verify.SignatureMalformed), "a byte behind the token", bytesOf(func(b []byte) []byte { return append(b, 0) })},
 		{"timestamp/another-ca", []int{2}, wants(verify.TimestampUntrusted), "a token of an authority that nobody trusts", token(func(m *maker, value []byte) []byte {
@@ -224,6 +237,7 @@ func unknowns() []sketch {
 		{"stale/newest-ended", []int{7}, stale, "the newest list has ended, an older one has not", func(m *maker) {
 			m.status.CRLs = append(m.status.CRLs, m.p.CRL(m, m.p.High, 8, ended))
 		}},
+		{"stale/bundle-ended", []int{7}, stale, "the status bundle has ended, its lists have not", func(m *maker) { m.status.NextUpdate = m.p.Now.Add(-time.Minute) }},
 		{"stale/older-than-allowed", []int{7}, stale, "older than the policy allows", under("version: 1\nmax_status_age: 59m\n")},
 		{"stale/a-year", []int{7, 24}, stale, "the clock stands a year later", func(m *maker) { m.at = m.p.Now.AddDate(1, 0, 0) }},
 		{"stale/century", []int{24}, stale, "the clock stands a century later", func(m *maker) { m.at = m.p.Now.AddDate(100, 0, 0) }},

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -242,16 +245,30 @@ func (m *maker) change(f func([]byte) []byte) {
 // layout writes an OCI layout of one image, tagged v1, and returns it.
 func (m *maker) layout(edits ...func(*pki.JWS)) *pki.Layout {
 	m.Helper()
+	return m.layoutBy(m.p.Leaf, edits...)
+}
+
+func (m *maker) layoutBy(signer *pki.Identity, edits ...func(*pki.JWS)) *pki.Layout {
+	m.Helper()
 	l := pki.NewLayout(m, filepath.Join(m.dir, "image"))
 	d := l.Image(m, "a layer")
 	l.Tag(m, d, "v1")
-	if envelope := m.p.SignOCI(m, d, edits...); len(edits) == 0 {
+	if envelope := m.p.SignOCIAs(m, signer, d, edits...); len(edits) == 0 {
 		l.Attach(m, d, envelope)
 	} else { // the product's own code would refuse some
 		l.Tag(m, referrer(m, l, d, envelope), "")
 	}
 	m.file = "image:v1"
 	return l
+}
+
+func (m *maker) p384() crypto.Signer {
+	m.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return key
 }
 
 // revoke lists a certificate on list number 8 of its issuer.
