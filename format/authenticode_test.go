@@ -121,7 +121,7 @@ func TestAuthenticodeAgainstOsslsigncode(t *testing.T) {
 			if _, err := f.Attach(path, sig, Options{Digest: digest.Signed}); err != nil || !bytes.Equal(read(t, path), again) {
 				t.Errorf("the same signature once more: %v", err)
 			}
-			_, err = f.Attach(path, append(bytes.Clone(sig[:len(sig)-1]), 0xff), Options{Digest: digest.Signed})
+			_, err = f.Attach(path, append(bytes.Clone(sig[:len(sig)-1]), sig[len(sig)-1]^1), Options{Digest: digest.Signed})
 			wantReason(t, err, AlreadySigned)
 		})
 	}
