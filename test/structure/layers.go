@@ -62,7 +62,7 @@ func Layers() []Row {
 		{Package: "verify/fetch/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/fetch", "verify/update"}},
 		{Package: "verify/startup", Layer: layerLeaf},
 		{Package: "verify/child", Layer: layerEvidence, Beside: []string{"verify"}},
-		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"verify"}},
+		{Package: "verify/proof", Layer: layerEvidence, Beside: []string{"attest", "verify"}},
 		{Package: "verify/update", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/installed", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/install", Layer: layerEvidence, Beside: []string{"verify", "verify/installed"}},

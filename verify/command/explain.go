@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -17,7 +18,8 @@ import (
 const explainDescription = `Judges FILE as always and says, step by step, what was asked, what came of it and why.
 With --proof everything that the verdict rests on is written to OUT: the signature with its
 certificates, timestamp, summary and log receipts, the trust bundle, the status bundle, the
-policy and the time. Somebody else's program can come to its own verdict from that file
+policy and the time. --evidence adds assessments that the certificate names, and statements
+about the file such as rebuilders' ('hallmark attest bundle' fetches them). Somebody else's program can come to its own verdict from that file
 alone; test/second-opinion in hallmark's source is one.
 
 EXAMPLES:
@@ -31,7 +33,8 @@ func (c console) explaining() *cli.Command {
 	return &cli.Command{
 		Name: "explain", Usage: "say why a file is valid or not, and write a proof for others", ArgsUsage: "FILE",
 		Description: explainDescription, OnUsageError: c.usage,
-		Flags:  append(flags(), &cli.StringFlag{Name: "proof", Usage: "write a proof to `OUT`"}),
+		Flags: append(flags(), &cli.StringFlag{Name: "proof", Usage: "write a proof to `OUT`"},
+			&cli.StringSliceFlag{Name: "evidence", Usage: "add to the proof what `FILE` has, one DSSE envelope per line (repeatable)"}),
 		Action: c.explain,
 	}
 }
@@ -43,6 +46,10 @@ func (c console) explain(ctx *cli.Context) error {
 	}
 	if ctx.IsSet("proof") && ctx.String("proof") == "" {
 		c.complain("--proof is empty", "name the file to write")
+		return Exit(WrongUsage)
+	}
+	if ctx.IsSet("evidence") && !ctx.IsSet("proof") {
+		c.complain("--evidence without --proof", "evidence is added to a proof; it changes no verdict")
 		return Exit(WrongUsage)
 	}
 	o, err := c.options(ctx)
@@ -110,6 +117,17 @@ func (c console) prove(ctx *cli.Context, out, path string, o Options, at time.Ti
 			return fmt.Errorf("proof: %w", err)
 		}
 		*f.to = raw
+	}
+	for _, path := range ctx.StringSlice("evidence") {
+		raw, err := read(path, "")
+		if err != nil {
+			return fmt.Errorf("proof: %w", err)
+		}
+		for line := range bytes.Lines(raw) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				in.Evidence = append(in.Evidence, line)
+			}
+		}
 	}
 	p, err := proof.Gather(ctx.Context, path, in)
 	if err != nil {

@@ -15,6 +15,9 @@
 // checked without the file. Everything else can; the verdict is there to be compared and
 // is not to be believed.
 //
+// Evidence is added for the reader: the assessments that the mark names by their digest,
+// and statements about the file, such as rebuilders'. The verdict does not rest on it.
+//
 // # Format
 //
 // One JSON object, indented by two spaces, members in this order, all present, at most
@@ -47,6 +50,7 @@
 //	  "status": "eyJ2…",                 the status bundle's bytes; "": there was none
 //	  "policy": "dmVy…",                 the policy's bytes; "": the built-in one
 //	  "demands": {…},                    what the policy means for this file; null if it is none
+//	  "evidence": ["eyJw…"],             envelopes (DSSE, base64) that were at hand beside the file
 //	  "at": "2026-03-01T12:00:00Z",      the clock
 //	  "verdict": "valid",                valid, not valid, could not tell
 //	  "codes": []                        of the reasons, in order

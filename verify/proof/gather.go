@@ -20,13 +20,17 @@ type Input struct {
 	Demands *verify.Policy
 	At      time.Time
 	Verdict verify.Verdict
+	// Evidence that is at hand beside the file, DSSE envelopes: assessments that the mark
+	// names, and statements about the file. The verdict does not rest on it.
+	Evidence [][]byte
 }
 
 // ErrChanged: the file is not the one that was judged.
 var ErrChanged = errors.New("the file changed after it was judged")
 
 // Gather makes the proof of a verdict about the file at path. The file is read anew; if
-// it is not the one that the verdict is about the error is ErrChanged.
+// it is not the one that the verdict is about the error is ErrChanged; for evidence that is
+// about something else, ErrElsewhere.
 func Gather(ctx context.Context, path string, in Input) (Proof, error) {
 	p := Proof{
 		Version: Version, File: File{Name: path}, Trust: in.Trust, Status: in.Status, Policy: in.Policy,
@@ -54,7 +58,7 @@ func Gather(ctx context.Context, path string, in Input) (Proof, error) {
 	if in.Verdict.Digest != "" && p.File.SHA256 != in.Verdict.Digest {
 		return Proof{}, ErrChanged
 	}
-	return p, nil
+	return p, p.attach(in)
 }
 
 // container is the reason why there is no signature to look at: what the judge said about

@@ -5,4 +5,7 @@ const (
 	maxBytes = 96 << 20
 	// maxSignatures is how many signatures of one image are judged.
 	maxSignatures = 64
+	// maxEvidence is what a repository keeps about one artifact, and an assessment for each
+	// claim of a mark.
+	maxEvidence = 256 + 16
 )

@@ -25,6 +25,7 @@ type Proof struct {
 	Status     []byte      `json:"status"`
 	Policy     []byte      `json:"policy"`
 	Demands    *Demands    `json:"demands"`
+	Evidence   [][]byte    `json:"evidence"`
 	At         time.Time   `json:"at"`
 	Verdict    string      `json:"verdict"`
 	Codes      []string    `json:"codes"`
@@ -105,6 +106,7 @@ func (p Proof) encode() ([]byte, error) {
 	p.At = p.At.UTC().Truncate(time.Second)
 	p.Signatures = append([]Signature{}, p.Signatures...)
 	p.Codes = append([]string{}, p.Codes...)
+	p.Evidence = append([][]byte{}, p.Evidence...)
 	for _, b := range []*[]byte{&p.ToBeSigned.Content, &p.Trust, &p.Status, &p.Policy} {
 		*b = append([]byte{}, *b...)
 	}
@@ -158,6 +160,8 @@ func (p Proof) check() error {
 		return fmt.Errorf("verdict %q with %d reasons", p.Verdict, len(p.Codes))
 	case len(p.Signatures) > maxSignatures:
 		return fmt.Errorf("%d signatures, at most %d", len(p.Signatures), maxSignatures)
+	case len(p.Evidence) > maxEvidence:
+		return fmt.Errorf("%d envelopes of evidence, at most %d", len(p.Evidence), maxEvidence)
 	case p.Container == "" && len(p.Signatures) == 0:
 		return errors.New("no signature, and no reason for that")
 	case p.At.IsZero():

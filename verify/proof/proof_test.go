@@ -3,6 +3,8 @@ package proof_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/test/pki"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/proof"
@@ -94,6 +97,7 @@ func TestParseRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string][2]string{
+		"null evidence":     {`"evidence": []`, `"evidence": null`},
 		"later version":     {`"version": 1`, `"version": 2`},
 		"unknown member":    {`"version": 1,`, `"version": 1, "more": 1,`},
 		"member twice":      {`"version": 1,`, `"version": 1, "version": 1,`},
@@ -178,4 +182,59 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%v\n%s\n%s", err, raw, again)
 		}
 	})
+}
+
+// TestEvidence: what is added is about the file, or an assessment that the mark names.
+func TestEvidence(t *testing.T) {
+	ca := pki.New(t)
+	payload := []byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + strings.Repeat("ab", 32) + `"}}],"predicateType":"https://example.com/assessment","predicate":{}}`)
+	envelope := func(payload []byte) []byte {
+		raw, err := attest.Sign(t.Context(), attest.PayloadType, payload, pki.Key(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	path := pki.Write(t, t.TempDir(), "tool.deb", pki.Deb([]byte("tool")), func(d [32]byte) []byte { return ca.Sign(t, d) })
+	demands := policy()
+	v, err := verify.New(verify.Config{Trust: ca.Trust(), Status: ca.Status(t), Policy: demands, Now: func() time.Time { return ca.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := v.File(t.Context(), path)
+	digest, err := hex.DecodeString(verdict.Digest)
+	if err != nil || verdict.Outcome != verify.Valid {
+		t.Fatal(err, verdict.Reasons)
+	}
+	named := verdict
+	named.Claims = slices.Clone(verdict.Claims)
+	named.Claims[0].Assessment.Payload = sha256.Sum256(payload)
+	for name, c := range map[string]struct {
+		verdict  verify.Verdict
+		evidence []byte
+		ok       bool
+	}{
+		"a summary of the file":                {verdict, ca.Summary(t, [32]byte(digest), "PASSED"), true},
+		"a summary of another":                 {verdict, ca.Summary(t, sha256.Sum256(payload), "PASSED"), false},
+		"an assessment that the mark names":    {named, envelope(payload), true},
+		"an assessment that it does not":       {verdict, envelope(payload), false},
+		"the named one with a byte more in it": {named, envelope(append(slices.Clone(payload), ' ')), false},
+		"no envelope":                          {named, payload, false},
+	} {
+		p, err := proof.Gather(t.Context(), path, proof.Input{Demands: &demands, At: ca.Now, Verdict: c.verdict, Evidence: [][]byte{c.evidence}})
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if again, err := proof.Parse(raw); err != nil || len(again.Evidence) != 1 || !bytes.Equal(again.Evidence[0], c.evidence) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
