@@ -41,7 +41,7 @@ func parseControl(raw []byte) (Package, error) {
 	p := Package{Name: fields["package"], Version: fields["version"], Architecture: fields["architecture"]}
 	switch {
 	case !IsPackageName(p.Name):
-		return Package{}, fmt.Errorf("package name %.80q: want small letters, digits and + - .", p.Name)
+		return Package{}, fmt.Errorf("package name %.80q: want small letters, digits, plus, minus and dot", p.Name)
 	case !made(p.Version, 1, maxVersion, ".+-~:ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
 		return Package{}, fmt.Errorf("version %.80q", p.Version)
 	case !made(p.Architecture, 1, maxPackageName, "-"):
