@@ -168,7 +168,7 @@ func (m *stampMold) stamp(digest []byte, at time.Time, signer crypto.Signer) ([]
 	if err != nil {
 		return nil, err
 	}
-	return encode(func(b *cryptobyte.Builder) { m.write(b, info, attributes, signature) })
+	return encodeAbout(len(m.certificates)+encodeRoom, func(b *cryptobyte.Builder) { m.write(b, info, attributes, signature) })
 }
 
 // signed returns the elements of the signed attributes, in DER's order.
@@ -245,8 +245,14 @@ func (m *stampMold) write(b *cryptobyte.Builder, info, attributes, signature []b
 }
 
 // encode returns what fn writes.
-func encode(fn func(*cryptobyte.Builder)) ([]byte, error) {
-	var b cryptobyte.Builder
-	fn(&b)
+func encode(fn func(*cryptobyte.Builder)) ([]byte, error) { return encodeAbout(encodeRoom, fn) }
+
+// encodeRoom is what a token takes without its certificates. A guess: more is moved.
+const encodeRoom = 1 << 10
+
+// encodeAbout has room for size bytes from the start.
+func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
+	b := cryptobyte.NewBuilder(make([]byte, 0, size))
+	fn(b)
 	return b.Bytes()
 }

@@ -128,9 +128,16 @@ func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
 }
 
 // encode returns what fn writes.
-func encode(fn func(*cryptobyte.Builder)) ([]byte, error) {
-	var b cryptobyte.Builder
-	fn(&b)
+func encode(fn func(*cryptobyte.Builder)) ([]byte, error) { return encodeAbout(encodeRoom, fn) }
+
+// encodeRoom is what there is besides the large parts whose length is known. A guess: more
+// is moved.
+const encodeRoom = 512
+
+// encodeAbout has room for size bytes from the start.
+func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
+	b := cryptobyte.NewBuilder(make([]byte, 0, size))
+	fn(b)
 	return b.Bytes()
 }
 
@@ -224,7 +231,12 @@ func (in CMSInput) signedAttributes(digest, signature pkix.AlgorithmIdentifier) 
 
 // appendAttribute adds an attribute with one value.
 func appendAttribute(list []attribute, oid asn1.ObjectIdentifier, value func(*cryptobyte.Builder)) ([]attribute, error) {
-	der, err := encode(func(b *cryptobyte.Builder) {
+	return appendLarge(list, oid, 0, value)
+}
+
+// appendLarge does so for a value of a known size.
+func appendLarge(list []attribute, oid asn1.ObjectIdentifier, size int, value func(*cryptobyte.Builder)) ([]attribute, error) {
+	der, err := encodeAbout(size+encodeRoom, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1ObjectIdentifier(oid)
 			b.AddASN1(cbasn1.SET, value)
@@ -382,7 +394,7 @@ func (c *CMS) AddUnsigned(oid asn1.ObjectIdentifier, der []byte) error {
 	if rest, err := asn1.Unmarshal(der, &value); err != nil || len(rest) > 0 {
 		return fmt.Errorf("attribute %v: value is not one DER value", oid)
 	}
-	list, err := appendAttribute(c.unsigned, oid, func(b *cryptobyte.Builder) { b.AddBytes(der) })
+	list, err := appendLarge(c.unsigned, oid, len(der), func(b *cryptobyte.Builder) { b.AddBytes(der) })
 	if err != nil {
 		return err
 	}
@@ -393,7 +405,7 @@ func (c *CMS) AddUnsigned(oid asn1.ObjectIdentifier, der []byte) error {
 // Marshal returns the DER ContentInfo.
 func (c *CMS) Marshal() ([]byte, error) {
 	unsigned := concat(c.unsigned)
-	der, err := encode(func(b *cryptobyte.Builder) {
+	der, err := encodeAbout(len(c.content)+len(c.certs)+len(c.signer)+len(unsigned)+encodeRoom, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1ObjectIdentifier(ext.SignedData())
 			b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) {
