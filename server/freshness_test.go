@@ -14,6 +14,7 @@ import (
 	"github.com/hallmark-pki/hallmark/distribution"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
+	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/hallmark-pki/hallmark/verify"
 )
 
@@ -241,5 +242,77 @@ func TestRetired(t *testing.T) {
 	err := w.store.Update(ctx, func(tx store.Tx) error { return writeStep(tx, distribution.Step{}, []byte("older"), now) })
 	if err == nil {
 		t.Error("a step made from another timestamp was written")
+	}
+}
+
+// TestDistributeAtOnce: many who ask at once, right after something has happened, get one
+// and the same state.
+func TestDistributeAtOnce(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	if err := w.server.Distribute(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.must("acme", "POST", "/v1/certificates/"+w.certificate+"/revoke", api.NewRevocation{Reason: "keyCompromise"}, nil)
+	failed := make(chan error, 8)
+	for range cap(failed) {
+		go func() { failed <- w.server.Distribute(ctx) }()
+	}
+	for range cap(failed) {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	if _, again := w.status(); len(again) == 0 {
+		t.Error("no status bundle")
+	}
+}
+
+// TestDistributeOnAFailingStore: whatever write fails, what is served is a whole state,
+// and the next try publishes the news under a higher number.
+func TestDistributeOnAFailingStore(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	if err := w.server.Distribute(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := w.status()
+	w.must("acme", "POST", "/v1/certificates/"+w.certificate+"/revoke", api.NewRevocation{Reason: "keyCompromise"}, nil)
+	stamp := func() string {
+		t.Helper()
+		var body []byte
+		err := w.store.View(ctx, func(r store.Reader) (err error) {
+			body, err = readerOf(r)(distribution.Timestamp)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	old, good := stamp(), w.server.Store
+	fired := 0
+	for n := 1; ; n++ {
+		faulty := storetest.FailWrite(w.store, n)
+		w.server.Store = faulty
+		err := w.server.Distribute(ctx)
+		if !faulty.Fired() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		fired++
+		if err == nil {
+			t.Fatalf("%s: not reported", faulty.Fault())
+		}
+		if stamp() != old {
+			t.Fatalf("%s: half a state is published", faulty.Fault())
+		}
+	}
+	w.server.Store = good
+	after, _ := w.status()
+	if fired < 3 || stamp() == old || after.Number <= before.Number {
+		t.Errorf("%d faults, number %d after %d", fired, after.Number, before.Number)
 	}
 }

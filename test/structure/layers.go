@@ -57,6 +57,7 @@ func Layers() []Row {
 		{Package: "verify/policy", Layer: layerEvidence, Beside: []string{"verify", "templates/policies"}},
 		// Data that a verifier prints; beside verify/policy, since templates is banned there.
 		{Package: "templates/policies", Layer: layerEvidence},
+		{Package: "distribution", Layer: layerEvidence},
 		{Package: "verify/ocsp", Layer: layerEvidence},
 		{Package: "verify/fetch", Layer: layerEvidence, Beside: []string{"verify"}},
 		{Package: "verify/fetch/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/fetch", "verify/update"}},
