@@ -89,8 +89,7 @@ func Layers() []Row {
 		// server/api is the wire: types and a client. It stands low because whoever
 		// calls the API should not link the server.
 		{Package: "server/api", Layer: layerEvidence},
-		{Package: "distribution", Layer: layerServe},
-		{Package: "server", Layer: layerServe, Beside: []string{"distribution"}},
+		{Package: "server", Layer: layerServe},
 		{Package: "doctor", Layer: layerServe},
 
 		{Package: "cmd/hallmark", Layer: layerCommand, Beside: []string{"cmd/hallmark/demo"}},
