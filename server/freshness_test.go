@@ -128,6 +128,11 @@ func TestStatusOfTenThousand(t *testing.T) {
 				cert := store.Certificate{Serial: serial.Text(16), Tier: tier, Issuer: tier, Vendor: "acme", SPKISHA256: fmt.Sprintf("%064x", n), NotBefore: now, NotAfter: now.AddDate(1, 0, 0), IssuedAt: now}
 				if n%100 == 0 {
 					cert.Revocation = &store.Revocation{At: now, RevocationDate: now, InvalidityDate: now.Add(-time.Hour), Reason: 9}
+					// A list that is there already is made anew only for a revocation that it lacks.
+					u := store.UnlistedRevocation{ID: cert.Serial + "/" + store.NewID(now), Issuer: tier, Serial: cert.Serial}
+					if err := store.UnlistedRevocations.Insert(tx, u); err != nil {
+						return err
+					}
 				}
 				if err := store.Certificates.Put(tx, cert); err != nil {
 					return err
