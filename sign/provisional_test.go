@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/asn1"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +58,9 @@ func TestSignProvisionally(t *testing.T) {
 	strict.PerBuild = true
 	_, err := s.Sign(t.Context(), strict)
 	wantCode(t, err, CodeGate)
-	res, err := s.Sign(t.Context(), b.provisional())
+	r := b.provisional()
+	r.Commit = commit
+	res, err := s.Sign(t.Context(), r)
 	must(t, err)
 	want := b.now.Add(time.Hour).Truncate(time.Second)
 	sigs, _ := signatures(t, b.store)
@@ -75,6 +79,14 @@ func TestSignProvisionally(t *testing.T) {
 	j, summary, err := s.Rejudge(t.Context(), sigs[0])
 	if err != nil || j.Granted() || summary != nil || j.Refusal != nil || len(j.Decision.Verdicts) == 0 {
 		t.Errorf("%+v %v", j, err)
+	}
+	if sigs[0].Commit != commit || slices.Contains(j.Decision.Failed(), "source.requested-commit") {
+		t.Errorf("commit %q: %v", sigs[0].Commit, j.Decision.Failed())
+	}
+	other := sigs[0]
+	other.Commit = strings.Repeat("ab", 20)
+	if j, _, err := s.Rejudge(t.Context(), other); err != nil || !slices.Contains(j.Decision.Failed(), "source.requested-commit") {
+		t.Errorf("of another commit than the request named: %v %v", j.Decision.Failed(), err)
 	}
 	raw, err := s.FailedSummary(t.Context(), sigs[0], nil)
 	must(t, err)

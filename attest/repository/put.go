@@ -60,11 +60,6 @@ func (r *Repository) put(ctx context.Context, vendor string, envelope []byte, mo
 	if err := r.file(ctx, vendor, digests, [][]byte{line}, most); err != nil {
 		return nil, err
 	}
-	if r.options.Filed != nil {
-		for _, d := range digests {
-			r.options.Filed(vendor, d)
-		}
-	}
 	return digests, nil
 }
 
@@ -102,11 +97,7 @@ func (r *Repository) merge(ctx context.Context, vendor, digest string, lines [][
 	if err != nil {
 		return 0, err
 	}
-	added := len(after) - len(before)
-	if added > 0 && r.options.Filed != nil {
-		r.options.Filed(vendor, digest)
-	}
-	return added, nil
+	return len(after) - len(before), nil
 }
 
 // CheckLine says whether a line may stand in the file of a digest: one envelope without

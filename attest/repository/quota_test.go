@@ -143,38 +143,6 @@ func TestVendorLeavesRoom(t *testing.T) {
 	}
 }
 
-func TestFiled(t *testing.T) {
-	var told []string
-	r, err := OpenWith(t.TempDir(), Options{Filed: func(vendor, digest string) { told = append(told, vendor+" "+digest) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"acme " + hexOf("a"), "acme " + hexOf("b")}
-	for range 2 { // who asked before a crash, and asks again, wants to be heard
-		told = nil
-		if _, err := r.Put(ctx, "acme", envelope(t, "1", "a", "b")); err != nil {
-			t.Fatal(err)
-		}
-		if fmt.Sprint(told) != fmt.Sprint(want) {
-			t.Errorf("told %v, want %v", told, want)
-		}
-	}
-	told = nil
-	if _, err := r.Put(ctx, "acme", []byte("{}")); err == nil || told != nil {
-		t.Errorf("refused, %v, and told %v", err, told)
-	}
-	if _, err := r.Independent().Put(ctx, "acme", envelope(t, "2", "a")); err != nil || len(told) != 1 {
-		t.Errorf("independent: told %v, %v", told, err)
-	}
-	told = nil
-	for i, want := range []int{1, 0} {
-		if _, err := r.Merge(ctx, "acme", hexOf("a"), [][]byte{envelope(t, "3", "a", "z")}); err != nil || len(told) != want {
-			t.Errorf("merge %d: told %v, %v", i, told, err)
-		}
-		told = nil
-	}
-}
-
 func TestMerge(t *testing.T) {
 	r := opened(t, t.TempDir())
 	mine := envelope(t, "mine", "a")

@@ -63,9 +63,6 @@ var (
 type Options struct {
 	// Quota says what a vendor may have on file; nil means the defaults for everybody.
 	Quota func(vendor string) Quota
-	// Filed is called after something about an artifact was filed, also when it was
-	// there already: who waits for evidence may look now. It must not wait for long.
-	Filed func(vendor, sha256 string)
 }
 
 // Repository is a directory of attestations. It is safe for concurrent use.
