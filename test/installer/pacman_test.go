@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hallmark-pki/hallmark/test/pki"
@@ -18,8 +19,19 @@ import (
 // pacmanMachine is a machine with pacman, and a repository of its own.
 type pacmanMachine struct {
 	*machine
-	repository map[string][]byte // what is served
+	repository served
 	entries    []file
+}
+
+// served is what an HTTP server hands out, by path. Tests change it while it runs.
+type served struct{ sync.Map }
+
+func (s *served) put(path string, content []byte) { s.Store(path, content) }
+
+func (s *served) get(path string) []byte {
+	content, _ := s.Load(path)
+	raw, _ := content.([]byte)
+	return raw
 }
 
 // file is a member of an archive.
@@ -43,7 +55,7 @@ func tarball(t *testing.T, files ...file) []byte {
 
 func newPacmanMachine(t *testing.T) *pacmanMachine {
 	t.Helper()
-	m := &pacmanMachine{machine: newMachine(t), repository: map[string][]byte{}}
+	m := &pacmanMachine{machine: newMachine(t)}
 	for _, dir := range []string{"var/lib/pacman", "var/cache/pacman/pkg", "etc/pacman.d"} {
 		check(t, os.MkdirAll(m.path(dir), 0o755))
 	}
@@ -55,7 +67,7 @@ func newPacmanMachine(t *testing.T) *pacmanMachine {
 		check(t, os.Symlink("/host/bin/"+name, m.path("usr/bin/"+name)))
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if raw, ok := m.repository[r.URL.Path]; ok {
+		if raw := m.repository.get(r.URL.Path); raw != nil {
 			_, _ = w.Write(raw)
 			return
 		}
@@ -77,14 +89,14 @@ func (m *pacmanMachine) publish(name, version string, by *pki.Identity) {
 	m.t.Helper()
 	raw := m.pkg(name, version)
 	base := fmt.Sprintf("%s-%s-any.pkg.tar.gz", name, version)
-	m.repository["/"+base] = raw
-	delete(m.repository, "/"+base+".p7s")
+	m.repository.put("/"+base, raw)
+	m.repository.put("/"+base+".p7s", nil)
 	if by != nil {
-		m.repository["/"+base+".p7s"] = m.pki.SignAs(m.t, by, sha256.Sum256(raw))
+		m.repository.put("/"+base+".p7s", m.pki.SignAs(m.t, by, sha256.Sum256(raw)))
 	}
 	m.entries = append(m.entries, file{name + "-" + version + "/desc", fmt.Sprintf(
 		"%%FILENAME%%\n%s\n\n%%NAME%%\n%s\n\n%%VERSION%%\n%s\n\n%%CSIZE%%\n%d\n\n%%ISIZE%%\n10\n\n%%SHA256SUM%%\n%x\n\n%%ARCH%%\nany\n\n", base, name, version, len(raw), sha256.Sum256(raw))})
-	m.repository["/test.db"] = tarball(m.t, m.entries...)
+	m.repository.put("/test.db", tarball(m.t, m.entries...))
 }
 
 // TestPacman asks the real pacman: what is good gets in and is recorded; anything else
@@ -95,7 +107,7 @@ func TestPacman(t *testing.T) {
 	m.publish("low", "1.0-1", m.low)
 	m.publish("bare", "1.0-1", nil)
 	m.publish("bad", "1.0-1", m.high)
-	m.repository["/bad-1.0-1-any.pkg.tar.gz.p7s"] = m.repository["/tool-1.0-1-any.pkg.tar.gz.p7s"]
+	m.repository.put("/bad-1.0-1-any.pkg.tar.gz.p7s", m.repository.get("/tool-1.0-1-any.pkg.tar.gz.p7s"))
 	before := m.tree("etc", "usr/share")
 	m.hook("pacman")
 	if again := m.must(program, "install", "pacman"); !strings.Contains(again, "nothing to do") {
