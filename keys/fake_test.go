@@ -36,6 +36,7 @@ type fakeModule struct {
 type fakeToken struct {
 	serial   string
 	flags    uint
+	loggedIn bool  // until its last session ends
 	away     error // what every call about it says
 	signErr  []error
 	loginErr error
@@ -60,12 +61,20 @@ func (f *fakeModule) set(change func()) {
 	change()
 }
 
+// forget ends all sessions, and with them the logins; the lock is held.
+func (f *fakeModule) forget() {
+	clear(f.sessions)
+	for _, t := range f.tokens {
+		t.loggedIn = false
+	}
+}
+
 func (f *fakeModule) Initialize(...pkcs11.InitializeOption) error {
 	f.set(func() { f.starts++ })
 	return nil
 }
 
-func (f *fakeModule) Finalize() error { f.set(func() { clear(f.sessions) }); return nil }
+func (f *fakeModule) Finalize() error { f.set(f.forget); return nil }
 func (f *fakeModule) Destroy()        {}
 
 func (f *fakeModule) GetSlotList(bool) ([]uint, error) {
@@ -113,7 +122,19 @@ func (f *fakeModule) token(s pkcs11.SessionHandle) (*fakeToken, error) {
 }
 
 func (f *fakeModule) CloseSession(s pkcs11.SessionHandle) error {
-	f.set(func() { delete(f.sessions, s) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slot, ok := f.sessions[s]
+	if !ok {
+		return pkcs11.Error(pkcs11.CKR_SESSION_HANDLE_INVALID)
+	}
+	delete(f.sessions, s)
+	for _, other := range f.sessions {
+		if other == slot {
+			return nil
+		}
+	}
+	f.tokens[slot].loggedIn = false
 	return nil
 }
 
@@ -122,10 +143,13 @@ func (f *fakeModule) Login(s pkcs11.SessionHandle, _ uint, _ string) error {
 	defer f.mu.Unlock()
 	f.logins++
 	t, err := f.token(s)
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.loginErr
 	}
-	return t.loginErr
+	if err == nil {
+		t.loggedIn = true
+	}
+	return err
 }
 
 func (f *fakeModule) FindObjectsInit(s pkcs11.SessionHandle, template []*pkcs11.Attribute) error {
@@ -171,6 +195,9 @@ func (f *fakeModule) SignInit(s pkcs11.SessionHandle, _ []*pkcs11.Mechanism, _ p
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t, err := f.token(s)
+	if err == nil && !t.loggedIn {
+		err = pkcs11.Error(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
 	if err == nil && len(t.signErr) > 0 {
 		err, t.signErr = t.signErr[0], t.signErr[1:]
 	}

@@ -112,7 +112,7 @@ func TestPINIsTriedOnce(t *testing.T) {
 		_, k := fakeKey(t, f)
 		f.set(func() {
 			f.tokens[1].loginErr = pkcs11.Error(code)
-			clear(f.sessions)
+			f.forget()
 		})
 		var wg sync.WaitGroup
 		for range 64 {
@@ -138,7 +138,7 @@ func TestPINIsNotRisked(t *testing.T) {
 		_, k := fakeKey(t, f)
 		f.set(func() {
 			f.tokens[1].flags |= flag
-			clear(f.sessions)
+			f.forget()
 		})
 		wantFake(t, fakeSign(k), LockedPIN)
 		if f.logins != 1 {
@@ -157,7 +157,7 @@ func TestAnotherTokenIsNotToldThePIN(t *testing.T) {
 	_, k := fakeKey(t, f)
 	f.set(func() {
 		f.tokens[1].serial = "bb"
-		clear(f.sessions)
+		f.forget()
 	})
 	wantFake(t, fakeSign(k), TokenLost)
 	if f.logins != 1 {
@@ -172,7 +172,7 @@ func TestTokenInAnotherSlot(t *testing.T) {
 	f.set(func() {
 		f.tokens[7] = f.tokens[1]
 		f.tokens[1] = &fakeToken{serial: "cc", flags: fakeFlags}
-		clear(f.sessions)
+		f.forget()
 	})
 	if err := fakeSign(k); err != nil {
 		t.Fatal(err)

@@ -145,7 +145,7 @@ func TestOffline(t *testing.T) {
 	}
 	t.Run("the instrument works", func(t *testing.T) {
 		calls, _, code := confined(t, dir, "bash", "-c", ": </dev/tcp/127.0.0.1/9")
-		if code == 0 || !strings.Contains(calls, "socket(AF_INET") || !strings.Contains(calls, "SIGSYS") {
+		if code == 0 || !strings.Contains(calls, "socket(") || !strings.Contains(calls, "SIGSYS") {
 			t.Errorf("a program that opens a socket: exit code %d, calls\n%s", code, calls)
 		}
 	})
