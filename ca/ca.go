@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/audit"
+	"github.com/hallmark-pki/hallmark/ca/ocsp"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/keys/attestation"
 	"github.com/hallmark-pki/hallmark/store"
@@ -94,7 +95,7 @@ type CA struct {
 	shards  int
 	crls    sync.Mutex           // lists are made by one at a time
 	listed  map[string]time.Time // thisUpdate of lists seen on record; under crls
-	answers ocspCache
+	answers ocsp.Cache
 	lists   store.Memo[store.CRL]
 
 	ocspNonce string
@@ -114,7 +115,7 @@ type tier struct {
 	profile   *profile
 	policies  map[string]bool // dotted, what its certificate may vouch for
 	responder responder
-	names     issuerNames // as OCSP requests name it
+	names     ocsp.Names // as OCSP requests name it
 }
 
 // covers reports whether every policy lies under the tier's ceiling.
@@ -223,7 +224,7 @@ func (c *CA) setTiers() error {
 			return err
 		}
 		t := &tier{name: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
-		if t.names, err = newIssuerNames(f.cert); err != nil {
+		if t.names, err = ocsp.NewNames(f.cert); err != nil {
 			return err
 		}
 		for _, oid := range f.cert.Policies {

@@ -11,13 +11,6 @@ const (
 	maxTimestampRequestBytes = 4 << 10
 	// maxNonceBits bounds the nonce echoed in a timestamp. Clients send 64 to 160 bits; a guess with room.
 	maxNonceBits = 512
-	// maxOCSPRequestBytes bounds an OCSP request; RFC 6960 §A.1 puts GET requests under 255 bytes, a signed one with
-	// its chain fits as well.
-	maxOCSPRequestBytes = 4 << 10
-	// maxOCSPIDs bounds the certificates in one OCSP request; openssl sends as many as it is given, browsers one.
-	maxOCSPIDs = 16
-	// maxOCSPNonceBytes is RFC 9654 §2.1's.
-	maxOCSPNonceBytes = 128
 	// maxFileBytes bounds each file of the hierarchy's directory, except CRLs.
 	maxFileBytes = 1 << 20
 	// maxOrderBytes bounds the files that travel to and from a ceremony. A request or certificate with 100 policies takes
@@ -65,12 +58,8 @@ const (
 	maxTogether = massBatch
 )
 
-// OCSP answers kept in memory.
+// OCSP answers signed ahead.
 const (
-	// maxOCSPAnswers bounds the answers, and the requests that lead to them: a kilobyte each, so some 80 MB.
-	maxOCSPAnswers = 64 << 10
-	// maxOCSPKeptRequestBytes bounds a request that is kept as a key; RFC 5019 §2.1.1 requests have 80 to 130 bytes.
-	maxOCSPKeptRequestBytes = 256
 	// presignPage is how many certificates are read at a time to sign answers ahead. A guess.
 	presignPage = 1000
 )
@@ -108,9 +97,7 @@ const (
 	// ocspValidity is how long a response counts: 8 hours are the least that the CABF BR allow (section 4.9.10).
 	// Who replays one hides a revocation for no longer.
 	ocspValidity = 8 * time.Hour
-	// ocspRefresh is the age at which a response is no longer served: half its time is left to whoever gets it.
-	ocspRefresh = ocspValidity / 2
-	// presignAhead is how long before that a response signed ahead is signed anew; upkeep comes once an hour.
+	// presignAhead is how long before half of that is over a response signed ahead is signed anew; upkeep comes once an hour.
 	presignAhead = 90 * time.Minute
 	// presignLongLived: certificates that last for longer are asked about for longer.
 	presignLongLived = 48 * time.Hour

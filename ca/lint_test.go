@@ -42,7 +42,7 @@ func TestNoFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certs["responder"] = made{lint.KindResponder, responder.cert, f.ca.tiers[0].issuer.cert}
+	certs["responder"] = made{lint.KindResponder, responder.Cert, f.ca.tiers[0].issuer.cert}
 	certs["client"] = made{lint.KindOther, client, h.operator}
 	for name, c := range certs {
 		read, err := f.ca.linter.lint(c.cert.Raw, c.issuer)

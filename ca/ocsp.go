@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/http"
 	"sync"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca/ocsp"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/templates"
-	"golang.org/x/crypto/ocsp"
+	xocsp "golang.org/x/crypto/ocsp"
 )
 
 // wayResponder marks the intents of responder certificates, which have no record
@@ -36,36 +38,6 @@ type responder struct {
 	key  crypto.Signer
 }
 
-// ocspForm is how a request may name an issuer.
-type ocspForm struct {
-	hash crypto.Hash
-	null bool
-}
-
-func ocspForms() []ocspForm {
-	var forms []ocspForm
-	for _, hash := range []crypto.Hash{crypto.SHA1, crypto.SHA256, crypto.SHA384, crypto.SHA512} {
-		forms = append(forms, ocspForm{hash, true}, ocspForm{hash, false})
-	}
-	return forms
-}
-
-// issuerNames are an issuing CA's name and key hashed, per algorithm.
-type issuerNames map[crypto.Hash][2]string
-
-func newIssuerNames(cert *x509.Certificate) (issuerNames, error) {
-	bits, err := subjectKeyBits(cert)
-	if err != nil {
-		return nil, err
-	}
-	names := issuerNames{}
-	for hash := range ocspHashes() {
-		sum := func(b []byte) string { h := hash.New(); h.Write(b); return string(h.Sum(nil)) }
-		names[hash] = [2]string{sum(cert.RawSubject), sum(bits)}
-	}
-	return names, nil
-}
-
 // OCSP answers a request, DER in and out (RFC 6960 §2). Every trouble is an answer
 // too (malformedRequest, internalError, unauthorized for a CA that is not ours), so
 // there is always something to send; the error is for the log.
@@ -73,56 +45,61 @@ func newIssuerNames(cert *x509.Certificate) (issuerNames, error) {
 // A serial number that was never issued is answered with unknown, not with the
 // "revoked" that RFC 6960 §4.4.8 allows instead: nobody has revoked anything.
 func (c *CA) OCSP(ctx context.Context, request []byte) ([]byte, error) {
-	if a := c.answers.byRequest(request, c.now()); a != nil {
-		return a.der, nil
+	if a := c.answers.ByRequest(request, c.now()); a != nil {
+		return a.DER, nil
 	}
 	der, _, _, err := c.answerOCSP(ctx, request)
 	return der, err
 }
 
+// OCSPHandler serves OCSP over HTTP; mount it at /ocsp and /ocsp/ under PublicURL.
+func (c *CA) OCSPHandler() http.Handler {
+	return &ocsp.Handler{Cache: &c.answers, Answer: c.answerOCSP, Now: c.now, Log: c.log}
+}
+
 // answerOCSP is the long way: it parses, and signs unless an answer is kept. What it
 // returns beside the answer is set when the answer is kept under a key.
-func (c *CA) answerOCSP(ctx context.Context, request []byte) (der []byte, kept *ocspAnswer, key ocspKey, err error) {
-	req, err := parseOCSPRequest(request)
+func (c *CA) answerOCSP(ctx context.Context, request []byte) (der []byte, kept *ocsp.Answer, key ocsp.Key, err error) {
+	req, err := ocsp.ParseRequest(request)
 	if err != nil {
-		return ocsp.MalformedRequestErrorResponse, nil, key, nil
+		return xocsp.MalformedRequestErrorResponse, nil, key, nil
 	}
 	t := c.issuerAsked(req)
 	if t == nil {
-		return ocsp.UnauthorizedErrorResponse, nil, key, nil
+		return xocsp.UnauthorizedErrorResponse, nil, key, nil
 	}
-	nonce := req.nonce
+	nonce := req.Nonce
 	if c.ocspNonce != OCSPNonceEcho {
 		nonce = nil
 	}
-	if len(req.ids) > 1 || nonce != nil {
-		der, err := c.signOCSP(ctx, t, req.ids, nonce)
+	if len(req.IDs) > 1 || nonce != nil {
+		der, err := c.signOCSP(ctx, t, req.IDs, nonce)
 		if err != nil {
-			return ocsp.InternalErrorErrorResponse, nil, key, err
+			return xocsp.InternalErrorErrorResponse, nil, key, err
 		}
 		return der, nil, key, nil
 	}
-	key = ocspKey{t.issuer.name, SerialKey(req.ids[0].serial), ocspForm{req.ids[0].hash, req.ids[0].null}}
-	if kept = c.answers.byKey(key, c.now()); kept == nil {
-		if kept, der, err = c.keepOCSP(ctx, t, req.ids[0], key); err != nil {
-			return ocsp.InternalErrorErrorResponse, nil, key, err
+	key = ocsp.Key{Issuer: t.issuer.name, Serial: SerialKey(req.IDs[0].Serial), Form: ocsp.Form{Hash: req.IDs[0].Hash, Null: req.IDs[0].Null}}
+	if kept = c.answers.ByKey(key, c.now()); kept == nil {
+		if kept, der, err = c.keepOCSP(ctx, t, req.IDs[0], key); err != nil {
+			return xocsp.InternalErrorErrorResponse, nil, key, err
 		}
 		if kept == nil {
 			return der, nil, key, nil
 		}
 	}
-	if !req.extended && len(request) <= maxOCSPKeptRequestBytes {
-		c.answers.link(string(request), key)
+	if !req.Extended {
+		c.answers.Link(request, key)
 	}
-	return kept.der, kept, key, nil
+	return kept.DER, kept, key, nil
 }
 
 // issuerAsked finds the issuing CA that all of a request is about, or nil.
-func (c *CA) issuerAsked(req ocspRequest) *tier {
+func (c *CA) issuerAsked(req ocsp.Request) *tier {
 	for _, t := range c.tiers {
 		all := true
-		for _, id := range req.ids {
-			all = all && t.names[id.hash] == [2]string{id.nameHash, id.keyHash}
+		for _, id := range req.IDs {
+			all = all && t.names.Name(id)
 		}
 		if all {
 			return t
@@ -133,8 +110,8 @@ func (c *CA) issuerAsked(req ocspRequest) *tier {
 
 // keepOCSP signs an answer and keeps it. Answers about numbers that were never issued
 // are not kept, since anybody can make up any number of those.
-func (c *CA) keepOCSP(ctx context.Context, t *tier, id certID, key ocspKey) (kept *ocspAnswer, der []byte, err error) {
-	begun := c.answers.begin()
+func (c *CA) keepOCSP(ctx context.Context, t *tier, id ocsp.CertID, key ocsp.Key) (kept *ocsp.Answer, der []byte, err error) {
+	begun := c.answers.Begin()
 	single, err := c.status(ctx, t, id)
 	if err != nil {
 		return nil, nil, err
@@ -143,17 +120,17 @@ func (c *CA) keepOCSP(ctx context.Context, t *tier, id certID, key ocspKey) (kep
 	if err != nil {
 		return nil, nil, err
 	}
-	if der, err = signer.respond([]ocspSingle{single}, nil, single.thisUpdate); err != nil || single.status == ocspUnknown {
+	if der, err = signer.Respond([]ocsp.Single{single}, nil, single.ThisUpdate); err != nil || single.Status == ocsp.Unknown {
 		return nil, der, err
 	}
-	kept = newOCSPAnswer(der, single.thisUpdate, single.nextUpdate)
-	c.answers.put(key, kept, begun)
+	kept = ocsp.NewAnswer(der, single.ThisUpdate.Add(-backdate), single.ThisUpdate, single.NextUpdate)
+	c.answers.Put(key, kept, begun)
 	return kept, der, nil
 }
 
 // signOCSP makes an answer that is for one client alone.
-func (c *CA) signOCSP(ctx context.Context, t *tier, ids []certID, nonce []byte) ([]byte, error) {
-	singles := make([]ocspSingle, len(ids))
+func (c *CA) signOCSP(ctx context.Context, t *tier, ids []ocsp.CertID, nonce []byte) ([]byte, error) {
+	singles := make([]ocsp.Single, len(ids))
 	for i, id := range ids {
 		var err error
 		if singles[i], err = c.status(ctx, t, id); err != nil {
@@ -164,28 +141,28 @@ func (c *CA) signOCSP(ctx context.Context, t *tier, ids []certID, nonce []byte) 
 	if err != nil {
 		return nil, err
 	}
-	return signer.respond(singles, nonce, singles[0].thisUpdate)
+	return signer.Respond(singles, nonce, singles[0].ThisUpdate)
 }
 
 // status looks a serial number up.
-func (c *CA) status(ctx context.Context, t *tier, id certID) (ocspSingle, error) {
+func (c *CA) status(ctx context.Context, t *tier, id ocsp.CertID) (ocsp.Single, error) {
 	now := c.now().UTC().Truncate(time.Second)
-	single := ocspSingle{id: id, status: ocspUnknown, thisUpdate: now, nextUpdate: now.Add(ocspValidity)}
-	if id.serial.Sign() <= 0 {
+	single := ocsp.Single{ID: id, Status: ocsp.Unknown, ThisUpdate: now, NextUpdate: now.Add(ocspValidity)}
+	if id.Serial.Sign() <= 0 {
 		return single, nil
 	}
 	err := c.store.View(ctx, func(r store.Reader) error {
-		cert, err := store.Certificates.Get(r, SerialKey(id.serial))
+		cert, err := store.Certificates.Get(r, SerialKey(id.Serial))
 		if errors.Is(err, store.ErrNotFound) || err == nil && cert.IssuingCA() != t.issuer.name {
-			single.status = ocspUnknown
+			single.Status = ocsp.Unknown
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		single.status = ocspGood
+		single.Status = ocsp.Good
 		if rev := cert.Revocation; rev != nil {
-			single.status, single.revokedAt, single.reason = ocspRevoked, rev.RevocationDate.UTC(), rev.Reason
+			single.Status, single.RevokedAt, single.Reason = ocsp.Revoked, rev.RevocationDate.UTC(), rev.Reason
 		}
 		return nil
 	})
@@ -245,7 +222,7 @@ func (c *CA) presignSpan(ctx context.Context, from, to string) error {
 				return err
 			}
 		}
-		if len(page) < presignPage || c.answers.len() >= maxOCSPAnswers {
+		if len(page) < presignPage || c.answers.Full() {
 			return nil
 		}
 		from = last
@@ -259,31 +236,31 @@ func (c *CA) presign(ctx context.Context, issuer, serial string) error {
 	if !ok || !isHex {
 		return nil // of an issuing CA that is no more
 	}
-	form := ocspForm{crypto.SHA1, true}
-	key := ocspKey{issuer, serial, form}
-	if c.answers.byKey(key, c.now().Add(presignAhead)) != nil {
+	form := ocsp.Form{Hash: crypto.SHA1, Null: true}
+	key := ocsp.Key{Issuer: issuer, Serial: serial, Form: form}
+	if c.answers.ByKey(key, c.now().Add(presignAhead)) != nil {
 		return nil
 	}
-	names := t.names[form.hash]
-	_, _, err := c.keepOCSP(ctx, t, certID{hash: form.hash, null: form.null, nameHash: names[0], keyHash: names[1], serial: number}, key)
+	names := t.names[form.Hash]
+	_, _, err := c.keepOCSP(ctx, t, ocsp.CertID{Hash: form.Hash, Null: form.Null, NameHash: names[0], KeyHash: names[1], Serial: number}, key)
 	return err
 }
 
 // responderOf returns the tier's responder, made anew when half its life is over.
-func (c *CA) responderOf(ctx context.Context, t *tier) (ocspSigner, error) {
+func (c *CA) responderOf(ctx context.Context, t *tier) (ocsp.Signer, error) {
 	r := &t.responder
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := c.now().UTC()
 	if r.cert != nil && now.After(r.cert.NotBefore) && now.Before(r.cert.NotAfter.Add(-responderValidity/2)) {
-		return ocspSigner{r.cert, r.key}, nil
+		return ocsp.Signer{Cert: r.cert, Key: r.key}, nil
 	}
 	key, cert, err := c.newResponder(ctx, t, now)
 	if err != nil {
-		return ocspSigner{}, fmt.Errorf("OCSP responder: %w", err)
+		return ocsp.Signer{}, fmt.Errorf("OCSP responder: %w", err)
 	}
 	r.cert, r.key = cert, key
-	return ocspSigner{cert, key}, nil
+	return ocsp.Signer{Cert: cert, Key: key}, nil
 }
 
 func (c *CA) newResponder(ctx context.Context, t *tier, now time.Time) (crypto.Signer, *x509.Certificate, error) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	hocsp "github.com/hallmark-pki/hallmark/ca/ocsp"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 	"golang.org/x/crypto/ocsp"
@@ -192,19 +193,19 @@ func FuzzOCSP(f *testing.F) {
 		if bytes.Equal(der, ocsp.MalformedRequestErrorResponse) || bytes.Equal(der, ocsp.UnauthorizedErrorResponse) {
 			return
 		}
-		req, err := parseOCSPRequest(raw)
+		req, err := hocsp.ParseRequest(raw)
 		if err != nil {
 			t.Fatal("answered what cannot be read")
 		}
-		if theirs, err := ocsp.ParseRequest(raw); err == nil && theirs.SerialNumber.Cmp(req.ids[0].serial) != 0 {
-			t.Fatalf("read as %x, by another reader as %x", req.ids[0].serial, theirs.SerialNumber)
+		if theirs, err := ocsp.ParseRequest(raw); err == nil && theirs.SerialNumber.Cmp(req.IDs[0].Serial) != 0 {
+			t.Fatalf("read as %x, by another reader as %x", req.IDs[0].Serial, theirs.SerialNumber)
 		}
-		for _, id := range req.ids {
-			resp, err := ocsp.ParseResponseForCert(der, &x509.Certificate{SerialNumber: id.serial}, nil)
+		for _, id := range req.IDs {
+			resp, err := ocsp.ParseResponseForCert(der, &x509.Certificate{SerialNumber: id.Serial}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if resp.SerialNumber.Cmp(id.serial) != 0 || resp.Status != ocsp.Unknown {
+			if resp.SerialNumber.Cmp(id.Serial) != 0 || resp.Status != ocsp.Unknown {
 				t.Fatalf("%+v", resp)
 			}
 		}

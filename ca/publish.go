@@ -108,7 +108,7 @@ func (c *CA) listsToMake(ctx context.Context, t *tier, wanted func(int) bool, no
 		return nil
 	})
 	// Whether or not a list comes of it: what is revoked is not answered for as good.
-	c.answers.forget(t.issuer.name, revoked...)
+	c.answers.Forget(t.issuer.name, revoked...)
 	slices.SortFunc(lists, func(a, b *shardList) int { return a.shard - b.shard })
 	return lists, err
 }

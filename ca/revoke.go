@@ -124,7 +124,7 @@ func (c *CA) SameKey(ctx context.Context, cert store.Certificate) (list []store.
 // forgetAnswers stops OCSP answers made before certificates were revoked.
 func (c *CA) forgetAnswers(serials ...string) {
 	for _, t := range c.tiers {
-		c.answers.forget(t.issuer.name, serials...)
+		c.answers.Forget(t.issuer.name, serials...)
 	}
 }
 

@@ -71,6 +71,7 @@ func Layers() []Row {
 		{Package: "verify/command", Layer: layerEvidence, Beside: []string{"verify", "verify/child", "verify/install", "verify/installed", "verify/policy", "verify/proof", "verify/scan"}},
 
 		{Package: "ca/lint", Layer: layerEvidence},
+		{Package: "ca/ocsp", Layer: layerEvidence},
 		{Package: "ca", Layer: layerIssue},
 		{Package: "ca/stepca", Layer: layerIssue, Beside: []string{"ca"}},
 		{Package: "sign", Layer: layerIssue, Beside: []string{"ca", "sign/gate"}},

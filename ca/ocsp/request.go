@@ -1,4 +1,4 @@
-package ca
+package ocsp
 
 import (
 	"bytes"
@@ -13,13 +13,13 @@ import (
 )
 
 var (
-	oidOCSPNonce = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
-	oidOCSPBasic = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
+	oidNonce = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
+	oidBasic = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
 )
 
-// ocspHashes are the algorithms that name an issuer, RFC 6960 §4.1.1. SHA-1 is what
+// hashes are the algorithms that name an issuer, RFC 6960 §4.1.1. SHA-1 is what
 // RFC 5019 §2.1.1 clients send; nothing is signed with it.
-func ocspHashes() map[crypto.Hash]asn1.ObjectIdentifier {
+func hashes() map[crypto.Hash]asn1.ObjectIdentifier {
 	return map[crypto.Hash]asn1.ObjectIdentifier{
 		crypto.SHA1:   {1, 3, 14, 3, 2, 26},
 		crypto.SHA256: {2, 16, 840, 1, 101, 3, 4, 2, 1},
@@ -28,26 +28,26 @@ func ocspHashes() map[crypto.Hash]asn1.ObjectIdentifier {
 	}
 }
 
-// ocspRequest is a request of RFC 6960 §4.1.1, as far as it says what to answer. Who
+// Request is an OCSPRequest of RFC 6960 §4.1.1, as far as it says what to answer. Who
 // asks, and a signature over it, make no difference to anybody.
-type ocspRequest struct {
-	ids      []certID
-	nonce    []byte // of RFC 9654; nil without
-	extended bool   // it has extensions or a signature, so that the same bytes hardly come again
+type Request struct {
+	IDs      []CertID
+	Nonce    []byte // of RFC 9654; nil without
+	Extended bool   // it has extensions or a signature, so that the same bytes hardly come again
 }
 
-// certID names a certificate by its issuer's name and key, both hashed, and its number.
-type certID struct {
-	hash              crypto.Hash
-	null              bool // the algorithm's parameters are NULL, not absent: said back as asked
-	nameHash, keyHash string
-	serial            *big.Int
+// CertID (RFC 6960 §4.1.1) names a certificate by its issuer's name and key, both hashed, and its number.
+type CertID struct {
+	Hash              crypto.Hash
+	Null              bool // the algorithm's parameters are NULL, not absent: said back as asked
+	NameHash, KeyHash string
+	Serial            *big.Int
 }
 
-// parseOCSPRequest reads a request. All errors mean malformedRequest.
-func parseOCSPRequest(der []byte) (ocspRequest, error) {
-	var req ocspRequest
-	if len(der) > maxOCSPRequestBytes {
+// ParseRequest reads a request, DER of MaxRequestBytes at most. All errors mean malformedRequest.
+func ParseRequest(der []byte) (Request, error) {
+	var req Request
+	if len(der) > MaxRequestBytes {
 		return req, errors.New("OCSP request: too long")
 	}
 	in := cryptobyte.String(der)
@@ -56,22 +56,22 @@ func parseOCSPRequest(der []byte) (ocspRequest, error) {
 	ok := in.ReadASN1(&outer, cbasn1.SEQUENCE) && in.Empty() &&
 		outer.ReadASN1(&tbs, cbasn1.SEQUENCE) &&
 		outer.ReadOptionalASN1(&rest, &signed, cbasn1.Tag(0).ContextSpecific().Constructed()) && outer.Empty() &&
-		readOCSPVersion(&tbs) &&
+		readVersion(&tbs) &&
 		tbs.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific().Constructed()) && // requestorName
 		tbs.ReadASN1(&list, cbasn1.SEQUENCE) && !list.Empty() &&
 		tbs.ReadOptionalASN1(&extensions, &extended, cbasn1.Tag(2).ContextSpecific().Constructed()) && tbs.Empty()
 	if !ok {
 		return req, errors.New("OCSP request: not an OCSPRequest")
 	}
-	req.extended = signed || extended
+	req.Extended = signed || extended
 	for !list.Empty() {
 		id, single, err := readSingleRequest(&list)
 		if err != nil {
 			return req, err
 		}
-		req.ids, req.extended = append(req.ids, id), req.extended || single
-		if len(req.ids) > maxOCSPIDs {
-			return req, fmt.Errorf("OCSP request: more than %d certificates", maxOCSPIDs)
+		req.IDs, req.Extended = append(req.IDs, id), req.Extended || single
+		if len(req.IDs) > maxIDs {
+			return req, fmt.Errorf("OCSP request: more than %d certificates", maxIDs)
 		}
 	}
 	if extended {
@@ -80,8 +80,8 @@ func parseOCSPRequest(der []byte) (ocspRequest, error) {
 	return req, nil
 }
 
-// readOCSPVersion takes v1, which is the default and should not be there.
-func readOCSPVersion(tbs *cryptobyte.String) bool {
+// readVersion takes v1, which is the default and should not be there.
+func readVersion(tbs *cryptobyte.String) bool {
 	var explicit cryptobyte.String
 	var present bool
 	var version int
@@ -92,12 +92,12 @@ func readOCSPVersion(tbs *cryptobyte.String) bool {
 }
 
 // readSingleRequest reads a CertID; extended says that it has extensions.
-func readSingleRequest(list *cryptobyte.String) (id certID, extended bool, err error) {
+func readSingleRequest(list *cryptobyte.String) (id CertID, extended bool, err error) {
 	bad := errors.New("OCSP request: bad CertID")
 	var request, cert, algorithm, extensions cryptobyte.String
 	var oid asn1.ObjectIdentifier
 	var name, key []byte
-	id.serial = new(big.Int)
+	id.Serial = new(big.Int)
 	ok := list.ReadASN1(&request, cbasn1.SEQUENCE) &&
 		request.ReadASN1(&cert, cbasn1.SEQUENCE) &&
 		request.ReadOptionalASN1(&extensions, &extended, cbasn1.Tag(0).ContextSpecific().Constructed()) && request.Empty() &&
@@ -105,24 +105,24 @@ func readSingleRequest(list *cryptobyte.String) (id certID, extended bool, err e
 		algorithm.ReadASN1ObjectIdentifier(&oid) &&
 		cert.ReadASN1Bytes(&name, cbasn1.OCTET_STRING) &&
 		cert.ReadASN1Bytes(&key, cbasn1.OCTET_STRING) &&
-		cert.ReadASN1Integer(id.serial) && cert.Empty()
+		cert.ReadASN1Integer(id.Serial) && cert.Empty()
 	if !ok {
 		return id, false, bad
 	}
-	if id.null = !algorithm.Empty(); id.null && !bytes.Equal(algorithm, []byte{5, 0}) {
+	if id.Null = !algorithm.Empty(); id.Null && !bytes.Equal(algorithm, []byte{5, 0}) {
 		return id, false, bad
 	}
-	for hash, known := range ocspHashes() {
+	for hash, known := range hashes() {
 		if known.Equal(oid) {
-			id.hash = hash
+			id.Hash = hash
 		}
 	}
-	if id.hash == 0 || len(name) != id.hash.Size() || len(key) != id.hash.Size() {
+	if id.Hash == 0 || len(name) != id.Hash.Size() || len(key) != id.Hash.Size() {
 		return id, false, bad
 	}
-	id.nameHash, id.keyHash = string(name), string(key)
+	id.NameHash, id.KeyHash = string(name), string(key)
 	if extended {
-		err = eachOCSPExtension(extensions, func(oid asn1.ObjectIdentifier, critical bool, _ cryptobyte.String) error {
+		err = eachExtension(extensions, func(oid asn1.ObjectIdentifier, critical bool, _ cryptobyte.String) error {
 			return refuseCritical(oid, critical)
 		})
 	}
@@ -137,22 +137,22 @@ func refuseCritical(oid asn1.ObjectIdentifier, critical bool) error {
 }
 
 // readExtensions looks for a nonce, of 1 to 128 bytes and at most one (RFC 9654 §2.1).
-func (req *ocspRequest) readExtensions(in cryptobyte.String) error {
-	return eachOCSPExtension(in, func(oid asn1.ObjectIdentifier, critical bool, value cryptobyte.String) error {
-		if !oid.Equal(oidOCSPNonce) {
+func (req *Request) readExtensions(in cryptobyte.String) error {
+	return eachExtension(in, func(oid asn1.ObjectIdentifier, critical bool, value cryptobyte.String) error {
+		if !oid.Equal(oidNonce) {
 			return refuseCritical(oid, critical)
 		}
 		var nonce []byte
-		if req.nonce != nil || !value.ReadASN1Bytes(&nonce, cbasn1.OCTET_STRING) || !value.Empty() ||
-			len(nonce) < 1 || len(nonce) > maxOCSPNonceBytes {
+		if req.Nonce != nil || !value.ReadASN1Bytes(&nonce, cbasn1.OCTET_STRING) || !value.Empty() ||
+			len(nonce) < 1 || len(nonce) > maxNonceBytes {
 			return errors.New("OCSP request: bad nonce")
 		}
-		req.nonce = nonce
+		req.Nonce = nonce
 		return nil
 	})
 }
 
-func eachOCSPExtension(in cryptobyte.String, fn func(oid asn1.ObjectIdentifier, critical bool, value cryptobyte.String) error) error {
+func eachExtension(in cryptobyte.String, fn func(oid asn1.ObjectIdentifier, critical bool, value cryptobyte.String) error) error {
 	bad := errors.New("OCSP request: bad extensions")
 	var list cryptobyte.String
 	if !in.ReadASN1(&list, cbasn1.SEQUENCE) || !in.Empty() || list.Empty() {
