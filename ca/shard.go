@@ -1,15 +1,14 @@
 package ca
 
 import (
+	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 
-	"crypto/x509/pkix"
-	"encoding/asn1"
-
+	"github.com/hallmark-pki/hallmark/ext"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -91,5 +90,5 @@ func idpExtension(url string) (pkix.Extension, error) {
 	if err != nil {
 		return pkix.Extension{}, fmt.Errorf("issuing distribution point: %w", err)
 	}
-	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: value}, nil
+	return pkix.Extension{Id: ext.IssuingDistributionPoint(), Critical: true, Value: value}, nil
 }

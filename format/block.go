@@ -3,13 +3,14 @@ package format
 import (
 	"encoding/asn1"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // blockSuffix is the suffix that Java gives the file of a CMS by the signer's key.
 func blockSuffix(signature []byte) string {
-	if alg, ok := signatureAlgorithm(signature); ok && len(alg) == 7 && alg[:6].Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1}) { // PKCS #1
+	if alg, ok := signatureAlgorithm(signature); ok && len(alg) == 7 && alg[:6].Equal(ext.RSAEncryption()[:6]) {
 		return "RSA"
 	}
 	return "EC"

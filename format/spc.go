@@ -24,7 +24,7 @@ func authenticode(kind asn1.ObjectIdentifier, value cryptobyte.BuilderContinuati
 	})
 	sequence(&body, func(b *cryptobyte.Builder) {
 		sequence(b, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}) // id-sha256
+			b.AddASN1ObjectIdentifier(ext.SHA256())
 			b.AddASN1NULL()
 		})
 		b.AddASN1OctetString(digest[:])

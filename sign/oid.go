@@ -1,16 +1,15 @@
 package sign
 
-import "encoding/asn1"
+import "github.com/hallmark-pki/hallmark/ext"
 
-// Algorithm and content type identifiers of the signatures made here; all theirs.
-// Attribute types are in package ext.
+// Algorithms of the signatures made here.
 var (
-	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1} // RFC 5754 §2.2
-	oidSHA384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2} // RFC 5754 §2.3
-	oidSHA512 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3} // RFC 5754 §2.4
+	oidSHA256 = ext.SHA256()
+	oidSHA384 = ext.SHA384()
+	oidSHA512 = ext.SHA512()
 
-	oidRSAEncryption   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1} // RFC 3370 §3.2
-	oidECDSAWithSHA256 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}  // RFC 5754 §3.3
-	oidECDSAWithSHA384 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}  // RFC 5754 §3.3
-	oidECDSAWithSHA512 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}  // RFC 5754 §3.3
+	oidRSAEncryption   = ext.RSAEncryption()
+	oidECDSAWithSHA256 = ext.ECDSAWithSHA256()
+	oidECDSAWithSHA384 = ext.ECDSAWithSHA384()
+	oidECDSAWithSHA512 = ext.ECDSAWithSHA512()
 )

@@ -8,23 +8,21 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 var (
-	oidNonce = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
-	oidBasic = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
+	oidNonce = ext.OCSPNonce()
+	oidBasic = ext.OCSPBasic()
 )
 
 // hashes are the algorithms that name an issuer, RFC 6960 §4.1.1. SHA-1 is what
 // RFC 5019 §2.1.1 clients send; nothing is signed with it.
 func hashes() map[crypto.Hash]asn1.ObjectIdentifier {
 	return map[crypto.Hash]asn1.ObjectIdentifier{
-		crypto.SHA1:   {1, 3, 14, 3, 2, 26},
-		crypto.SHA256: {2, 16, 840, 1, 101, 3, 4, 2, 1},
-		crypto.SHA384: {2, 16, 840, 1, 101, 3, 4, 2, 2},
-		crypto.SHA512: {2, 16, 840, 1, 101, 3, 4, 2, 3},
+		crypto.SHA1: ext.SHA1(), crypto.SHA256: ext.SHA256(), crypto.SHA384: ext.SHA384(), crypto.SHA512: ext.SHA512(),
 	}
 }
 

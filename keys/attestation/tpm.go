@@ -6,20 +6,19 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
-	"encoding/asn1"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-tpm/legacy/tpm2"
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/smallstep/go-attestation/attest"
 	"go.step.sm/crypto/x509util"
 )
 
 var (
-	oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
-	// oidAIK is tcg-kp-AIKCertificate: the certificate of an attestation key.
-	oidAIK = asn1.ObjectIdentifier{2, 23, 133, 8, 3}
+	oidSubjectAltName = ext.SubjectAltName()
+	oidAIK            = ext.AIKCertificate()
 )
 
 func (v *Verifier) tpm(s Statement, now time.Time) (Attested, error) {

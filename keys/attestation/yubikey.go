@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/ext"
 )
 
 // roots are those that github.com/smallstep/certificates has in acme/challenge.go:
@@ -42,11 +44,11 @@ func yubicoRoots() (*x509.CertPool, error) {
 
 // Extensions of a slot's certificate, as Yubico documents them (PIV attestation).
 var (
-	oidFirmware   = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 41482, 3, 3}  // three bytes
-	oidSerial     = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 41482, 3, 7}  // INTEGER
-	oidPolicies   = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 41482, 3, 8}  // two bytes: PIN, touch
-	oidFormFactor = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 41482, 3, 9}  // one byte; the high bit: FIPS
-	oidFIPS       = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 41482, 3, 10} // present: FIPS certified
+	oidFirmware   = ext.YubicoFirmware()   // three bytes
+	oidSerial     = ext.YubicoSerial()     // INTEGER
+	oidPolicies   = ext.YubicoPolicies()   // two bytes: PIN, touch
+	oidFormFactor = ext.YubicoFormFactor() // one byte; the high bit: FIPS
+	oidFIPS       = ext.YubicoFIPS()       // present: FIPS certified
 )
 
 // fipsBit marks the form factors of FIPS devices.

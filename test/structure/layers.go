@@ -27,7 +27,7 @@ func Layers() []Row {
 	return []Row{
 		{Package: "durable", Layer: layerLeaf},
 		{Package: "keys", Layer: layerLeaf},
-		{Package: "keys/attestation", Layer: layerLeaf},
+		{Package: "keys/attestation", Layer: layerLeaf, Beside: []string{"ext"}},
 		{Package: "keys/attestation/attestationtest", Layer: layerLeaf, TestOnly: true},
 		{Package: "outbound", Layer: layerLeaf},
 		{Package: "recent", Layer: layerLeaf},

@@ -12,6 +12,7 @@
 //   - references.go: citations have one form and name a document that is listed
 //   - dependencies.go: each direct dependency has a reason
 //   - leftovers.go: no marks of unfinished work, no tests that skip themselves
+//   - oids.go: object identifiers stand in one file
 //   - seeds.go: each fuzz target has seeds
 //   - parsers.go: each parser of what an installer runs has a fuzz target
 //   - tests.go: tests that a document names exist

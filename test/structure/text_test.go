@@ -160,6 +160,26 @@ func TestCheckLeftovers(t *testing.T) {
 	}
 }
 
+func TestCheckOIDs(t *testing.T) {
+	literal := "package a\n\nvar x = asn1.ObjectIdentifier{2, 5, 29, 17}\n"
+	cases := []struct {
+		name, file, text string
+		want             []string
+	}{
+		{"in its file", OIDFile, literal, nil},
+		{"in another", "a/a.go", literal, []string{"a/a.go:3: object identifier outside"}},
+		{"in a test", "a/a_test.go", literal, nil},
+		{"in a fixture", "test/pki/cms.go", literal, nil},
+		{"a list of them", "a/a.go", "package a\n\nvar x = []asn1.ObjectIdentifier{oidA, oidB}\n", nil},
+		{"an empty one", "a/a.go", "package a\n\nvar x = asn1.ObjectIdentifier{}\n", nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			wantProblems(t, problemsIn(t, CheckOIDs, tree(c.file, c.text)), c.want...)
+		})
+	}
+}
+
 func TestCheckSeeds(t *testing.T) {
 	target := func(body string) string { return "package a\n\nfunc FuzzX(f *testing.F) {\n" + body + "\n}\n" }
 	cases := []struct {

@@ -45,6 +45,7 @@ func TestTreePackages(t *testing.T) { report(t, CheckPackages(packagesOf(t)), ni
 func TestTreeLinks(t *testing.T)        { onTree(t, CheckLinks) }
 func TestTreeDependencies(t *testing.T) { onTree(t, CheckDependencies) }
 func TestTreeLeftovers(t *testing.T)    { onTree(t, CheckLeftovers) }
+func TestTreeOIDs(t *testing.T)         { onTree(t, CheckOIDs) }
 func TestTreeSeeds(t *testing.T)        { onTree(t, CheckSeeds) }
 func TestTreeNamedTests(t *testing.T)   { onTree(t, CheckNamedTests) }
 

@@ -4,25 +4,27 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
+
+	"github.com/hallmark-pki/hallmark/ext"
 )
 
-// Object identifiers of OCSP; all theirs.
+// What responses may be, and be signed with.
 var (
-	oidBasic   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}  // id-pkix-ocsp-basic, RFC 6960 §4.2.1
-	oidNonce   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}  // id-pkix-ocsp-nonce, RFC 6960 §4.4.1
-	oidNoCheck = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}  // id-pkix-ocsp-nocheck, RFC 6960 §4.2.2.2.1
-	oidSHA1    = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}             // RFC 3370 §2.1
-	oidSHA256  = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1} // RFC 5754 §2.2
-	oidSHA384  = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2} // RFC 5754 §2.3
-	oidSHA512  = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3} // RFC 5754 §2.4
+	oidBasic   = ext.OCSPBasic()
+	oidNonce   = ext.OCSPNonce()
+	oidNoCheck = ext.OCSPNoCheck()
+	oidSHA1    = ext.SHA1()
+	oidSHA256  = ext.SHA256()
+	oidSHA384  = ext.SHA384()
+	oidSHA512  = ext.SHA512()
 
-	oidSHA1WithRSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}  // RFC 3370 §3.2
-	oidSHA256WithRSA   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11} // RFC 5754 §3.2
-	oidSHA384WithRSA   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 12} // RFC 5754 §3.2
-	oidSHA512WithRSA   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 13} // RFC 5754 §3.2
-	oidECDSAWithSHA256 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}   // RFC 5754 §3.3
-	oidECDSAWithSHA384 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}   // RFC 5754 §3.3
-	oidECDSAWithSHA512 = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}   // RFC 5754 §3.3
+	oidSHA1WithRSA     = ext.SHA1WithRSA()
+	oidSHA256WithRSA   = ext.SHA256WithRSA()
+	oidSHA384WithRSA   = ext.SHA384WithRSA()
+	oidSHA512WithRSA   = ext.SHA512WithRSA()
+	oidECDSAWithSHA256 = ext.ECDSAWithSHA256()
+	oidECDSAWithSHA384 = ext.ECDSAWithSHA384()
+	oidECDSAWithSHA512 = ext.ECDSAWithSHA512()
 )
 
 // hashOf returns a hash that may name an issuer. SHA-1 is what RFC 5019 §2.1.1 asks

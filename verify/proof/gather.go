@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/verify"
@@ -113,7 +114,8 @@ func (p *Proof) readImage(ctx context.Context, path string) error {
 	p.File.Kind, p.File.Algorithm = string(oci.Kind), format.SHA256
 	p.File.SHA256 = a.Descriptor.Hex()
 	p.File.Signed = p.File.SHA256
-	p.ToBeSigned = ToBeSigned{MediaType: a.Descriptor.MediaType, Size: a.Descriptor.Size, Timestamp: timestampAttribute}
+	// The time stamp's name says where the parts of a JWS would stand in a CMS.
+	p.ToBeSigned = ToBeSigned{MediaType: a.Descriptor.MediaType, Size: a.Descriptor.Size, Timestamp: ext.TimeStampToken().String()}
 	if err := a.Check(ctx); err != nil {
 		return err
 	}
@@ -129,10 +131,6 @@ func (p *Proof) readImage(ctx context.Context, path string) error {
 	}
 	return nil
 }
-
-// timestampAttribute is id-aa-timeStampToken, RFC 3161 appendix A: where the parts of a
-// JWS would stand in a CMS.
-const timestampAttribute = "1.2.840.113549.1.9.16.2.14"
 
 // demandsOf spells out what a policy means for a file.
 func demandsOf(policy verify.Policy, v verify.Verdict) *Demands {
