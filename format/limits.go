@@ -31,7 +31,7 @@ const (
 
 	// copyBufferBytes is the read size for digests and copies: from 128 KiB on,
 	// SHA-256 and not the system call is what takes the time.
-	copyBufferBytes = 256 << 10
+	copyBufferBytes = 64 << 10
 
 	// maxPEBytes is as far as a certificate table can be pointed to.
 	maxPEBytes = 1<<32 - 1 - MaxSignatureBytes
