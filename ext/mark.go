@@ -101,24 +101,24 @@ func markExtension(extensions []pkix.Extension, id asn1.ObjectIdentifier, field 
 // checkPolicies compares the policies of a certificate with its claims.
 func (a Arc) checkPolicies(policies []x509.OID, claims []Claim) error {
 	const field = "certificatePolicies"
-	want, err := a.Policies(claims)
+	want, err := a.policies(claims)
 	if err != nil {
 		return err
 	}
 	pending := make(map[string]bool, len(want)) // policy: not seen yet
 	for _, p := range want {
-		pending[string(oidDER(p))] = true
+		pending[string(p.der)] = true
 	}
 	root, err := a.policyOID()
 	if err != nil {
 		return err
 	}
-	prefix := oidDER(root)
+	prefix, anyPolicy := oidDER(root), AnyPolicy()
 	for _, p := range policies {
 		der := oidDER(p)
 		missing, claimed := pending[string(der)]
 		switch {
-		case p.EqualASN1OID(AnyPolicy()):
+		case p.EqualASN1OID(anyPolicy):
 			return refuse(ReasonAnyPolicy, field, "%s", p)
 		case claimed && !missing:
 			return refuse(ReasonPolicyTwice, field, "%s", p)
@@ -129,8 +129,8 @@ func (a Arc) checkPolicies(policies []x509.OID, claims []Claim) error {
 		}
 	}
 	for _, p := range want {
-		if pending[string(oidDER(p))] {
-			return refuse(ReasonPolicyMissing, field, "%s", p)
+		if pending[string(p.der)] {
+			return refuse(ReasonPolicyMissing, field, "%s", p.oid)
 		}
 	}
 	return nil

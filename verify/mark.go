@@ -3,10 +3,38 @@ package verify
 import (
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
 )
+
+// knownMark is what a certificate says, under the trust bundle's arc.
+type knownMark struct {
+	mark     ext.Mark
+	policies []x509.OID // of its claims
+}
+
+// mark reads the mark of a certificate, or remembers it. The claims in it are the caller's.
+func (v *Verifier) mark(leaf *x509.Certificate) (knownMark, error) {
+	k, ok := v.memory.marks.Get(leaf)
+	if !ok {
+		var err error
+		if k.mark, err = v.readMark(leaf); err != nil {
+			return knownMark{}, err
+		}
+		if k.policies, err = v.trust.Arc.Policies(k.mark.Assurance.Claims); err != nil {
+			return knownMark{}, because(MarkInvalid, "%v", err)
+		}
+		v.memory.marks.Put(leaf, k)
+	}
+	claims := slices.Clone(k.mark.Assurance.Claims)
+	for i := range claims {
+		claims[i].Properties = slices.Clone(claims[i].Properties)
+	}
+	k.mark.Assurance.Claims = claims
+	return k, nil
+}
 
 // readMark reads the mark of a certificate whose chain holds.
 func (v *Verifier) readMark(leaf *x509.Certificate) (ext.Mark, error) {

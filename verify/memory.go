@@ -12,21 +12,23 @@ import (
 )
 
 // memory keeps what a Verifier has worked out of bytes alone, for the next file that
-// brings the same bytes: certificates and CRLs as they parse, receipts as they verify under
+// brings the same bytes: certificates, their marks and CRLs as they parse, receipts as they verify under
 // the keys of the trust bundle. What depends on the time, on the policy or on the file is
 // not among it. Bounded by maxKnownCertificates, whatever files bring. A nil memory
 // forgets everything. It is safe for concurrent use.
 type memory struct {
-	certificates recent.Values[string, *x509.Certificate] // by their DER, all of it
-	receipts     recent.Values[string, receipt.Receipt]   // verified under the logs' keys
-	crls         recent.Values[string, *crl]              // small ones, with which keys signed them
-	keyring      func() (*attest.Keyring, error)          // of summaries, made once it is needed
+	certificates recent.Values[string, *x509.Certificate]    // by their DER, all of it
+	marks        recent.Values[*x509.Certificate, knownMark] // of certificates above, which are themselves remembered
+	receipts     recent.Values[string, receipt.Receipt]      // verified under the logs' keys
+	crls         recent.Values[string, *crl]                 // small ones, with which keys signed them
+	keyring      func() (*attest.Keyring, error)             // of summaries, made once it is needed
 	logs         []note.Verifier
 }
 
 func newMemory(t Trust, logs []note.Verifier) *memory {
 	return &memory{
 		certificates: recent.Values[string, *x509.Certificate]{Keep: maxKnownCertificates},
+		marks:        recent.Values[*x509.Certificate, knownMark]{Keep: maxKnownCertificates},
 		receipts:     recent.Values[string, receipt.Receipt]{Keep: maxKnownCertificates},
 		crls:         recent.Values[string, *crl]{Keep: maxKnownCertificates},
 		logs:         logs,
