@@ -65,5 +65,18 @@ func (v *Verifier) Remembered() (certificates, paths int) {
 	return v.memory.certificates.Len(), v.leafPaths.from.Len()
 }
 
+// BeginWith is Begin of a file that meanwhile happens to.
+func BeginWith(path string, meanwhile func()) (r *Reading) {
+	r = &Reading{path: path, done: make(chan struct{})}
+	f := r.open()
+	defer r.read(f)
+	defer r.caught()
+	meanwhile()
+	return r
+}
+
+// IsLarge reports whether the file is read on a goroutine of its own.
+func (r *Reading) IsLarge() bool { return r.large }
+
 // CheckListForm is checkListForm.
 func CheckListForm(der []byte) error { return checkListForm(der) }

@@ -43,6 +43,13 @@ func TestNegatives(t *testing.T) {
 }
 
 func (n negative) run(t *testing.T) {
+	n.runAs(t, []byte("payload"), func(ctx context.Context, c verify.Config, path string) verify.Verdict {
+		return newVerifier(t, c).File(ctx, path)
+	})
+}
+
+// runAs judges a package with this payload.
+func (n negative) runAs(t *testing.T, payload []byte, judge func(ctx context.Context, c verify.Config, path string) verify.Verdict) {
 	p := pki.New(t)
 	c := config(t, p)
 	if n.config != nil {
@@ -52,7 +59,7 @@ func (n negative) run(t *testing.T) {
 	if n.sign != nil {
 		sign = func(d [32]byte) []byte { return n.sign(t, p, d) }
 	}
-	path := pki.Write(t, t.TempDir(), "package.deb", pki.Deb([]byte("payload")), sign)
+	path := pki.Write(t, t.TempDir(), "package.deb", pki.Deb(payload), sign)
 	if n.file != nil {
 		path = n.file(t, path)
 	}
@@ -60,7 +67,7 @@ func (n negative) run(t *testing.T) {
 	if n.ctx != nil {
 		ctx = n.ctx()
 	}
-	got := newVerifier(t, c).File(ctx, path)
+	got := judge(ctx, c, path)
 	if len(got.Reasons) != 1 || got.Reasons[0].Code != n.want {
 		t.Fatalf("want %s alone, got %v", n.want, got.Reasons)
 	}

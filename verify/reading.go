@@ -112,15 +112,18 @@ func (r *Reading) caught() {
 	}
 }
 
-// needs is what a verifier makes of a reading: whether it matters that the package's name is
-// not known depends on the policy.
-func (c contents) needs(p Policy) (subject, error) {
-	if c.nameless != nil && (codeOf(c.nameless) != PackageUnreadable || p.namesPackages()) {
-		s := c.subject
+// needed is what this verifier makes of a reading: whether it matters that a package's name
+// is not known depends on the policy.
+func (v *Verifier) needed(c contents) (subject, error) {
+	s := c.subject
+	switch {
+	case !v.packages:
+		s.is = format.Package{}
+	case c.nameless != nil && (codeOf(c.nameless) != PackageUnreadable || v.policy.namesPackages()):
 		s.want, s.signature = format.ToBeSigned{}, nil
 		return s, c.nameless
 	}
-	return c.subject, c.err
+	return s, c.err
 }
 
 // foresee works out of a signature, while its file is still being hashed, what judging it

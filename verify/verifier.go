@@ -135,7 +135,7 @@ func (v *Verifier) file(ctx context.Context, path string, read func() contents) 
 		q.except(&verdict)
 		return verdict
 	}
-	s, err := read().needs(v.policy)
+	s, err := v.needed(read())
 	verdict.name(s)
 	q.choose(&verdict)
 	if err != nil {

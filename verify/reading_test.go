@@ -1,0 +1,153 @@
+package verify_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hallmark-pki/hallmark/test/pki"
+	"github.com/hallmark-pki/hallmark/verify"
+)
+
+// largePayload makes a file that is read while its signature is looked into.
+func largePayload() []byte { return make([]byte, 1<<20) }
+
+// TestReadingAnswersAsFile: a file whose reading has begun is judged as it always is,
+// whatever its signature says that was looked into before it was verified.
+func TestReadingAnswersAsFile(t *testing.T) {
+	for _, n := range negatives() {
+		t.Run(string(n.want)+"/"+n.name, func(t *testing.T) {
+			t.Parallel()
+			n.runAs(t, largePayload(), func(ctx context.Context, c verify.Config, path string) verify.Verdict {
+				v, r := newVerifier(t, c), verify.Begin(path, c.ReadsPackages())
+				got := v.FileRead(ctx, r)
+				if want := newVerifier(t, c).File(ctx, path); !reflect.DeepEqual(got, want) {
+					t.Errorf("%+v, by File %+v", got, want)
+				}
+				// And once more by a verifier that has looked into all of it.
+				if again := v.FileRead(ctx, r); !reflect.DeepEqual(got, again) {
+					t.Errorf("%+v, again %+v", got, again)
+				}
+				return got
+			})
+		})
+	}
+}
+
+// TestReadings: one reading, several verifiers at once, who want more of it or less.
+func TestReadings(t *testing.T) {
+	p := pki.New(t)
+	dir := t.TempDir()
+	sign := func(d [32]byte) []byte { return p.Sign(t, d) }
+	files := map[string]bool{ // is it large?
+		pki.Write(t, dir, "small.deb", pki.Package(t, "tool", "1.0", "amd64", []byte("x")), sign):    false,
+		pki.Write(t, dir, "large.deb", pki.Package(t, "tool", "1.0", "amd64", largePayload()), sign): true,
+		pki.Write(t, dir, "large.bin", largePayload(), sign):                                         true,
+		pki.Write(t, dir, "nameless.deb", pki.Deb(largePayload()), sign):                             true,
+		pki.Write(t, dir, "unsigned.deb", pki.Deb(largePayload()), nil):                              false,
+		pki.Write(t, dir, "unsigned.bin", largePayload(), nil):                                       false,
+		filepath.Join(dir, "absent"):                                                                 false,
+		dir:                                                                                          false,
+		pki.Write(t, dir, "cut.deb", pki.Deb(largePayload())[:1<<19], nil):                           false,
+	}
+	plain := config(t, p)
+	asked := plain
+	asked.Packages = true
+	named := plain
+	named.Policy.Rules = []verify.Rule{{Package: "tool", Revocation: verify.Off}}
+	for path, large := range files {
+		for _, packages := range []bool{false, true} {
+			r := verify.Begin(path, packages)
+			if r.IsLarge() != large {
+				t.Errorf("%s: large %t", path, r.IsLarge())
+			}
+			var wg sync.WaitGroup
+			for name, c := range map[string]verify.Config{"plain": plain, "asked": asked, "named": named} {
+				v, fresh := newVerifier(t, c), newVerifier(t, c)
+				wg.Go(func() {
+					got, want := v.FileRead(t.Context(), r), fresh.File(t.Context(), path)
+					if !reflect.DeepEqual(got, want) {
+						t.Errorf("%s, %s, packages read %t: %+v, by File %+v", path, name, packages, got, want)
+					}
+				})
+			}
+			wg.Wait()
+		}
+	}
+}
+
+// TestReadingMeanwhile: what happens to a file after it was opened.
+func TestReadingMeanwhile(t *testing.T) {
+	p := pki.New(t)
+	appendTo := func(path string) {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(f, "more"); err != nil || f.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(path string)
+		want      verify.Code
+	}{
+		"nothing": {func(string) {}, ""},
+		"cut": {func(path string) {
+			if err := os.Truncate(path, 1<<19); err != nil {
+				t.Fatal(err)
+			}
+		}, verify.FileUnreadable},
+		"grown": {appendTo, verify.FileUnreadable},
+		"written to": {func(path string) {
+			if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}, verify.FileUnreadable},
+		"replaced": {func(path string) { // what was opened is still the old file
+			if err := os.Rename(path, path+".old"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte("another"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, ""},
+		"a panic": {func(string) { panic("a bug") }, verify.InternalError},
+	} {
+		for _, file := range []string{"large.deb", "large.bin"} {
+			content := largePayload()
+			if file == "large.deb" {
+				content = pki.Deb(content)
+			}
+			path := pki.Write(t, t.TempDir(), file, content, func(d [32]byte) []byte { return p.Sign(t, d) })
+			got := newVerifier(t, config(t, p)).FileRead(t.Context(), verify.BeginWith(path, func() { c.meanwhile(path) }))
+			if c.want == "" && got.Outcome != verify.Valid || c.want != "" && (len(got.Reasons) != 1 || got.Reasons[0].Code != c.want) {
+				t.Errorf("%s, %s: %v, want %q", name, file, got.Reasons, c.want)
+			}
+		}
+	}
+}
+
+// TestClaimsAreTheCallers: whatever is done to a verdict, the next one says what the
+// certificate says.
+func TestClaimsAreTheCallers(t *testing.T) {
+	p := pki.New(t)
+	v := newVerifier(t, config(t, p))
+	path := pki.Write(t, t.TempDir(), "file", []byte("x"), func(d [32]byte) []byte { return p.Sign(t, d) })
+	first := v.File(t.Context(), path)
+	for i := range first.Claims {
+		first.Claims[i].Level, first.Claims[i].Framework = 1, "changed"
+		for j := range first.Claims[i].Properties {
+			first.Claims[i].Properties[j] = "changed"
+		}
+	}
+	second, fresh := v.File(t.Context(), path), newVerifier(t, config(t, p)).File(t.Context(), path)
+	if !reflect.DeepEqual(second, fresh) || second.Outcome != verify.Valid {
+		t.Errorf("%+v, want %+v", second, fresh)
+	}
+}
