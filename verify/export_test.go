@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"slices"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // SignatureValue returns the signature value of a CMS in the profile of a file's signature.
@@ -65,18 +67,19 @@ func (v *Verifier) Remembered() (certificates, paths int) {
 	return v.memory.certificates.Len(), v.leafPaths.from.Len()
 }
 
-// BeginWith is Begin of a file that meanwhile happens to.
-func BeginWith(path string, meanwhile func()) (r *Reading) {
-	r = &Reading{path: path, done: make(chan struct{})}
-	f := r.open()
-	defer r.read(f)
+// ReadAfter is Read of a file that something happens to between opening and reading.
+func ReadAfter(path string, meanwhile func()) (r *Reading) {
+	r = &Reading{path: path}
 	defer r.caught()
+	f, err := format.Open(path)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
 	meanwhile()
+	r.read(f)
 	return r
 }
-
-// IsLarge reports whether the file is read on a goroutine of its own.
-func (r *Reading) IsLarge() bool { return r.large }
 
 // CheckListForm is checkListForm.
 func CheckListForm(der []byte) error { return checkListForm(der) }

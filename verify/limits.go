@@ -30,10 +30,6 @@ const (
 	// minRSABits is the least for any other certificate of a chain.
 	minRSABits = 2048
 
-	// foresightBytes is from where on hashing a file takes longer than looking into its
-	// signature, half a millisecond.
-	foresightBytes = 1 << 20
-
 	// maxTrustBytes bounds a trust bundle: some hundred certificates.
 	maxTrustBytes = 1 << 20
 	// maxTrustItems bounds each list in a trust bundle.

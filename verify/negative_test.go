@@ -43,13 +43,13 @@ func TestNegatives(t *testing.T) {
 }
 
 func (n negative) run(t *testing.T) {
-	n.runAs(t, []byte("payload"), func(ctx context.Context, c verify.Config, path string) verify.Verdict {
+	n.runAs(t, func(ctx context.Context, c verify.Config, path string) verify.Verdict {
 		return newVerifier(t, c).File(ctx, path)
 	})
 }
 
-// runAs judges a package with this payload.
-func (n negative) runAs(t *testing.T, payload []byte, judge func(ctx context.Context, c verify.Config, path string) verify.Verdict) {
+// runAs lets judge say what the verdict is.
+func (n negative) runAs(t *testing.T, judge func(ctx context.Context, c verify.Config, path string) verify.Verdict) {
 	p := pki.New(t)
 	c := config(t, p)
 	if n.config != nil {
@@ -59,7 +59,7 @@ func (n negative) runAs(t *testing.T, payload []byte, judge func(ctx context.Con
 	if n.sign != nil {
 		sign = func(d [32]byte) []byte { return n.sign(t, p, d) }
 	}
-	path := pki.Write(t, t.TempDir(), "package.deb", pki.Deb(payload), sign)
+	path := pki.Write(t, t.TempDir(), "package.deb", pki.Deb([]byte("payload")), sign)
 	if n.file != nil {
 		path = n.file(t, path)
 	}

@@ -14,22 +14,18 @@ import (
 	"github.com/hallmark-pki/hallmark/verify"
 )
 
-// largePayload makes a file that is read while its signature is looked into.
-func largePayload() []byte { return make([]byte, 1<<20) }
-
-// TestReadingAnswersAsFile: a file whose reading has begun is judged as it always is,
-// whatever its signature says that was looked into before it was verified.
+// TestReadingAnswersAsFile: a file that has been read is judged as it always is.
 func TestReadingAnswersAsFile(t *testing.T) {
 	for _, n := range negatives() {
 		t.Run(string(n.want)+"/"+n.name, func(t *testing.T) {
 			t.Parallel()
-			n.runAs(t, largePayload(), func(ctx context.Context, c verify.Config, path string) verify.Verdict {
-				v, r := newVerifier(t, c), verify.Begin(path, c.ReadsPackages())
+			n.runAs(t, func(ctx context.Context, c verify.Config, path string) verify.Verdict {
+				v, r := newVerifier(t, c), verify.Read(path, c.ReadsPackages())
 				got := v.FileRead(ctx, r)
 				if want := newVerifier(t, c).File(ctx, path); !reflect.DeepEqual(got, want) {
 					t.Errorf("%+v, by File %+v", got, want)
 				}
-				// And once more by a verifier that has looked into all of it.
+				// And once more by a verifier that has seen it.
 				if again := v.FileRead(ctx, r); !reflect.DeepEqual(got, again) {
 					t.Errorf("%+v, again %+v", got, again)
 				}
@@ -44,28 +40,23 @@ func TestReadings(t *testing.T) {
 	p := pki.New(t)
 	dir := t.TempDir()
 	sign := func(d [32]byte) []byte { return p.Sign(t, d) }
-	files := map[string]bool{ // is it large?
-		pki.Write(t, dir, "small.deb", pki.Package(t, "tool", "1.0", "amd64", []byte("x")), sign):    false,
-		pki.Write(t, dir, "large.deb", pki.Package(t, "tool", "1.0", "amd64", largePayload()), sign): true,
-		pki.Write(t, dir, "large.bin", largePayload(), sign):                                         true,
-		pki.Write(t, dir, "nameless.deb", pki.Deb(largePayload()), sign):                             true,
-		pki.Write(t, dir, "unsigned.deb", pki.Deb(largePayload()), nil):                              false,
-		pki.Write(t, dir, "unsigned.bin", largePayload(), nil):                                       false,
-		filepath.Join(dir, "absent"):                                                                 false,
-		dir:                                                                                          false,
-		pki.Write(t, dir, "cut.deb", pki.Deb(largePayload())[:1<<19], nil):                           false,
+	files := []string{
+		pki.Write(t, dir, "tool.deb", pki.Package(t, "tool", "1.0", "amd64", []byte("x")), sign),
+		pki.Write(t, dir, "tool.bin", []byte("x"), sign),
+		pki.Write(t, dir, "nameless.deb", pki.Deb([]byte("payload")), sign),
+		pki.Write(t, dir, "unsigned.deb", pki.Deb([]byte("payload")), nil),
+		pki.Write(t, dir, "unsigned.bin", []byte("x"), nil),
+		pki.Write(t, dir, "cut.deb", pki.Deb([]byte("payload"))[:100], nil),
+		filepath.Join(dir, "absent"), dir,
 	}
 	plain := config(t, p)
 	asked := plain
 	asked.Packages = true
 	named := plain
 	named.Policy.Rules = []verify.Rule{{Package: "tool", Revocation: verify.Off}}
-	for path, large := range files {
+	for _, path := range files {
 		for _, packages := range []bool{false, true} {
-			r := verify.Begin(path, packages)
-			if r.IsLarge() != large {
-				t.Errorf("%s: large %t", path, r.IsLarge())
-			}
+			r := verify.Read(path, packages)
 			var wg sync.WaitGroup
 			for name, c := range map[string]verify.Config{"plain": plain, "asked": asked, "named": named} {
 				v, fresh := newVerifier(t, c), newVerifier(t, c)
@@ -99,7 +90,7 @@ func TestReadingMeanwhile(t *testing.T) {
 	}{
 		"nothing": {func(string) {}, ""},
 		"cut": {func(path string) {
-			if err := os.Truncate(path, 1<<19); err != nil {
+			if err := os.Truncate(path, 200); err != nil {
 				t.Fatal(err)
 			}
 		}, verify.FileUnreadable},
@@ -119,13 +110,9 @@ func TestReadingMeanwhile(t *testing.T) {
 		}, ""},
 		"a panic": {func(string) { panic("a bug") }, verify.InternalError},
 	} {
-		for _, file := range []string{"large.deb", "large.bin"} {
-			content := largePayload()
-			if file == "large.deb" {
-				content = pki.Deb(content)
-			}
+		for file, content := range map[string][]byte{"tool.deb": pki.Deb([]byte("payload")), "tool.bin": make([]byte, 1<<10)} {
 			path := pki.Write(t, t.TempDir(), file, content, func(d [32]byte) []byte { return p.Sign(t, d) })
-			got := newVerifier(t, config(t, p)).FileRead(t.Context(), verify.BeginWith(path, func() { c.meanwhile(path) }))
+			got := newVerifier(t, config(t, p)).FileRead(t.Context(), verify.ReadAfter(path, func() { c.meanwhile(path) }))
 			if c.want == "" && got.Outcome != verify.Valid || c.want != "" && (len(got.Reasons) != 1 || got.Reasons[0].Code != c.want) {
 				t.Errorf("%s, %s: %v, want %q", name, file, got.Reasons, c.want)
 			}

@@ -102,18 +102,11 @@ func New(c Config) (*Verifier, error) {
 // signature that it carries or that stands beside it. It never panics and never
 // returns an error: whatever goes wrong is a reason to refuse.
 func (v *Verifier) File(ctx context.Context, path string) Verdict {
-	return v.file(ctx, path, func() contents {
-		r := Reading{path: path, packages: v.packages, done: make(chan struct{})}
-		r.read(r.open())
-		if r.panicked != nil {
-			panic(r.panicked)
-		}
-		return r.got
-	})
+	return v.file(ctx, path, func() *Reading { return Read(path, v.packages) })
 }
 
 // file judges what read returns of the file at path.
-func (v *Verifier) file(ctx context.Context, path string, read func() contents) (verdict Verdict) {
+func (v *Verifier) file(ctx context.Context, path string, read func() *Reading) (verdict Verdict) {
 	defer func() {
 		if r := recover(); r != nil {
 			// Nothing of the half-made verdict is kept: it might say Valid.

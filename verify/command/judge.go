@@ -23,9 +23,15 @@ const maxWorkers = 16
 // judge judges the files at once and prints their verdicts in order. It returns the
 // exit code.
 func (c console) judge(ctx context.Context, o Options, files []string) int {
-	one, problem := o.judgeOf(ctx, files)
+	v, _, problem := o.load()
 	if problem != nil && problem.hint != "" {
 		c.complain(problem.reason.String(), problem.hint)
+	}
+	one := func(path string) verify.Verdict {
+		if problem != nil {
+			return verify.Verdict{File: path, Outcome: problem.reason.Code.Outcome(), Reasons: []verify.Reason{problem.reason}}
+		}
+		return v.File(ctx, path)
 	}
 	out := bufio.NewWriter(c.stdout)
 	notValid, unknown, warned, noEvidence := 0, 0, 0, false
@@ -54,29 +60,6 @@ func (c console) judge(ctx context.Context, o Options, files []string) int {
 		c.complain("evidence was to be fetched", installFetch)
 	}
 	return c.exitCode(notValid, unknown, warned)
-}
-
-// judgeOf returns what judges a file, also where there is a problem: none is valid then. A
-// file that is alone is read while the bundles are; several keep the processors busy anyway.
-func (o Options) judgeOf(ctx context.Context, files []string) (func(path string) verify.Verdict, *problem) {
-	config, problem := o.withPolicy()
-	var reading *verify.Reading
-	var v *verify.Verifier
-	if problem == nil {
-		if len(files) == 1 {
-			reading = verify.Begin(files[0], config.ReadsPackages())
-		}
-		v, problem = o.complete(config)
-	}
-	return func(path string) verify.Verdict {
-		switch {
-		case problem != nil:
-			return verify.Verdict{File: path, Outcome: problem.reason.Code.Outcome(), Reasons: []verify.Reason{problem.reason}}
-		case reading != nil:
-			return v.FileRead(ctx, reading)
-		}
-		return v.File(ctx, path)
-	}, problem
 }
 
 // exitCode counts files that are refused, and those that are not because the policy's mode

@@ -42,40 +42,24 @@ type problem struct {
 
 // load makes the verifier.
 func (o Options) load() (*verify.Verifier, verify.Policy, *problem) {
-	c, p := o.withPolicy()
+	c, p := o.config()
 	if p != nil {
 		return nil, c.Policy, p
 	}
-	v, p := o.complete(c)
-	return v, c.Policy, p
-}
-
-// complete makes the verifier of what withPolicy returns.
-func (o Options) complete(c verify.Config) (*verify.Verifier, *problem) {
-	c, p := o.withBundles(c)
-	if p != nil {
-		return nil, p
-	}
 	v, err := verify.New(c)
 	if err != nil {
-		return nil, &problem{verify.Reason{Code: verify.InternalError, Detail: err.Error()}, ""}
+		return nil, c.Policy, &problem{verify.Reason{Code: verify.InternalError, Detail: err.Error()}, ""}
 	}
-	return v, nil
+	return v, c.Policy, nil
 }
 
 // config reads what a verifier is made of. A file that was named and is not there is a
 // problem; a file at its default place may be absent.
 func (o Options) config() (verify.Config, *problem) {
-	c, p := o.withPolicy()
-	if p != nil {
-		return c, p
-	}
-	return o.withBundles(c)
-}
-
-// withPolicy is the first part of config: what is demanded.
-func (o Options) withPolicy() (verify.Config, *problem) {
 	c := verify.Config{Now: o.Now, AsOf: o.AsOf, Packages: o.Packages, Policy: verify.DefaultPolicy()}
+	fail := func(code verify.Code, err error, hint string) (verify.Config, *problem) {
+		return c, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
+	}
 	raw, err := o.read(o.Policy, DefaultPolicy)
 	if err == nil && raw != nil {
 		c.Policy, err = verify.ParsePolicy(raw)
@@ -85,18 +69,9 @@ func (o Options) withPolicy() (verify.Config, *problem) {
 	}
 	if err != nil {
 		c.Policy = verify.DefaultPolicy()
-		return c, &problem{verify.Reason{Code: verify.PolicyUnusable, Detail: err.Error()}, "correct the policy, or name another one with --policy"}
+		return fail(verify.PolicyUnusable, err, "correct the policy, or name another one with --policy")
 	}
-	return c, nil
-}
-
-// withBundles is the second part of config: whom to believe, and what has been revoked.
-func (o Options) withBundles(c verify.Config) (verify.Config, *problem) {
-	fail := func(code verify.Code, err error, hint string) (verify.Config, *problem) {
-		return c, &problem{verify.Reason{Code: code, Detail: err.Error()}, hint}
-	}
-	raw, err := read(o.Trust, DefaultTrust)
-	if err == nil && raw == nil {
+	if raw, err = read(o.Trust, DefaultTrust); err == nil && raw == nil {
 		err = fmt.Errorf("%s: %w", DefaultTrust, fs.ErrNotExist)
 	}
 	if err == nil {

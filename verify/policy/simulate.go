@@ -58,7 +58,7 @@ func NewSimulator(c verify.Config, proposed verify.Policy) (*Simulator, error) {
 
 // Try judges one file twice, and reads it once.
 func (s *Simulator) Try(ctx context.Context, path string) Trial {
-	r := verify.Begin(path, true)
+	r := verify.Read(path, true)
 	t := Trial{File: path, Current: s.current.FileRead(ctx, r), Proposed: s.proposed.FileRead(ctx, r), Change: Same}
 	switch now, then := passes(t.Current), passes(t.Proposed); {
 	case now && !then:
