@@ -62,20 +62,27 @@ func (a Arc) policyRoot(more int) []uint64 {
 // are those of Policy, with the field below "claims[i]".
 func (a Arc) Policies(claims []Claim) ([]x509.OID, error) {
 	all, err := a.policies(claims)
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	out := make([]x509.OID, len(all))
-	for i, p := range all {
-		out[i] = p.oid
+	if len(all) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	return oids(all), nil
 }
 
 // policy is a certificate policy with its DER, which x509.OID encodes anew each time.
 type policy struct {
 	oid x509.OID
 	der []byte
+}
+
+func oids(policies []policy) []x509.OID {
+	out := make([]x509.OID, 0, len(policies))
+	for _, p := range policies {
+		out = append(out, p.oid)
+	}
+	return out
 }
 
 // policies is Policies.

@@ -20,11 +20,8 @@ func (v *Verifier) mark(leaf *x509.Certificate) (knownMark, error) {
 	k, ok := v.memory.marks.Get(leaf)
 	if !ok {
 		var err error
-		if k.mark, err = v.readMark(leaf); err != nil {
+		if k, err = v.readMark(leaf); err != nil {
 			return knownMark{}, err
-		}
-		if k.policies, err = v.trust.Arc.Policies(k.mark.Assurance.Claims); err != nil {
-			return knownMark{}, because(MarkInvalid, "%v", err)
 		}
 		v.memory.marks.Put(leaf, k)
 	}
@@ -37,16 +34,16 @@ func (v *Verifier) mark(leaf *x509.Certificate) (knownMark, error) {
 }
 
 // readMark reads the mark of a certificate whose chain holds.
-func (v *Verifier) readMark(leaf *x509.Certificate) (ext.Mark, error) {
-	m, err := v.trust.Arc.ReadMark(leaf)
+func (v *Verifier) readMark(leaf *x509.Certificate) (knownMark, error) {
+	m, policies, err := v.trust.Arc.ReadMarkPolicies(leaf)
 	if err == nil {
-		return m, nil
+		return knownMark{m, policies}, nil
 	}
 	var parse *ext.ParseError
 	if errors.As(err, &parse) && parse.Reason == ext.ReasonAbsent {
-		return ext.Mark{}, because(MarkMissing, "%v", err)
+		return knownMark{}, because(MarkMissing, "%v", err)
 	}
-	return ext.Mark{}, because(MarkInvalid, "%v", err)
+	return knownMark{}, because(MarkInvalid, "%v", err)
 }
 
 // checkPeriods demands that every claim's assessment was in force at the trusted
