@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"encoding/hex"
 	"io"
 	"os"
 	"path/filepath"
@@ -137,4 +138,46 @@ func TestClaimsAreTheCallers(t *testing.T) {
 	if !reflect.DeepEqual(second, fresh) || second.Outcome != verify.Valid {
 		t.Errorf("%+v, want %+v", second, fresh)
 	}
+}
+
+// FuzzRead: a reading is judged as the file is, whoever asked for more of it, and what is
+// valid has the digest that was signed.
+func FuzzRead(f *testing.F) {
+	p := pki.New(f)
+	dir := f.TempDir()
+	signed := map[string]bool{}
+	for name, content := range map[string][]byte{
+		"tool.deb": pki.Package(f, "tool", "1.0", "amd64", []byte("x")), "nameless.deb": pki.Deb([]byte("payload")),
+	} {
+		path := pki.Write(f, dir, name, content, func(d [32]byte) []byte {
+			signed[hex.EncodeToString(d[:])] = true
+			return p.Sign(f, d)
+		})
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+		f.Add(content)
+	}
+	c := config(f, p)
+	verifiers := []*verify.Verifier{newVerifier(f, c)}
+	c.Packages = true
+	verifiers = append(verifiers, newVerifier(f, c))
+	path := filepath.Join(dir, "fuzz.deb")
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := verify.Read(path, true)
+		for _, v := range verifiers {
+			got, want := v.FileRead(t.Context(), r), v.File(t.Context(), path)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v, by File %+v", got, want)
+			}
+			if got.Outcome == verify.Valid && !signed[got.Digest] {
+				t.Errorf("valid, and nobody signed %s", got.Digest)
+			}
+		}
+	})
 }
