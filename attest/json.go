@@ -3,6 +3,7 @@ package attest
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -28,11 +29,12 @@ func CheckJSON(raw []byte, maxBytes, maxDepth int) error {
 // json.Decoder's tokens would do as well, at a fifth of the speed.
 func checkKeys(raw []byte, maxDepth int) error {
 	type frame struct {
-		keys   map[string]bool
+		from   int             // of this object's keys among seen; those of open objects above it stand before
+		many   map[string]bool // the same, once they are many
 		object bool
 		isKey  bool // the next string is a key
 	}
-	var open []frame
+	open, seen := make([]frame, 0, 8), make([][]byte, 0, 32)
 	for i := 0; i < len(raw); i++ {
 		top := len(open) - 1
 		switch c := raw[i]; c {
@@ -40,30 +42,58 @@ func checkKeys(raw []byte, maxDepth int) error {
 			if len(open) == maxDepth {
 				return refuse(TooLarge, "", "nested deeper than %d", maxDepth)
 			}
-			open = append(open, frame{object: c == '{', isKey: c == '{'})
+			open = append(open, frame{from: len(seen), object: c == '{', isKey: c == '{'})
 		case '}', ']':
-			open = open[:top]
+			seen, open = seen[:open[top].from], open[:top]
 		case ',':
 			open[top].isKey = open[top].object
 		case '"':
 			end := stringEnd(raw, i)
 			if top >= 0 && open[top].isKey {
-				key, err := unquote(raw[i : end+1])
+				key, err := keyBytes(raw[i : end+1])
 				if err != nil {
 					return err
 				}
-				if open[top].keys[key] {
+				f := &open[top]
+				if f.isKey = false; twice(seen[f.from:], &f.many, key) {
 					return refuse(Malformed, "", "key %.64q appears twice in one object", key)
 				}
-				if open[top].keys == nil {
-					open[top].keys = map[string]bool{}
+				if f.many == nil {
+					seen = append(seen, key)
 				}
-				open[top].keys[key], open[top].isKey = true, false
 			}
 			i = end
 		}
 	}
 	return nil
+}
+
+// twice reports whether a key is among those of its object: one after the other while they
+// are few, in a map once they are fewKeys.
+func twice(keys [][]byte, many *map[string]bool, key []byte) bool {
+	if len(keys) < fewKeys {
+		return slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) })
+	}
+	if *many == nil {
+		*many = map[string]bool{}
+		for _, k := range keys {
+			(*many)[string(k)] = true
+		}
+	}
+	if (*many)[string(key)] {
+		return true
+	}
+	(*many)[string(key)] = true
+	return false
+}
+
+// keyBytes is unquote, without a copy where nothing is escaped.
+func keyBytes(quoted []byte) ([]byte, error) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], nil
+	}
+	s, err := unquote(quoted)
+	return []byte(s), err
 }
 
 // stringEnd returns where the string that begins at i ends, in valid JSON.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"unicode/utf8"
@@ -24,10 +25,32 @@ func TestCheckJSON(t *testing.T) {
 	}
 }
 
+// TestKeysOfLargeObjects: whatever the number of keys, one that stands twice is found, and
+// only in its own object.
+func TestKeysOfLargeObjects(t *testing.T) {
+	for n := range 3 * fewKeys {
+		for at := range n {
+			var b bytes.Buffer
+			for i := range n {
+				fmt.Fprintf(&b, `"k%d":{"k%d":[{"k0":0}]},`, i, i)
+			}
+			once := `{"other":1,` + b.String() + `"last":{}}`
+			if err := CheckJSON([]byte(once), MaxEnvelope, 8); err != nil {
+				t.Fatalf("%s: %v", once, err)
+			}
+			again := `{` + b.String() + fmt.Sprintf(`"\u006b%d":0}`, at)
+			if err := CheckJSON([]byte(again), MaxEnvelope, 8); !Is(err, Malformed) {
+				t.Fatalf("%s: %v", again, err)
+			}
+		}
+	}
+}
+
 // FuzzCheckJSON: the same judgement as by the standard library's tokens.
 func FuzzCheckJSON(f *testing.F) {
 	seeds(f, "envelopes")
 	seeds(f, "statements")
+	f.Add([]byte(`{"0":{},"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":{"1":[]},"\u0031":0}`))
 	f.Add([]byte(`{"a":"\\","\u0061":[1,{"b":"\""}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		const depth = 8

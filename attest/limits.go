@@ -49,6 +49,10 @@ const (
 	maxRuleWords    = 10  // "MATCH pattern IN prefix WITH PRODUCTS IN prefix FROM step"
 	maxRebuildGot   = 256 // files of one rebuild; two runs with the packages of a large source package
 
+	// fewKeys of an object are compared with each other; more go through a map, or a
+	// hostile object would cost the square of its length.
+	fewKeys = 16
+
 	// maxSignatureObject is the largest signature object that we write: maxSignature
 	// bytes in base64, a key id of 64 digits, and the JSON around them.
 	maxSignatureObject = (maxSignature+2)/3*4 + 64 + 64

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"slices"
 )
 
 // Mark is all that a certificate says about its holder's assurance.
@@ -43,36 +44,58 @@ func (a Arc) Extensions(m Mark) ([]pkix.Extension, error) {
 // certificate whose chain has been verified. The error is a *ParseError; ReasonAbsent
 // tells a certificate without a mark from one with a bad mark.
 func (a Arc) ReadMark(cert *x509.Certificate) (Mark, error) {
+	m, _, err := a.ReadMarkPolicies(cert)
+	return m, err
+}
+
+// ReadMarkPolicies is ReadMark, and returns Policies of the claims too.
+func (a Arc) ReadMarkPolicies(cert *x509.Certificate) (Mark, []x509.OID, error) {
 	if a.IsZero() {
-		return Mark{}, refuse(ReasonArc, "arc", "unset")
+		return Mark{}, nil, refuse(ReasonArc, "arc", "unset")
 	}
 	if err := checkOnce(cert.Extensions); err != nil {
-		return Mark{}, err
+		return Mark{}, nil, err
 	}
 	var m Mark
 	value, err := markExtension(cert.Extensions, a.Assurance(), "assurance")
 	if err != nil {
-		return Mark{}, err
+		return Mark{}, nil, err
 	}
 	if m.Assurance, err = ParseAssurance(value); err != nil {
-		return Mark{}, err
+		return Mark{}, nil, err
 	}
 	value, err = markExtension(cert.Extensions, a.AttestationRepository(), "attestationRepository")
 	if err != nil {
-		return Mark{}, err
+		return Mark{}, nil, err
 	}
 	if m.Repository, err = ParseAttestationRepository(value); err != nil {
-		return Mark{}, err
+		return Mark{}, nil, err
 	}
-	if err := a.checkPolicies(cert.Policies, m.Assurance.Claims); err != nil {
-		return Mark{}, err
+	want, err := a.policies(m.Assurance.Claims)
+	if err != nil {
+		return Mark{}, nil, err
 	}
-	return m, nil
+	if err := a.checkPolicies(cert.Policies, want); err != nil {
+		return Mark{}, nil, err
+	}
+	return m, oids(want), nil
 }
+
+// fewExtensions are compared with each other; more go through a map, or a hostile
+// certificate would cost the square of their number.
+const fewExtensions = 16
 
 // checkOnce refuses a repeated extension (RFC 5280 §4.2). crypto/x509 does so too when it
 // parses; a certificate from another parser, or a later version, may not have been asked.
 func checkOnce(extensions []pkix.Extension) error {
+	if len(extensions) <= fewExtensions {
+		for i, e := range extensions {
+			if slices.ContainsFunc(extensions[:i], func(before pkix.Extension) bool { return before.Id.Equal(e.Id) }) {
+				return refuse(ReasonTwice, "extensions", "%s stands twice", e.Id)
+			}
+		}
+		return nil
+	}
 	seen := make(map[string]bool, len(extensions))
 	for _, e := range extensions {
 		id := e.Id.String()
@@ -98,27 +121,23 @@ func markExtension(extensions []pkix.Extension, id asn1.ObjectIdentifier, field 
 	return nil, refuse(ReasonAbsent, field, "no extension %s", id)
 }
 
-// checkPolicies compares the policies of a certificate with its claims.
-func (a Arc) checkPolicies(policies []x509.OID, claims []Claim) error {
+// checkPolicies compares the policies of a certificate with those of its claims.
+func (a Arc) checkPolicies(policies []x509.OID, want []policy) error {
 	const field = "certificatePolicies"
-	want, err := a.Policies(claims)
-	if err != nil {
-		return err
-	}
 	pending := make(map[string]bool, len(want)) // policy: not seen yet
 	for _, p := range want {
-		pending[string(oidDER(p))] = true
+		pending[string(p.der)] = true
 	}
 	root, err := a.policyOID()
 	if err != nil {
 		return err
 	}
-	prefix := oidDER(root)
+	prefix, anyPolicy := oidDER(root), AnyPolicy()
 	for _, p := range policies {
 		der := oidDER(p)
 		missing, claimed := pending[string(der)]
 		switch {
-		case p.EqualASN1OID(AnyPolicy()):
+		case p.EqualASN1OID(anyPolicy):
 			return refuse(ReasonAnyPolicy, field, "%s", p)
 		case claimed && !missing:
 			return refuse(ReasonPolicyTwice, field, "%s", p)
@@ -129,8 +148,8 @@ func (a Arc) checkPolicies(policies []x509.OID, claims []Claim) error {
 		}
 	}
 	for _, p := range want {
-		if pending[string(oidDER(p))] {
-			return refuse(ReasonPolicyMissing, field, "%s", p)
+		if pending[string(p.der)] {
+			return refuse(ReasonPolicyMissing, field, "%s", p.oid)
 		}
 	}
 	return nil

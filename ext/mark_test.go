@@ -117,10 +117,19 @@ func sliceOf(h [3]uint64) []uint64 { return h[:] }
 // a certificate as a laxer parser would have left it.
 func TestReadMarkRefusesRepetition(t *testing.T) {
 	for _, i := range []int{0, 3, len(readCert(t, "leaf").Extensions) - 1} {
-		cert := readCert(t, "leaf")
-		cert.Extensions = append(cert.Extensions, cert.Extensions[i])
-		_, err := DefaultArc().ReadMark(cert)
-		wantRefusal(t, err, ReasonTwice, "extensions")
+		for _, others := range []int{0, 3, 40} { // few and many
+			cert := readCert(t, "leaf")
+			repeated := cert.Extensions[i]
+			for n := range others {
+				cert.Extensions = append(cert.Extensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 999, n}})
+			}
+			if _, err := DefaultArc().ReadMark(cert); err != nil {
+				t.Errorf("%d others: %v", others, err)
+			}
+			cert.Extensions = append(cert.Extensions, repeated)
+			_, err := DefaultArc().ReadMark(cert)
+			wantRefusal(t, err, ReasonTwice, "extensions")
+		}
 	}
 	cert := readCert(t, "leaf")
 	cert.Policies = append(cert.Policies, cert.Policies[0])

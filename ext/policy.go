@@ -40,15 +40,20 @@ func policyHash(framework, track string) [3]uint64 {
 
 // policyOID returns arc.3 followed by numbers.
 func (a Arc) policyOID(numbers ...uint64) (x509.OID, error) {
-	var all []uint64
-	for _, n := range a.under(arcPolicy) {
-		all = append(all, uint64(n))
-	}
-	oid, err := x509.OIDFromInts(append(all, numbers...))
+	oid, err := x509.OIDFromInts(append(a.policyRoot(len(numbers)), numbers...))
 	if err != nil {
 		return x509.OID{}, fmt.Errorf("policy under %s: %w", a, err)
 	}
 	return oid, nil
+}
+
+// policyRoot returns arc.3, with room for more numbers.
+func (a Arc) policyRoot(more int) []uint64 {
+	all := make([]uint64, 0, len(a.oid)+1+more)
+	for _, n := range a.oid {
+		all = append(all, uint64(n))
+	}
+	return append(all, arcPolicy)
 }
 
 // Policies returns the certificate policies of claims: one for each claim and each lower
@@ -56,21 +61,67 @@ func (a Arc) policyOID(numbers ...uint64) (x509.OID, error) {
 // stands once; they are sorted by their DER, whatever the order of the claims. Errors
 // are those of Policy, with the field below "claims[i]".
 func (a Arc) Policies(claims []Claim) ([]x509.OID, error) {
-	var policies []x509.OID
+	all, err := a.policies(claims)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return oids(all), nil
+}
+
+// policy is a certificate policy with its DER, which x509.OID encodes anew each time.
+type policy struct {
+	oid x509.OID
+	der []byte
+}
+
+func oids(policies []policy) []x509.OID {
+	out := make([]x509.OID, 0, len(policies))
+	for _, p := range policies {
+		out = append(out, p.oid)
+	}
+	return out
+}
+
+// policies is Policies.
+func (a Arc) policies(claims []Claim) ([]policy, error) {
+	var all []policy
 	for i, c := range claims {
-		if err := checkLevel(c.Level); err != nil { // a hostile level must not set the loop's length
+		more, err := a.claimPolicies(c)
+		if err != nil {
 			return nil, within(fmt.Sprintf("claims[%d]", i), err)
 		}
-		for level := 1; level <= c.Level; level++ {
-			p, err := a.Policy(c.Framework, c.Track, level)
-			if err != nil {
-				return nil, within(fmt.Sprintf("claims[%d]", i), err)
-			}
-			policies = append(policies, p)
-		}
+		all = append(all, more...)
 	}
-	slices.SortFunc(policies, func(p, q x509.OID) int { return bytes.Compare(oidDER(p), oidDER(q)) })
-	return slices.CompactFunc(policies, x509.OID.Equal), nil
+	slices.SortFunc(all, func(p, q policy) int { return bytes.Compare(p.der, q.der) })
+	return slices.CompactFunc(all, func(p, q policy) bool { return bytes.Equal(p.der, q.der) }), nil
+}
+
+// claimPolicies returns the policies of one claim, the lowest level's first.
+func (a Arc) claimPolicies(c Claim) ([]policy, error) {
+	if err := checkLevel(c.Level); err != nil { // a hostile level must not set the loop's length
+		return nil, err
+	}
+	if a.IsZero() {
+		return nil, refuse(ReasonArc, "arc", "unset")
+	}
+	if err := checkLadder(c.Framework, c.Track, c.Level); err != nil {
+		return nil, err
+	}
+	h := policyHash(c.Framework, c.Track)
+	numbers := append(a.policyRoot(4), h[0], h[1], h[2], 0)
+	out := make([]policy, c.Level)
+	for i := range out {
+		numbers[len(numbers)-1] = uint64(i + 1)
+		oid, err := x509.OIDFromInts(numbers)
+		if err != nil {
+			return nil, fmt.Errorf("policy under %s: %w", a, err)
+		}
+		out[i] = policy{oid, oidDER(oid)}
+	}
+	return out, nil
 }
 
 // oidDER returns the content octets of an OID.

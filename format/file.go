@@ -222,16 +222,18 @@ func readSignature(path string) ([]byte, error) {
 	if info.Size() > MaxSignatureBytes {
 		return nil, fmt.Errorf("%s: %w", path, refuse(SignatureTooLarge, -1, "%d bytes, at most %d", info.Size(), MaxSignatureBytes))
 	}
-	sig, err := io.ReadAll(io.LimitReader(f, MaxSignatureBytes+1))
+	// One byte more than there should be tells whether there is more.
+	sig := make([]byte, info.Size()+1)
+	n, err := io.ReadFull(f, sig)
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("read %s: %w", path, err)
-	case len(sig) == 0:
+	case n == 0:
 		return nil, fmt.Errorf("%s: %w", path, refuse(SignatureEmpty, -1, "no bytes"))
-	case int64(len(sig)) != info.Size():
+	case int64(n) != info.Size():
 		return nil, fmt.Errorf("%s: %w", path, refuse(Changed, -1, "file changed while being read"))
 	}
-	return sig, nil
+	return sig[:n:n], nil
 }
 
 // openRegular opens path for reading if it is a regular file. The first look

@@ -29,9 +29,10 @@ const (
 	maxPackageName = 200
 	maxVersion     = 200
 
-	// copyBufferBytes is the read size for digests and copies: from 128 KiB on,
-	// SHA-256 and not the system call is what takes the time.
-	copyBufferBytes = 256 << 10
+	// copyBufferBytes is the read size for digests and copies. From 32 KiB on SHA-256 and the
+	// kernel's copying take the time, not the calls; each page of it is a fault more in a
+	// short process.
+	copyBufferBytes = 64 << 10
 
 	// maxPEBytes is as far as a certificate table can be pointed to.
 	maxPEBytes = 1<<32 - 1 - MaxSignatureBytes

@@ -36,6 +36,20 @@ func (v *Values[K, V]) Get(key K) (V, bool) {
 	return known, ok
 }
 
+// GetBytes is v.Get for a key that is at hand as bytes; looking it up copies nothing.
+func GetBytes[V any](v *Values[string, V], key []byte) (V, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if known, ok := v.young[string(key)]; ok {
+		return known, true
+	}
+	known, ok := v.old[string(key)]
+	if ok {
+		v.put(string(key), known)
+	}
+	return known, ok
+}
+
 // Put remembers a value, instead of any other under that key.
 func (v *Values[K, V]) Put(key K, value V) {
 	v.mu.Lock()

@@ -40,6 +40,27 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestGetBytes(t *testing.T) {
+	v := Values[string, int]{Keep: 2}
+	key := []byte("a")
+	v.Put(string(key), 1)
+	v.Put("b", 2)
+	v.Put("c", 3) // a and b are old now
+	if got, ok := GetBytes(&v, key); !ok || got != 1 {
+		t.Errorf("%d, %t", got, ok)
+	}
+	key[0] = 'b' // what is remembered under a is still under a
+	if got, ok := GetBytes(&v, key); !ok || got != 2 {
+		t.Errorf("%d, %t", got, ok)
+	}
+	if got, ok := v.Get("a"); !ok || got != 1 {
+		t.Errorf("%d, %t", got, ok)
+	}
+	if _, ok := GetBytes(&v, []byte("d")); ok {
+		t.Error("found what nobody put")
+	}
+}
+
 func TestForgetReachesTheOld(t *testing.T) {
 	v := Values[int, int]{Keep: 1}
 	v.Put(1, 1)

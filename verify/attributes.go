@@ -3,7 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto"
-	_ "crypto/sha256" // SHA-256 for crypto.Hash
+	"crypto/sha256"
 	_ "crypto/sha512" // SHA-384 and SHA-512 for crypto.Hash
 	"crypto/subtle"
 	"encoding/asn1"
@@ -76,6 +76,10 @@ func hashOf(a algorithm) (crypto.Hash, bool) {
 }
 
 func hashBytes(h crypto.Hash, b []byte) []byte {
+	if h == crypto.SHA256 {
+		sum := sha256.Sum256(b)
+		return sum[:]
+	}
 	w := h.New()
 	w.Write(b)
 	return w.Sum(nil)

@@ -56,3 +56,23 @@ func BenchmarkECDSA(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStranger is a judgement of a signature whose certificate the verifier has not
+// seen, by an issuing CA and a timestamping authority that it has.
+func BenchmarkStranger(b *testing.B) {
+	p := pki.New(b)
+	c := config(b, p)
+	c.Policy.Attestations = verify.NoAttestations
+	v := newVerifier(b, c)
+	digest := sha256.Sum256([]byte("x"))
+	var signatures [][]byte
+	for range 600 { // more than it remembers
+		signatures = append(signatures, p.SignAs(b, p.NewLeaf(b, p.High, p.Claims(3)), digest))
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if v.Signature(context.Background(), "x", digest, signatures[n%len(signatures)]).Outcome != verify.Valid {
+			b.Fatal("not valid")
+		}
+	}
+}

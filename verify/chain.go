@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/hallmark-pki/hallmark/ext"
 )
 
 // chain finds a path from the signer to a root of the trust bundle that held at the
@@ -179,15 +177,7 @@ func checkAuthorities(chain []*x509.Certificate) error {
 // there counts for nothing, and no mapping makes one policy another: this is stricter
 // than RFC 5280 §6.1, which crypto/x509 has applied by then with the constraints on
 // policies that the CAs set.
-func (v *Verifier) checkCeiling(chain []*x509.Certificate, claims []ext.Claim) error {
-	policies, err := v.trust.Arc.Policies(claims)
-	if err != nil {
-		return because(MarkInvalid, "%v", err)
-	}
-	return checkPolicies(chain, policies)
-}
-
-func checkPolicies(chain []*x509.Certificate, policies []x509.OID) error {
+func checkCeiling(chain []*x509.Certificate, policies []x509.OID) error {
 	issuers := belowAnchor(chain)
 	if err := checkMappings(issuers); err != nil {
 		return err

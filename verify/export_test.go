@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"slices"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/format"
 )
 
 // SignatureValue returns the signature value of a CMS in the profile of a file's signature.
@@ -63,6 +65,20 @@ func TokenContent(token []byte) ([]byte, error) {
 // Remembered is how many certificates and signers' paths a Verifier has in its memory.
 func (v *Verifier) Remembered() (certificates, paths int) {
 	return v.memory.certificates.Len(), v.leafPaths.from.Len()
+}
+
+// ReadAfter is Read of a file that something happens to between opening and reading.
+func ReadAfter(path string, meanwhile func()) (r *Reading) {
+	r = &Reading{path: path}
+	defer r.caught()
+	f, err := format.Open(path)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	meanwhile()
+	r.read(f)
+	return r
 }
 
 // CheckListForm is checkListForm.

@@ -139,15 +139,15 @@ func (v *inquiry) openStamp(token, signature []byte) (stamp, error) {
 
 // checkMark reads the mark and holds it against the tier and the time.
 func (v *Verifier) checkMark(chain []*x509.Certificate, at time.Time) (ext.Mark, error) {
-	mark, err := v.readMark(chain[0])
+	k, err := v.mark(chain[0])
 	if err != nil {
 		return ext.Mark{}, err
 	}
-	if err := v.checkCeiling(chain, mark.Assurance.Claims); err != nil {
+	if err := checkCeiling(chain, k.policies); err != nil {
 		return ext.Mark{}, err
 	}
-	if err := checkPeriods(mark.Assurance.Claims, at); err != nil {
+	if err := checkPeriods(k.mark.Assurance.Claims, at); err != nil {
 		return ext.Mark{}, err
 	}
-	return mark, nil
+	return k.mark, nil
 }

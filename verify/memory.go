@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/x509"
 	"sync"
 
@@ -12,21 +13,23 @@ import (
 )
 
 // memory keeps what a Verifier has worked out of bytes alone, for the next file that
-// brings the same bytes: certificates and CRLs as they parse, receipts as they verify under
+// brings the same bytes: certificates, their marks and CRLs as they parse, receipts as they verify under
 // the keys of the trust bundle. What depends on the time, on the policy or on the file is
 // not among it. Bounded by maxKnownCertificates, whatever files bring. A nil memory
 // forgets everything. It is safe for concurrent use.
 type memory struct {
-	certificates recent.Values[string, *x509.Certificate] // by their DER, all of it
-	receipts     recent.Values[string, receipt.Receipt]   // verified under the logs' keys
-	crls         recent.Values[string, *crl]              // small ones, with which keys signed them
-	keyring      func() (*attest.Keyring, error)          // of summaries, made once it is needed
+	certificates recent.Values[string, *x509.Certificate]    // by their DER, all of it
+	marks        recent.Values[*x509.Certificate, knownMark] // of certificates above, which are themselves remembered
+	receipts     recent.Values[string, receipt.Receipt]      // verified under the logs' keys
+	crls         recent.Values[string, *crl]                 // small ones, with which keys signed them
+	keyring      func() (*attest.Keyring, error)             // of summaries, made once it is needed
 	logs         []note.Verifier
 }
 
 func newMemory(t Trust, logs []note.Verifier) *memory {
 	return &memory{
 		certificates: recent.Values[string, *x509.Certificate]{Keep: maxKnownCertificates},
+		marks:        recent.Values[*x509.Certificate, knownMark]{Keep: maxKnownCertificates},
 		receipts:     recent.Values[string, receipt.Receipt]{Keep: maxKnownCertificates},
 		crls:         recent.Values[string, *crl]{Keep: maxKnownCertificates},
 		logs:         logs,
@@ -39,26 +42,24 @@ func (m *memory) certificate(der []byte) (*x509.Certificate, error) {
 	if m == nil {
 		return x509.ParseCertificate(der)
 	}
-	key := string(der)
-	if c, ok := m.certificates.Get(key); ok {
+	if c, ok := recent.GetBytes(&m.certificates, der); ok {
 		return c, nil
 	}
 	c, err := x509.ParseCertificate(der)
 	if err == nil {
-		m.certificates.Put(key, c)
+		m.certificates.Put(string(der), c)
 	}
 	return c, err
 }
 
 // receipt verifies a receipt under the logs' keys.
 func (m *memory) receipt(raw []byte) (receipt.Receipt, error) {
-	key := string(raw)
-	if r, ok := m.receipts.Get(key); ok {
+	if r, ok := recent.GetBytes(&m.receipts, raw); ok {
 		return r, nil
 	}
 	r, err := receipt.Verify(raw, m.logs...)
 	if err == nil && len(raw) <= maxKnownBytes {
-		m.receipts.Put(key, r)
+		m.receipts.Put(string(raw), r)
 	}
 	return r, err
 }
@@ -68,13 +69,12 @@ func (m *memory) crl(raw []byte) (*crl, error) {
 	if len(raw) > maxKnownBytes {
 		return newCRL(raw)
 	}
-	key := string(raw)
-	if c, ok := m.crls.Get(key); ok {
+	if c, ok := recent.GetBytes(&m.crls, raw); ok {
 		return c, nil
 	}
-	c, err := newCRL([]byte(key)) // of its own: what it remembers outlives the file
+	c, err := newCRL(bytes.Clone(raw)) // of its own: what it remembers outlives the file
 	if err == nil {
-		m.crls.Put(key, c)
+		m.crls.Put(string(raw), c)
 	}
 	return c, err
 }

@@ -43,6 +43,13 @@ func TestNegatives(t *testing.T) {
 }
 
 func (n negative) run(t *testing.T) {
+	n.runAs(t, func(ctx context.Context, c verify.Config, path string) verify.Verdict {
+		return newVerifier(t, c).File(ctx, path)
+	})
+}
+
+// runAs lets judge say what the verdict is.
+func (n negative) runAs(t *testing.T, judge func(ctx context.Context, c verify.Config, path string) verify.Verdict) {
 	p := pki.New(t)
 	c := config(t, p)
 	if n.config != nil {
@@ -60,7 +67,7 @@ func (n negative) run(t *testing.T) {
 	if n.ctx != nil {
 		ctx = n.ctx()
 	}
-	got := newVerifier(t, c).File(ctx, path)
+	got := judge(ctx, c, path)
 	if len(got.Reasons) != 1 || got.Reasons[0].Code != n.want {
 		t.Fatalf("want %s alone, got %v", n.want, got.Reasons)
 	}

@@ -65,7 +65,7 @@ func (p Path) check(chain []*x509.Certificate) error {
 			return because(TierCeiling, "the certificate is not for policy %s", policy)
 		}
 	}
-	return checkPolicies(chain, p.Policies)
+	return checkCeiling(chain, p.Policies)
 }
 
 // CRLs are revocation lists, and how they are read. Like Path it is one part by itself.

@@ -101,7 +101,7 @@ func (m *memory) parseCertificates(list [][]byte) ([]*x509.Certificate, error) {
 // verify checks the signature value over the signed attributes, RFC 5652 §5.4: what
 // is hashed is their encoding as a SET OF, not the implicit tag they stand under.
 func (s signerInfo) verify(leaf *x509.Certificate, h crypto.Hash) error {
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(s.signedRaw)+8)) // with tag and length
 	b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(s.signedRaw) })
 	attributes, err := b.Bytes()
 	if err != nil {

@@ -34,6 +34,9 @@ type Config struct {
 	Packages bool
 }
 
+// ReadsPackages reports whether what a package says about itself is read.
+func (c Config) ReadsPackages() bool { return c.Packages || c.Policy.namesPackages() }
+
 // Verifier judges files. It is safe for concurrent use and holds no state that one
 // file could leave behind for the next, except which signatures over certificates hold.
 type Verifier struct {
@@ -72,7 +75,7 @@ func New(c Config) (*Verifier, error) {
 	if err := checkTransitions(c.Status.Assessments); err != nil {
 		return nil, fmt.Errorf("verifier: status bundle: %w", err)
 	}
-	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, asOf: c.AsOf, fetcher: c.Fetcher, packages: c.Packages || c.Policy.namesPackages(), roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
+	v := &Verifier{trust: c.Trust, status: c.Status, policy: c.Policy, now: c.Now, asOf: c.AsOf, fetcher: c.Fetcher, packages: c.ReadsPackages(), roots: x509.NewCertPool(), stampRoots: x509.NewCertPool()}
 	v.codePaths, v.leafPaths, v.stampPaths = newPaths(), newPaths(), newPaths()
 	for _, r := range c.Trust.Roots {
 		v.roots.AddCert(r)
@@ -98,7 +101,12 @@ func New(c Config) (*Verifier, error) {
 // File judges one file: it opens it once, streams it through SHA-256 and judges the
 // signature that it carries or that stands beside it. It never panics and never
 // returns an error: whatever goes wrong is a reason to refuse.
-func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
+func (v *Verifier) File(ctx context.Context, path string) Verdict {
+	return v.file(ctx, path, func() *Reading { return Read(path, v.packages) })
+}
+
+// file judges what read returns of the file at path.
+func (v *Verifier) file(ctx context.Context, path string, read func() *Reading) (verdict Verdict) {
 	defer func() {
 		if r := recover(); r != nil {
 			// Nothing of the half-made verdict is kept: it might say Valid.
@@ -114,7 +122,13 @@ func (v *Verifier) File(ctx context.Context, path string) (verdict Verdict) {
 		q.except(&verdict)
 		return verdict
 	}
-	s, err := v.readFile(ctx, path)
+	if err := ctx.Err(); err != nil {
+		q.choose(&verdict)
+		verdict.refuse(because(Canceled, "%v", err))
+		q.except(&verdict)
+		return verdict
+	}
+	s, err := v.needed(read())
 	verdict.name(s)
 	q.choose(&verdict)
 	if err != nil {
@@ -191,43 +205,6 @@ func (v *Verdict) name(s subject) {
 	if s.algorithm != format.SHA256 {
 		v.Signed = s.algorithm + ":" + hex.EncodeToString(s.digests.Signed[:])
 	}
-}
-
-// readFile returns the digests of a file and its signature, all from one opening of the
-// file. The digests are there even if the signature is not.
-func (v *Verifier) readFile(ctx context.Context, path string) (subject, error) {
-	if err := ctx.Err(); err != nil {
-		return subject{}, because(Canceled, "%v", err)
-	}
-	f, err := format.Open(path)
-	if err != nil {
-		return subject{}, explainFormat(err)
-	}
-	defer f.Close()
-	s := subject{}
-	var nameless error
-	if v.packages {
-		if s.is, err = f.Package(); err != nil {
-			nameless = explainFormat(err)
-			if codeOf(nameless) == PackageUnreadable && !v.policy.namesPackages() {
-				nameless = nil
-			}
-		}
-	}
-	if s.digests, err = f.Digests(); err != nil {
-		return subject{}, explainFormat(err)
-	}
-	s.algorithm = f.Algorithm()
-	if nameless != nil {
-		return s, nameless
-	}
-	if s.want, err = f.ToBeSigned(); err != nil {
-		return s, explainFormat(err)
-	}
-	if s.signature, err = f.Signature(); err != nil {
-		return s, explainFormat(err)
-	}
-	return s, nil
 }
 
 func explainFormat(err error) error {

@@ -135,7 +135,11 @@ func verifyPeers(ctx context.Context, l *lab) ([]measurement, error) {
 		if err != nil {
 			return nil, err
 		}
-		more, err := l.besidePeers(ctx, f.what, f.file, arguments, openssl)
+		cosign, err := l.cosignOf(f.file)
+		if err != nil {
+			return nil, err
+		}
+		more, err := l.besidePeers(ctx, f.what, f.file, arguments, openssl, cosign)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,12 +141,12 @@ func read(path, byDefault string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxConfigBytes))
-	if err != nil {
+	var raw bytes.Buffer
+	if info, err := f.Stat(); err == nil { // what it says is a hint: how much is read is another matter
+		raw.Grow(int(min(info.Size(), maxConfigBytes)) + bytes.MinRead)
+	}
+	if _, err := raw.ReadFrom(io.LimitReader(f, maxConfigBytes)); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if raw == nil {
-		raw = []byte{}
-	}
-	return raw, nil
+	return raw.Bytes(), nil
 }

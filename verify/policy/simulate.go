@@ -56,9 +56,10 @@ func NewSimulator(c verify.Config, proposed verify.Policy) (*Simulator, error) {
 	return &Simulator{current, then}, nil
 }
 
-// Try judges one file twice.
+// Try judges one file twice, and reads it once.
 func (s *Simulator) Try(ctx context.Context, path string) Trial {
-	t := Trial{File: path, Current: s.current.File(ctx, path), Proposed: s.proposed.File(ctx, path), Change: Same}
+	r := verify.Read(path, true)
+	t := Trial{File: path, Current: s.current.FileRead(ctx, r), Proposed: s.proposed.FileRead(ctx, r), Change: Same}
 	switch now, then := passes(t.Current), passes(t.Proposed); {
 	case now && !then:
 		t.Change = Breaks
