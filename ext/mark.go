@@ -64,7 +64,7 @@ func (a Arc) ReadMark(cert *x509.Certificate) (Mark, error) {
 	if m.Repository, err = ParseAttestationRepository(value); err != nil {
 		return Mark{}, err
 	}
-	if err := a.checkPolicies(cert.Policies, m.Assurance.Claims); err != nil {
+	if err := a.CheckPolicies(cert.Policies, m.Assurance.Claims); err != nil {
 		return Mark{}, err
 	}
 	return m, nil
@@ -98,8 +98,9 @@ func markExtension(extensions []pkix.Extension, id asn1.ObjectIdentifier, field 
 	return nil, refuse(ReasonAbsent, field, "no extension %s", id)
 }
 
-// checkPolicies compares the policies of a certificate with its claims.
-func (a Arc) checkPolicies(policies []x509.OID, claims []Claim) error {
+// CheckPolicies compares the policies of a certificate with its claims, as ReadMark does.
+// The error is a *ParseError.
+func (a Arc) CheckPolicies(policies []x509.OID, claims []Claim) error {
 	const field = "certificatePolicies"
 	want, err := a.Policies(claims)
 	if err != nil {
