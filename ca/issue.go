@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -41,6 +42,7 @@ type Issued struct {
 	Certificate *x509.Certificate
 	Chain       []*x509.Certificate // what a signature should carry beside it: the issuing CA, then cross-certificates, without the root
 	Record      store.Certificate
+	Claims      []ext.Claim // what its mark says
 }
 
 // recordTimeout bounds the last step, which goes on when the client hangs up: the
@@ -196,7 +198,7 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 		}
 		return Issued{}, fmt.Errorf("issue: %w", ended)
 	}
-	return Issued{Certificate: cert, Chain: g.tier.chain, Record: rec}, nil
+	return Issued{Certificate: cert, Chain: g.tier.chain, Record: rec, Claims: g.claims}, nil
 }
 
 // issuerField is how a certificate's record names its issuing CA: not at all where it
