@@ -241,5 +241,9 @@ func (c *CA) reissued(rec store.Certificate) (Issued, error) {
 	if !ok {
 		return Issued{}, fmt.Errorf("certificate %s: %w %q", rec.Serial, ErrUnknownIssuer, rec.IssuingCA())
 	}
-	return Issued{Certificate: cert, Chain: slices.Clone(t.chain), Record: rec}, nil
+	mark, err := c.arc.ReadMark(cert)
+	if err != nil {
+		return Issued{}, fmt.Errorf("certificate %s on record: %w", rec.Serial, err)
+	}
+	return Issued{Certificate: cert, Chain: slices.Clone(t.chain), Record: rec, Claims: mark.Assurance.Claims}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -41,6 +42,7 @@ type Issued struct {
 	Certificate *x509.Certificate
 	Chain       []*x509.Certificate // what a signature should carry beside it: the issuing CA, then cross-certificates, without the root
 	Record      store.Certificate
+	Claims      []ext.Claim // what its mark says
 }
 
 // recordTimeout bounds the last step, which goes on when the client hangs up: the
@@ -55,14 +57,15 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	if err := req.checkBuild(); err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
-	pub, spki, err := c.requestKey(ctx, req)
+	key, err := c.requestKey(ctx, req)
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
+	spki := key.sha256
 	if c.probes != nil {
 		c.runProbes(ctx, req.Vendor)
 	}
-	req.PublicKey = pub
+	req.PublicKey = key.public
 	var g *grant
 	var approval string
 	err = c.store.View(ctx, func(r store.Reader) error {
@@ -86,16 +89,12 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
-	template, err := g.tier.profile.fill(pub, g, g.from, until)
-	if err != nil {
-		return Issued{}, fmt.Errorf("issue: %w", err)
-	}
-	leave, err := g.tier.issuer.prepare(template)
+	leave, err := g.tier.prepareLeaf(key, g, g.from, until)
 	if err != nil {
 		return Issued{}, fmt.Errorf("issue: %w", err)
 	}
 	intent := store.Intent{
-		Serial: SerialKey(template.SerialNumber), Tier: g.tier.name, Vendor: req.Vendor, TBS: leave.tbs,
+		Serial: SerialKey(leave.cert.SerialNumber), Tier: g.tier.name, Vendor: req.Vendor, TBS: leave.tbs,
 		Assessments: g.assessments, RequestedBy: req.By, Way: req.Way, At: now, Build: req.Build,
 		Issuer: issuerField(g.tier),
 	}
@@ -199,7 +198,7 @@ func (c *CA) record(ctx context.Context, req Request, g *grant, cert *x509.Certi
 		}
 		return Issued{}, fmt.Errorf("issue: %w", ended)
 	}
-	return Issued{Certificate: cert, Chain: g.tier.chain, Record: rec}, nil
+	return Issued{Certificate: cert, Chain: g.tier.chain, Record: rec, Claims: g.claims}, nil
 }
 
 // issuerField is how a certificate's record names its issuing CA: not at all where it
@@ -256,35 +255,43 @@ func (g *grant) end(validity time.Duration, now time.Time) (time.Time, error) {
 	return g.until, nil
 }
 
-// requestKey returns the key to certify and the SHA-256 of its SPKI.
-func (c *CA) requestKey(ctx context.Context, req Request) (crypto.PublicKey, string, error) {
+// requestedKey is a key to certify.
+type requestedKey struct {
+	public crypto.PublicKey
+	spki   []byte // DER SubjectPublicKeyInfo
+	sha256 string // of spki, lower-case hex
+}
+
+// requestKey returns the key to certify.
+func (c *CA) requestKey(ctx context.Context, req Request) (requestedKey, error) {
 	pub := req.PublicKey
 	if req.SigningKey != "" {
 		signer, err := c.vendorSigner(ctx, req.SigningKey, req.Vendor)
 		if err != nil {
-			return nil, "", err
+			return requestedKey{}, err
 		}
 		if pub == nil {
 			pub = signer.Public()
 		}
 		if !samePublicKey(pub, signer.Public()) {
-			return nil, "", refuse(CodeBadRequest, "name one of the two", "the public key is not that of signing key %s", req.SigningKey)
+			return requestedKey{}, refuse(CodeBadRequest, "name one of the two", "the public key is not that of signing key %s", req.SigningKey)
 		}
 	}
 	if err := CheckKey(pub); err != nil {
-		return nil, "", err
+		return requestedKey{}, err
 	}
 	if err := c.blocked.check(pub); err != nil {
-		return nil, "", err
+		return requestedKey{}, err
 	}
-	spki, err := spkiSHA256(pub)
+	der, err := x509.MarshalPKIXPublicKey(pub)
 	if err != nil {
-		return nil, "", err
+		return requestedKey{}, fmt.Errorf("encode public key: %w", err)
 	}
-	if c.reserved[spki] {
-		return nil, "", refuse(CodeKeyReserved, "make a key of your own", "the key is one of this CA's own")
+	key := requestedKey{public: pub, spki: der, sha256: hexSHA256(der)}
+	if c.reserved[key.sha256] {
+		return requestedKey{}, refuse(CodeKeyReserved, "make a key of your own", "the key is one of this CA's own")
 	}
-	return pub, spki, nil
+	return key, nil
 }
 
 func samePublicKey(a, b crypto.PublicKey) bool {
@@ -298,8 +305,12 @@ func spkiSHA256(pub crypto.PublicKey) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode public key: %w", err)
 	}
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:]), nil
+	return hexSHA256(der), nil
+}
+
+func hexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Leftovers lists intents that no certificate followed: a crash or a failed write

@@ -1,12 +1,13 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"github.com/hallmark-pki/hallmark/templates"
 	"go.step.sm/crypto/keyutil"
 	"go.step.sm/crypto/x509util"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // issuer is a CA certificate with its key. Safe for concurrent use.
@@ -43,9 +46,18 @@ func (i *issuer) prepare(template *x509.Certificate) (*ticket, error) {
 	return i.linter.press(template, i.cert, template.PublicKey, i.signer.Public(), i.throwaway)
 }
 
+// pressTBS is prepare for bytes that are complete.
+func (i *issuer) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm) (*ticket, error) {
+	return i.linter.pressTBS(tbs, outer, algorithm, i.cert, i.throwaway)
+}
+
 // sign uses up a ticket: the CA key signs its bytes, which nobody can have changed
-// since they were linted. The certificate is checked before it is returned.
+// since they were linted. The certificate is checked before it is returned; its signature
+// is not where the key is in the process's own memory (decision 0032).
 func (i *issuer) sign(t *ticket) (*x509.Certificate, error) {
+	if _, ok := i.signer.(*ecdsa.PrivateKey); ok {
+		return redeem(t, i.signer)
+	}
 	return signTicket(t, i.signer, i.cert)
 }
 
@@ -58,30 +70,11 @@ func (i *issuer) issue(template *x509.Certificate) (*x509.Certificate, error) {
 	return i.sign(t)
 }
 
-// signTicket signs with the given key. parent nil means self-signed.
+// signTicket signs with the given key and verifies. parent nil means self-signed.
 func signTicket(t *ticket, signer crypto.Signer, parent *x509.Certificate) (*x509.Certificate, error) {
-	if !t.used.CompareAndSwap(false, true) {
-		return nil, errors.New("sign certificate: this content has been signed already")
-	}
-	digest, hash, err := digestFor(t.algorithm, t.tbs)
+	cert, err := redeem(t, signer)
 	if err != nil {
 		return nil, err
-	}
-	sig, err := signer.Sign(rand.Reader, digest, hash)
-	if err != nil {
-		return nil, fmt.Errorf("sign certificate: %w", err)
-	}
-	der, err := asn1.Marshal(struct {
-		TBS       asn1.RawValue
-		Algorithm asn1.RawValue
-		Signature asn1.BitString
-	}{asn1.RawValue{FullBytes: t.tbs}, asn1.RawValue{FullBytes: t.outer}, asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}})
-	if err != nil {
-		return nil, fmt.Errorf("encode certificate: %w", err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("read back certificate: %w", err)
 	}
 	if parent == nil {
 		parent = cert
@@ -92,17 +85,66 @@ func signTicket(t *ticket, signer crypto.Signer, parent *x509.Certificate) (*x50
 	return cert, nil
 }
 
-// outerAlgorithm returns the DER of signatureAlgorithm (RFC 5280 §4.1.1.2).
-func outerAlgorithm(cert []byte) ([]byte, error) {
-	var c struct {
-		TBS       asn1.RawValue
-		Algorithm asn1.RawValue
-		Signature asn1.BitString
+// redeem signs once what a ticket is for.
+func redeem(t *ticket, signer crypto.Signer) (*x509.Certificate, error) {
+	if !t.used.CompareAndSwap(false, true) {
+		return nil, errors.New("sign certificate: this content has been signed already")
 	}
-	if _, err := asn1.Unmarshal(cert, &c); err != nil {
-		return nil, fmt.Errorf("read back certificate: %w", err)
+	der, err := signTBS(t.tbs, t.outer, t.algorithm, signer)
+	if err != nil {
+		return nil, err
 	}
-	return c.Algorithm.FullBytes, nil
+	return t.signed(der)
+}
+
+// signed is the certificate as it was linted with the signature of the real one, whose
+// content must be the same to the byte.
+func (t *ticket) signed(der []byte) (*x509.Certificate, error) {
+	tbs, outer, signature, err := cutCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(tbs, t.tbs) || !bytes.Equal(outer, t.outer) {
+		return nil, errors.New("sign certificate: what was signed is not what was linted")
+	}
+	cert := *t.cert
+	cert.Raw, cert.RawTBSCertificate, cert.Signature = der, tbs, signature
+	return &cert, nil
+}
+
+// signTBS makes a Certificate (RFC 5280 §4.1) of bytes that are not changed.
+func signTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, signer crypto.Signer) ([]byte, error) {
+	digest, hash, err := digestFor(algorithm, tbs)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := signer.Sign(rand.Reader, digest, hash)
+	if err != nil {
+		return nil, fmt.Errorf("sign certificate: %w", err)
+	}
+	der, err := encodeAbout(len(tbs)+encodeRoom, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(tbs)
+			b.AddBytes(outer)
+			b.AddASN1BitString(sig)
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode certificate: %w", err)
+	}
+	return der, nil
+}
+
+// cutCertificate returns the DER of tbsCertificate and signatureAlgorithm and the bytes of
+// signatureValue (RFC 5280 §4.1.1).
+func cutCertificate(der []byte) (tbs, outer, signature []byte, err error) {
+	in := cryptobyte.String(der)
+	var cert, content, algorithm cryptobyte.String
+	if !in.ReadASN1(&cert, cbasn1.SEQUENCE) || !in.Empty() || !cert.ReadASN1Element(&content, cbasn1.SEQUENCE) ||
+		!cert.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) || !cert.ReadASN1BitStringAsBytes(&signature) || !cert.Empty() {
+		return nil, nil, nil, errors.New("read back certificate: not a certificate")
+	}
+	return content, algorithm, signature, nil
 }
 
 // digestFor hashes content as a signature algorithm wants it.

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -57,7 +58,8 @@ func (l *linter) lint(der []byte, issuer *x509.Certificate) (*lint.Certificate, 
 type ticket struct {
 	tbs       []byte // DER TBSCertificate
 	algorithm x509.SignatureAlgorithm
-	outer     []byte // DER of signatureAlgorithm, the same AlgorithmIdentifier as inside tbs
+	outer     []byte            // DER of signatureAlgorithm, the same AlgorithmIdentifier as inside tbs
+	cert      *x509.Certificate // as linted, under the throwaway key
 	used      atomic.Bool
 }
 
@@ -78,16 +80,36 @@ func (l *linter) press(template, parent *x509.Certificate, pub, real crypto.Publ
 	if template == parent {
 		issuer = nil
 	}
+	return l.judge(der, issuer)
+}
+
+// pressTBS is press for bytes that are complete.
+func (l *linter) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, issuer *x509.Certificate, throwaway crypto.Signer) (*ticket, error) {
+	der, err := signTBS(tbs, outer, algorithm, throwaway)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := l.judge(der, issuer)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(leave.tbs, tbs) || leave.algorithm != algorithm {
+		return nil, errors.New("lint: what was read is not what was written")
+	}
+	return leave, nil
+}
+
+// judge lints a certificate under a throwaway key. issuer nil means that it is its own.
+func (l *linter) judge(der []byte, issuer *x509.Certificate) (*ticket, error) {
 	read, err := l.lint(der, issuer)
 	if err != nil {
 		return nil, err
 	}
-	cert := read.X509
-	outer, err := outerAlgorithm(der)
+	_, outer, _, err := cutCertificate(der)
 	if err != nil {
 		return nil, err
 	}
-	return &ticket{tbs: cert.RawTBSCertificate, algorithm: cert.SignatureAlgorithm, outer: outer}, nil
+	return &ticket{tbs: read.X509.RawTBSCertificate, algorithm: read.X509.SignatureAlgorithm, outer: outer, cert: read.X509}, nil
 }
 
 func isCodeSigning(c *x509.Certificate) bool {

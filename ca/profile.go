@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/templates"
 )
 
@@ -26,6 +27,7 @@ type profile struct {
 	caIssuers string
 	ocsp      string
 	random    io.Reader
+	molds     leafMolds
 }
 
 func newProfile(issuer string, arc ext.Arc, publicURL string, shards int, random io.Reader) (*profile, error) {
@@ -64,6 +66,10 @@ type subject struct {
 	commonName, organization, country, uri string
 }
 
+func vendorSubject(v store.Vendor) subject {
+	return subject{v.Organization, v.Organization, v.Country, v.URI}
+}
+
 // fill makes the unsigned certificate of a grant.
 func (p *profile) fill(pub crypto.PublicKey, g *grant, from, until time.Time) (*x509.Certificate, error) {
 	policies, err := p.arc.Policies(g.claims)
@@ -85,8 +91,7 @@ func (p *profile) fill(pub crypto.PublicKey, g *grant, from, until time.Time) (*
 	for i, e := range extensions {
 		raw[i] = templates.Extension{ID: e.Id.String(), Critical: e.Critical, Value: e.Value}
 	}
-	v := g.vendor
-	t, err := render(p.template, pub, p.values(subject{v.Organization, v.Organization, v.Country, v.URI}, dotted, raw), p.random, from, until)
+	t, err := render(p.template, pub, p.values(vendorSubject(g.vendor), dotted, raw), p.random, from, until)
 	if err != nil {
 		return nil, err
 	}

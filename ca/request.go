@@ -2,8 +2,6 @@ package ca
 
 import (
 	"context"
-	"crypto"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,11 +50,11 @@ func (c *CA) RequestApproval(ctx context.Context, req Request) (store.Certificat
 
 func (c *CA) requestApproval(ctx context.Context, req Request) (store.CertificateRequest, error) {
 	now := c.now().UTC()
-	pub, spki, err := c.requestKey(ctx, req)
+	key, err := c.requestKey(ctx, req)
 	if err != nil {
 		return store.CertificateRequest{}, err
 	}
-	base, err := c.newRequest(req, pub, spki, now)
+	base, err := c.newRequest(req, key, now)
 	if err != nil {
 		return store.CertificateRequest{}, err
 	}
@@ -67,7 +65,7 @@ func (c *CA) requestApproval(ctx context.Context, req Request) (store.Certificat
 		if err != nil {
 			return err
 		}
-		if err := c.worthAsking(tx, req, g, spki, now); err != nil {
+		if err := c.worthAsking(tx, req, g, key.sha256, now); err != nil {
 			return err
 		}
 		rec.ID, rec.Tier, rec.Claims = store.NewID(now), g.tier.name, requestClaims(g.claims)
@@ -88,21 +86,17 @@ func (c *CA) requestApproval(ctx context.Context, req Request) (store.Certificat
 }
 
 // newRequest fills in what does not depend on the gate.
-func (c *CA) newRequest(req Request, pub crypto.PublicKey, spki string, now time.Time) (store.CertificateRequest, error) {
-	der, err := x509.MarshalPKIXPublicKey(pub)
-	if err != nil {
-		return store.CertificateRequest{}, fmt.Errorf("encode public key: %w", err)
-	}
+func (c *CA) newRequest(req Request, key requestedKey, now time.Time) (store.CertificateRequest, error) {
 	profile, err := c.requires.profile(req.Profile)
 	if err != nil {
 		return store.CertificateRequest{}, err
 	}
-	attested, err := c.requires.attested(req.Attestation, pub, now)
+	attested, err := c.requires.attested(req.Attestation, key.public, now)
 	if err != nil {
 		return store.CertificateRequest{}, err
 	}
 	return store.CertificateRequest{
-		State: store.RequestPending, Vendor: req.Vendor, SPKISHA256: spki, PublicKey: der, SigningKey: req.SigningKey,
+		State: store.RequestPending, Vendor: req.Vendor, SPKISHA256: key.sha256, PublicKey: key.spki, SigningKey: req.SigningKey,
 		Profile: profile.Name, Validity: req.Validity, Replaces: req.Replaces, Rekey: req.Rekey,
 		Way: req.Way, At: now, By: req.By, ExpiresAt: now.Add(pendingTime), Attestation: attested,
 	}, nil

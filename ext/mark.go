@@ -121,6 +121,16 @@ func markExtension(extensions []pkix.Extension, id asn1.ObjectIdentifier, field 
 	return nil, refuse(ReasonAbsent, field, "no extension %s", id)
 }
 
+// CheckPolicies compares the policies of a certificate with its claims, as ReadMark does.
+// The error is a *ParseError.
+func (a Arc) CheckPolicies(policies []x509.OID, claims []Claim) error {
+	want, err := a.policies(claims)
+	if err != nil {
+		return err
+	}
+	return a.checkPolicies(policies, want)
+}
+
 // checkPolicies compares the policies of a certificate with those of its claims.
 func (a Arc) checkPolicies(policies []x509.OID, want []policy) error {
 	const field = "certificatePolicies"

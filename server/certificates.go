@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -226,6 +227,11 @@ func (s *Server) apiCertificate(c store.Certificate) (api.Certificate, error) {
 	if err != nil {
 		return api.Certificate{}, fmt.Errorf("certificate %s on record: %w", c.Serial, err)
 	}
+	return s.certificateOf(c, mark.Assurance.Claims), nil
+}
+
+// certificateOf is a certificate on record whose mark makes these claims.
+func (s *Server) certificateOf(c store.Certificate, claims []ext.Claim) api.Certificate {
 	out := api.Certificate{
 		Serial: c.Serial, Vendor: c.Vendor, Tier: c.Tier, State: s.certificateState(c), Claims: []api.Claim{},
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, KeyHeldBy: "vendor", DER: c.DER,
@@ -237,13 +243,13 @@ func (s *Server) apiCertificate(c store.Certificate) (api.Certificate, error) {
 	case c.Build != "":
 		out.KeyHeldBy, out.Build = "nobody", c.Build
 	}
-	for _, claim := range mark.Assurance.Claims {
+	for _, claim := range claims {
 		out.Claims = append(out.Claims, api.Claim{Framework: claim.Framework, Track: claim.Track, Level: claim.Level, LevelID: claim.LevelID})
 	}
 	if r := c.Revocation; r != nil {
 		out.Revocation = &api.Revocation{Reason: reasonName(r.Reason), RevocationDate: r.RevocationDate, InvalidityDate: r.InvalidityDate, Note: r.Note, By: r.By}
 	}
-	return out, nil
+	return out
 }
 
 // reasons are the CRLReason codes of RFC 5280 §5.3.1 that hallmark uses, by name.

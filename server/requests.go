@@ -65,10 +65,7 @@ func (s *Server) issued(issued ca.Issued, err error) (*certificateAnswer, error)
 		return nil, err
 	}
 	s.metrics.issued.Inc()
-	out, err := s.apiCertificate(issued.Record)
-	if err != nil {
-		return nil, err
-	}
+	out := s.certificateOf(issued.Record, issued.Claims)
 	for _, c := range issued.Chain {
 		out.Chain = append(out.Chain, c.Raw)
 	}

@@ -12,11 +12,12 @@ func leafPolicies() Rule {
 		Citation: "docs/oids.md, RFC 5280 §4.2.1.4", Source: SourceHallmark,
 		applies: marked,
 		broken: func(c *Certificate) string {
-			if _, err := c.Arc.ReadMark(c.X509); err != nil {
+			if err := c.Arc.CheckPolicies(c.X509.Policies, c.mark.Assurance.Claims); err != nil {
 				return err.Error()
 			}
+			below := c.Arc.String() + "."
 			for _, p := range c.X509.Policies {
-				if dotted := p.String(); !strings.HasPrefix(dotted, c.Arc.String()+".") {
+				if dotted := p.String(); !strings.HasPrefix(dotted, below) {
 					return fmt.Sprintf("policy %s is not of this CA", dotted)
 				}
 			}

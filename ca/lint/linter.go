@@ -27,8 +27,8 @@ func (r Result) String() string {
 // Linter holds all rules. Safe for concurrent use.
 type Linter struct {
 	ours        []Rule
-	general     []*lint.CertificateLint // RFCs and community rules
-	codeSigning []*lint.CertificateLint // CABF Code Signing BR
+	general     []zlintRule // RFCs and community rules
+	codeSigning []zlintRule // CABF Code Signing BR
 	config      lint.Configuration
 }
 
@@ -46,9 +46,9 @@ func New() (*Linter, error) {
 	l := &Linter{ours: Rules(), config: lint.GlobalRegistry().GetConfiguration()}
 	all := lint.GlobalRegistry().CertificateLints()
 	for _, source := range generalSources() {
-		l.general = append(l.general, all.BySource(source)...)
+		l.general = append(l.general, newZlintRules(all.BySource(source))...)
 	}
-	l.codeSigning = all.BySource(lint.CABFCSBaselineRequirements)
+	l.codeSigning = newZlintRules(all.BySource(lint.CABFCSBaselineRequirements))
 	if len(l.general) == 0 || len(l.codeSigning) == 0 {
 		return nil, errors.New("select lints: none found")
 	}

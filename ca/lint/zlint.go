@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/hallmark-pki/hallmark/ext"
@@ -19,26 +21,78 @@ func (l *Linter) runZlint(c *Certificate, report func(Result)) {
 	if c.zcrypto == nil {
 		return // readable has said so
 	}
-	for _, rule := range l.general {
-		l.runOne(rule, c.zcrypto, report)
+	for i := range l.general {
+		l.runOne(&l.general[i], c.zcrypto, report)
 	}
 	subject := c.zcrypto
 	if c.Kind == KindLeaf {
 		subject = twin(subject)
 	}
-	for _, rule := range l.codeSigning {
-		l.runOne(rule, subject, report)
+	for i := range l.codeSigning {
+		l.runOne(&l.codeSigning[i], subject, report)
 	}
 }
 
-func (l *Linter) runOne(rule *lint.CertificateLint, c *zx509.Certificate, report func(Result)) {
-	r := rule.Execute(c, l.config)
+func (l *Linter) runOne(rule *zlintRule, c *zx509.Certificate, report func(Result)) {
+	r := rule.execute(c, l.config)
 	status := statusOf(r.Status)
 	if status >= Warning && allowedFindings[rule.Name] != "" {
 		status = Pass
 	}
 	report(Result{rule.Name, status, r.Details, rule.Citation, Source(rule.Source)})
 }
+
+// zlintRule is one of zlint's with what need not be found out for each certificate.
+type zlintRule struct {
+	*lint.CertificateLint
+	plain lint.CertificateLintInterface // the rule itself, where it has neither state nor configuration; else nil
+}
+
+// newZlintRules looks at the rules once.
+func newZlintRules(all []*lint.CertificateLint) []zlintRule {
+	rules := make([]zlintRule, len(all))
+	for i, r := range all {
+		rules[i].CertificateLint = r
+		one := r.Lint()
+		_, configurable := one.(lint.Configurable)
+		if t := reflect.TypeOf(one); !configurable && t.Kind() == reflect.Pointer && t.Elem().Size() == 0 && filtered(r) {
+			rules[i].plain = one
+		}
+	}
+	return rules
+}
+
+// filtered reports whether the framework's own filter lets a rule at every certificate
+// that run shows it: only TLS servers' and mail's are kept from others, and the code-signing
+// ones from certificates without the policy that twin adds.
+func filtered(r *lint.CertificateLint) bool {
+	return r.Source != lint.CABFBaselineRequirements && r.Source != lint.CABFSMIMEBaselineRequirements && r.Source != lint.CABFCSBaselineRequirements
+}
+
+// execute does what CertificateLint.Execute does, in its order.
+func (r *zlintRule) execute(c *zx509.Certificate, config lint.Configuration) (result *lint.LintResult) {
+	if r.plain == nil {
+		return r.Execute(c, config)
+	}
+	defer func() {
+		if err := recover(); err != nil {
+			result = &lint.LintResult{Status: lint.Fatal, Details: fmt.Sprintf("'%s' panicked. Error: %v", r.Name, err)}
+		}
+	}()
+	switch {
+	case !r.plain.CheckApplies(c):
+		return &notApplicable
+	case !r.CheckEffective(c):
+		return &notInForce
+	}
+	return r.plain.Execute(c)
+}
+
+// Nobody writes to these.
+var (
+	notApplicable = lint.LintResult{Status: lint.NA}
+	notInForce    = lint.LintResult{Status: lint.NE}
+)
 
 // twin is the certificate with the CA/Browser Forum's policy asserted. It stands first
 // because every code-signing rule looks for it, and spells each policy out on the way.
