@@ -15,6 +15,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/recent"
 	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -103,6 +104,7 @@ type Service struct {
 	opener   audit.Opener
 	compiler gate.Compiler
 	records  records
+	molds    recent.Values[*x509.Certificate, *cmsMold]
 
 	summaries *attest.Signer // with VSASigner
 }

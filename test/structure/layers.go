@@ -32,6 +32,7 @@ func Layers() []Row {
 		{Package: "outbound", Layer: layerLeaf},
 		{Package: "recent", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
+		{Package: "ext/der", Layer: layerLeaf},
 		{Package: "format", Layer: layerLeaf, Beside: []string{"durable", "ext"}},
 		{Package: "format/oci", Layer: layerLeaf, Beside: []string{"durable", "format"}},
 		{Package: "templates", Layer: layerLeaf},
