@@ -38,7 +38,8 @@ func Layers() []Row {
 		{Package: "templates", Layer: layerLeaf},
 		{Package: "truststore", Layer: layerLeaf},
 		{Package: "timesource", Layer: layerLeaf},
-		{Package: "store", Layer: layerLeaf},
+		{Package: "plainjson", Layer: layerLeaf},
+		{Package: "store", Layer: layerLeaf, Beside: []string{"plainjson"}},
 		{Package: "store/bolt", Layer: layerLeaf, Beside: []string{"store"}},
 		{Package: "store/storetest", Layer: layerLeaf, Beside: []string{"store"}, TestOnly: true},
 
