@@ -194,11 +194,11 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
 	if err := s.permit(ctx, r); err != nil {
-		return Result{}, err
+		return Result{}, s.recorded(ctx, r, err)
 	}
-	g, d, err := s.examine(ctx, r)
+	g, d, err := s.examine(ctx, r, s.permitted)
 	if err != nil {
-		return Result{}, err
+		return Result{}, s.recorded(ctx, r, err)
 	}
 	if !r.Allows(d) {
 		refusal := gateRefusal(d)
@@ -235,12 +235,13 @@ func (s *Service) Explain(ctx context.Context, r Request) (gate.Decision, error)
 	if refusal := s.check(r); refusal != nil {
 		return gate.Decision{}, refusal
 	}
-	_, d, err := s.examine(ctx, r)
+	anybody := func(store.Reader, Request, string, time.Time) error { return nil } // may ask
+	_, d, err := s.examine(ctx, r, anybody)
 	return d, err
 }
 
-func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision, error) {
-	g, err := s.ground(ctx, r)
+func (s *Service) examine(ctx context.Context, r Request, permitted permission) (ground, gate.Decision, error) {
+	g, err := s.ground(ctx, r, permitted)
 	if err != nil {
 		return ground{}, gate.Decision{}, err
 	}
