@@ -10,18 +10,8 @@ import (
 // and returns the signature alone: for files that carry their payload as it is, because
 // base64 of something large that holds base64 already is a third more for nothing.
 func SignDetached(ctx context.Context, payloadType string, payload []byte, signer crypto.Signer) ([]byte, error) {
-	if payloadType == "" || len(payloadType) > maxPayloadType || len(payload) == 0 {
-		return nil, refuse(WrongPayload, "payloadType", "payload and its type must not be empty")
-	}
-	k, err := newSigningKey(signer)
-	if err != nil {
-		return nil, err
-	}
-	sig, err := k.Sign(ctx, pae(payloadType, payload))
-	if err != nil {
-		return nil, &Error{Reason: SigningFailed, Err: err}
-	}
-	return sig, nil
+	s, err := signPayload(ctx, payloadType, payload, signer)
+	return s.Sig, err
 }
 
 // VerifyDetached verifies what SignDetached returned, under one key. Errors are *Error:

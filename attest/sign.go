@@ -12,18 +12,11 @@ import (
 // line of JSON without a line break at its end. A key of a kind or size that Open
 // would not accept is refused (BadKey) before anything is signed with it.
 func Sign(ctx context.Context, payloadType string, payload []byte, signer crypto.Signer) ([]byte, error) {
-	if payloadType == "" || len(payloadType) > maxPayloadType || len(payload) == 0 {
-		return nil, refuse(WrongPayload, "payloadType", "payload and its type must not be empty")
-	}
-	k, err := newSigningKey(signer)
+	s, err := signPayload(ctx, payloadType, payload, signer)
 	if err != nil {
 		return nil, err
 	}
-	sig, err := k.Sign(ctx, pae(payloadType, payload))
-	if err != nil {
-		return nil, &Error{Reason: SigningFailed, Err: err}
-	}
-	raw, err := json.Marshal(envelopeJSON{payloadType, payload, []signatureJSON{{k.id, sig}}})
+	raw, err := json.Marshal(envelopeJSON{payloadType, payload, []signatureJSON{s}})
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
@@ -31,6 +24,22 @@ func Sign(ctx context.Context, payloadType string, payload []byte, signer crypto
 		return nil, refuse(TooLarge, "payload", "envelope of %d bytes, at most %d", len(raw), MaxEnvelope)
 	}
 	return raw, nil
+}
+
+// signPayload signs a payload with its type, DSSE's pre-authentication encoding.
+func signPayload(ctx context.Context, payloadType string, payload []byte, signer crypto.Signer) (signatureJSON, error) {
+	if payloadType == "" || len(payloadType) > maxPayloadType || len(payload) == 0 {
+		return signatureJSON{}, refuse(WrongPayload, "payloadType", "payload and its type must not be empty")
+	}
+	k, err := newSigningKey(signer)
+	if err != nil {
+		return signatureJSON{}, err
+	}
+	sig, err := k.Sign(ctx, pae(payloadType, payload))
+	if err != nil {
+		return signatureJSON{}, &Error{Reason: SigningFailed, Err: err}
+	}
+	return signatureJSON{k.id, sig}, nil
 }
 
 // SignStatement signs a statement. An empty Type becomes v1; any other is refused,

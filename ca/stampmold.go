@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"slices"
 	"time"
 
@@ -17,6 +17,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/ext/der"
 )
 
 // stampMold is a time-stamp token (RFC 3161 §2.4.2) without what differs between one and
@@ -24,6 +25,7 @@ import (
 // each hash; to have it write every token cost more than twice what the signature costs.
 // All fields are DER.
 type stampMold struct {
+	tokenType    []byte   // id-signedData
 	head         []byte   // of SignedData: version, digestAlgorithms
 	contentType  []byte   // id-ct-TSTInfo
 	infoHead     []byte   // of TSTInfo: version, policy
@@ -33,6 +35,8 @@ type stampMold struct {
 	signerHead   []byte   // of SignerInfo: version, sid, digestAlgorithm
 	attributes   [][]byte // signed attributes that stay
 	signerTail   []byte   // of SignerInfo: signatureAlgorithm
+	digestType   []byte   // message-digest, of an attribute
+	timeType     []byte   // signing-time, of an attribute
 }
 
 // emptySet is the length of a SET without elements.
@@ -79,7 +83,7 @@ func (m *stampMold) take(response []byte) bool {
 	var token, signed, content, info, signers, signer cryptobyte.String
 	var ok [4]bool
 	ok[0] = in.ReadASN1(&token, cbasn1.SEQUENCE) && token.SkipASN1(cbasn1.SEQUENCE) && token.ReadASN1(&token, cbasn1.SEQUENCE) &&
-		token.SkipASN1(cbasn1.OBJECT_IDENTIFIER) && token.ReadASN1(&signed, stampTag(0)) && signed.ReadASN1(&signed, cbasn1.SEQUENCE)
+		elements(&token, &m.tokenType, 1) && token.ReadASN1(&signed, stampTag(0)) && signed.ReadASN1(&signed, cbasn1.SEQUENCE)
 	ok[1] = elements(&signed, &m.head, 2) && signed.ReadASN1(&content, cbasn1.SEQUENCE) && elements(&signed, &m.certificates, 1) && len(m.certificates) > emptySet &&
 		signed.ReadASN1(&signers, cbasn1.SET) && signers.ReadASN1(&signer, cbasn1.SEQUENCE)
 	ok[2] = elements(&content, &m.contentType, 1) && content.ReadASN1(&content, stampTag(0)) && content.ReadASN1(&content, cbasn1.OCTET_STRING) &&
@@ -103,7 +107,6 @@ func (m *stampMold) takeAttributes(signer *cryptobyte.String) bool {
 	if !signer.ReadASN1(&all, stampTag(0)) {
 		return false
 	}
-	left := 0
 	for !all.Empty() {
 		var one []byte
 		var body cryptobyte.String
@@ -114,13 +117,21 @@ func (m *stampMold) takeAttributes(signer *cryptobyte.String) bool {
 		if s := cryptobyte.String(one); !s.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&oid) {
 			return false
 		}
-		if oid.Equal(ext.MessageDigest()) || oid.Equal(ext.SigningTime()) {
-			left++
+		var to *[]byte
+		switch {
+		case oid.Equal(ext.MessageDigest()):
+			to = &m.digestType
+		case oid.Equal(ext.SigningTime()):
+			to = &m.timeType
+		default:
+			m.attributes = append(m.attributes, one)
 			continue
 		}
-		m.attributes = append(m.attributes, one)
+		if s := cryptobyte.String(one); len(*to) > 0 || !s.ReadASN1(&body, cbasn1.SEQUENCE) || !elements(&body, to, 1) {
+			return false
+		}
 	}
-	return left == 2 && len(m.attributes) > 0
+	return len(m.digestType) > 0 && len(m.timeType) > 0 && len(m.attributes) > 0
 }
 
 // elements reads so many elements as they are.
@@ -141,118 +152,94 @@ func stampTag(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Const
 // stamp makes a token over a digest at a time of whole seconds. Its serial number is 160
 // random bits, as those that the library draws.
 func (m *stampMold) stamp(digest []byte, at time.Time, signer crypto.Signer) ([]byte, error) {
+	if y := at.UTC().Year(); y < 0 || y > maxStampYear {
+		return nil, fmt.Errorf("the year %d has not four digits", y)
+	}
 	var serial [20]byte
 	if _, err := rand.Read(serial[:]); err != nil {
 		return nil, err
 	}
-	info, err := encode(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(m.infoHead)
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddBytes(m.imprint)
-				b.AddASN1OctetString(digest)
-			})
-			b.AddASN1BigInt(new(big.Int).SetBytes(serial[:]))
-			b.AddASN1GeneralizedTime(at.UTC())
-			b.AddBytes(m.infoTail)
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	attributes, err := m.signed(info, at)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := signSet(signer, attributes)
-	if err != nil {
-		return nil, err
-	}
-	return encodeAbout(len(m.certificates)+encodeRoom, func(b *cryptobyte.Builder) { m.write(b, info, attributes, signature) })
-}
-
-// signed returns the elements of the signed attributes, in DER's order.
-func (m *stampMold) signed(info []byte, at time.Time) ([]byte, error) {
-	sum := crypto.SHA256.New()
-	sum.Write(info)
-	said, err := asn1.Marshal(at.UTC()) // UTCTime until 2049, RFC 5652 §11.3
-	if err != nil {
-		return nil, err
-	}
-	all := slices.Clone(m.attributes)
-	for _, a := range []struct {
-		oid   asn1.ObjectIdentifier
-		value func(*cryptobyte.Builder)
-	}{
-		{ext.MessageDigest(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(sum.Sum(nil)) }},
-		{ext.SigningTime(), func(b *cryptobyte.Builder) { b.AddBytes(said) }},
-	} {
-		der, err := encode(func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1ObjectIdentifier(a.oid)
-				b.AddASN1(cbasn1.SET, a.value)
-			})
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, der)
-	}
-	slices.SortFunc(all, bytes.Compare)
-	return slices.Concat(all...), nil
-}
-
-// signSet signs attributes under the tag of a SET OF, RFC 5652 §5.4.
-func signSet(signer crypto.Signer, attributes []byte) ([]byte, error) {
-	der, err := encode(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
-	})
-	if err != nil {
-		return nil, err
-	}
-	sum := crypto.SHA256.New()
-	sum.Write(der)
-	signature, err := signer.Sign(rand.Reader, sum.Sum(nil), crypto.SHA256)
+	info := m.info(digest, serial[:], at)
+	attributes, header := m.signed(info, at)
+	sum := sha256.Sum256(attributes) // under the tag of a SET OF, RFC 5652 §5.4
+	signature, err := signer.Sign(rand.Reader, sum[:], crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	return signature, nil
+	return m.write(info, attributes[header:], signature), nil
 }
 
-func (m *stampMold) write(b *cryptobyte.Builder, info, attributes, signature []byte) {
-	sequence := func(b *cryptobyte.Builder, fn func(*cryptobyte.Builder)) { b.AddASN1(cbasn1.SEQUENCE, fn) }
-	sequence(b, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(ext.SignedData())
-		b.AddASN1(stampTag(0), func(b *cryptobyte.Builder) {
-			sequence(b, func(b *cryptobyte.Builder) {
-				b.AddBytes(m.head)
-				sequence(b, func(b *cryptobyte.Builder) {
-					b.AddBytes(m.contentType)
-					b.AddASN1(stampTag(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(info) })
-				})
-				b.AddBytes(m.certificates)
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-					sequence(b, func(b *cryptobyte.Builder) {
-						b.AddBytes(m.signerHead)
-						b.AddASN1(stampTag(0), func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
-						b.AddBytes(m.signerTail)
-						b.AddASN1OctetString(signature)
-					})
-				})
-			})
-		})
-	})
+const (
+	// maxStampYear is the last that GeneralizedTime can say.
+	maxStampYear = 9999
+	// shortRoom is for the few short elements beside what is counted. A guess: more is moved.
+	shortRoom = 64
+)
+
+// info returns TSTInfo.
+func (m *stampMold) info(digest, serial []byte, at time.Time) []byte {
+	imprint := len(m.imprint) + der.Len(len(digest))
+	b := make([]byte, 0, len(m.infoHead)+imprint+len(m.infoTail)+shortRoom)
+	b = append(b, m.infoHead...)
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, imprint)
+	b = append(b, m.imprint...)
+	b = der.Append(b, cbasn1.OCTET_STRING, digest)
+	b = der.AppendUnsigned(b, serial)
+	b = der.AppendGeneralizedTime(b, at)
+	b = append(b, m.infoTail...)
+	return der.Append(make([]byte, 0, der.Len(len(b))), cbasn1.SEQUENCE, b)
 }
 
-// encode returns what fn writes.
-func encode(fn func(*cryptobyte.Builder)) ([]byte, error) { return encodeAbout(encodeRoom, fn) }
+// signed returns the signed attributes under the tag of a SET OF, in DER's order, and how
+// long identifier and length of the SET are.
+func (m *stampMold) signed(info []byte, at time.Time) (set []byte, header int) {
+	sum := sha256.Sum256(info)
+	digest := der.Append(make([]byte, 0, shortRoom), cbasn1.OCTET_STRING, sum[:])
+	said := der.AppendTime(make([]byte, 0, shortRoom), at)
+	all := make([][]byte, 0, len(m.attributes)+2)
+	all = append(all, m.attributes...)
+	all = append(all, stampAttribute(m.digestType, digest), stampAttribute(m.timeType, said))
+	slices.SortFunc(all, bytes.Compare)
+	n := 0
+	for _, a := range all {
+		n += len(a)
+	}
+	set = der.AppendHeader(make([]byte, 0, der.Len(n)), cbasn1.SET, n)
+	header = len(set)
+	for _, a := range all {
+		set = append(set, a...)
+	}
+	return set, header
+}
 
-// encodeRoom is what a token takes without its certificates. A guess: more is moved.
-const encodeRoom = 1 << 10
+// stampAttribute is an Attribute with one value, RFC 5652 §5.3.
+func stampAttribute(oid, value []byte) []byte {
+	n := len(oid) + der.Len(len(value))
+	b := der.AppendHeader(make([]byte, 0, der.Len(n)), cbasn1.SEQUENCE, n)
+	return der.Append(append(b, oid...), cbasn1.SET, value)
+}
 
-// encodeAbout has room for size bytes from the start.
-func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
-	b := cryptobyte.NewBuilder(make([]byte, 0, size))
-	fn(b)
-	return b.Bytes()
+// write returns the token: a ContentInfo.
+func (m *stampMold) write(info, attributes, signature []byte) []byte {
+	content := der.Len(der.Len(len(info)))
+	signer := len(m.signerHead) + der.Len(len(attributes)) + len(m.signerTail) + der.Len(len(signature))
+	signed := len(m.head) + der.Len(len(m.contentType)+content) + len(m.certificates) + der.Len(der.Len(signer))
+	token := len(m.tokenType) + der.Len(der.Len(signed))
+
+	b := der.AppendHeader(make([]byte, 0, der.Len(token)), cbasn1.SEQUENCE, token)
+	b = append(b, m.tokenType...)
+	b = der.AppendHeader(b, stampTag(0), der.Len(signed))
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, signed)
+	b = append(b, m.head...)
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, len(m.contentType)+content)
+	b = append(b, m.contentType...)
+	b = der.AppendHeader(b, stampTag(0), der.Len(len(info)))
+	b = der.Append(b, cbasn1.OCTET_STRING, info)
+	b = append(b, m.certificates...)
+	b = der.AppendHeader(b, cbasn1.SET, der.Len(signer))
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, signer)
+	b = append(b, m.signerHead...)
+	b = der.Append(b, stampTag(0), attributes)
+	b = append(b, m.signerTail...)
+	return der.Append(b, cbasn1.OCTET_STRING, signature)
 }

@@ -18,12 +18,12 @@ import (
 // asResponse puts a token where TimeStampResp has it.
 func asResponse(t *testing.T, token []byte) []byte {
 	t.Helper()
-	response, err := encode(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1Int64(0) })
-			b.AddBytes(token)
-		})
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1Int64(0) })
+		b.AddBytes(token)
 	})
+	response, err := b.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}

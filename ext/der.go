@@ -231,7 +231,12 @@ func addInstant(b *cryptobyte.Builder, t time.Time) {
 
 // marshalObject prints a SEQUENCE with the version at its head.
 func marshalObject(most int, name string, fields func(b *cryptobyte.Builder)) ([]byte, error) {
-	var b cryptobyte.Builder
+	return marshalObjectAbout(0, most, name, fields)
+}
+
+// marshalObjectAbout has room for so many bytes from the start.
+func marshalObjectAbout(room, most int, name string, fields func(b *cryptobyte.Builder)) ([]byte, error) {
+	b := cryptobyte.NewBuilder(make([]byte, 0, room))
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(version)
 		fields(b)

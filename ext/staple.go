@@ -1,7 +1,8 @@
 package ext
 
 import (
-	"fmt"
+	"slices"
+	"strconv"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -86,13 +87,23 @@ func (s Staple) Marshal() ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	return marshalObject(MaxStapleBytes, "staple", func(b *cryptobyte.Builder) {
+	return marshalObjectAbout(s.room(), MaxStapleBytes, "staple", func(b *cryptobyte.Builder) {
 		if len(s.VSA) > 0 {
 			b.AddASN1(tagVSA, func(b *cryptobyte.Builder) { b.AddBytes(s.VSA) })
 		}
 		addBlobs(b, tagReceipts, s.Receipts)
 		addBlobs(b, tagCRLs, s.CRLs)
 	})
+}
+
+// room is about what a staple takes.
+func (s Staple) room() int {
+	const header = 6 // identifier and length of anything that fits
+	n := 4*header + len(s.VSA)
+	for _, blob := range slices.Concat(s.Receipts, s.CRLs) {
+		n += header + len(blob)
+	}
+	return n
 }
 
 // addBlobs appends an optional list of OCTET STRINGs.
@@ -129,7 +140,7 @@ func checkBlobs(blobs [][]byte, most, mostBytes int, field string) error {
 		return err
 	}
 	for i, blob := range blobs {
-		if err := checkBlob(blob, mostBytes, fmt.Sprintf("%s[%d]", field, i)); err != nil {
+		if err := checkBlob(blob, mostBytes, field+"["+strconv.Itoa(i)+"]"); err != nil {
 			return err
 		}
 	}

@@ -51,6 +51,22 @@ func (l *Log) AppendAll(ctx context.Context, entries []receipt.Entry) (indexes [
 	return indexes, nil
 }
 
+// AppendRaw is AppendAll for entries as receipt.Entry.Marshal has written them.
+func (l *Log) AppendRaw(ctx context.Context, entries [][]byte) (indexes []uint64, err error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	for i, raw := range entries {
+		if _, err := receipt.ParseEntry(raw); err != nil {
+			return nil, fmt.Errorf("entry %d of %d: %w", i, len(entries), err)
+		}
+	}
+	if indexes, _, err = l.append(ctx, entries); err != nil {
+		return nil, fmt.Errorf("append %d entries to log: %w", len(entries), err)
+	}
+	return indexes, nil
+}
+
 // marshal makes sure that what is written can be read.
 func marshal(e receipt.Entry) ([]byte, error) {
 	data, err := e.Marshal()

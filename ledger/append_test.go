@@ -83,6 +83,42 @@ func TestAppendAllRefuses(t *testing.T) {
 }
 
 // Several callers at once, of both kinds: each finds its entries in its own order.
+// TestAppendRaw: entries as they are on record, all of them or none.
+func TestAppendRaw(t *testing.T) {
+	l := open(t, options(t, t.TempDir()))
+	if indexes, err := l.AppendRaw(t.Context(), nil); err != nil || indexes != nil {
+		t.Errorf("nothing to append: %v, %v", indexes, err)
+	}
+	want := numbered(0, 3)
+	raw := make([][]byte, len(want))
+	for i, e := range want {
+		var err error
+		if raw[i], err = e.Marshal(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		last []byte
+		want receipt.Reason
+	}{
+		"another spelling": {append([]byte(" "), raw[2]...), receipt.BadEntry},
+		"a later version":  {[]byte(`{"v":2}`), receipt.UnknownVersion},
+		"none":             {nil, receipt.BadEntry},
+	} {
+		if _, err := l.AppendRaw(t.Context(), [][]byte{raw[0], raw[1], c.last}); !receipt.Is(err, c.want) || !strings.Contains(err.Error(), "entry 2 of 3") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n, _ := l.Size(t.Context()); n != 0 {
+		t.Errorf("refused entries are in the log: %d", n)
+	}
+	indexes, err := l.AppendRaw(t.Context(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds(t, l, want, indexes)
+}
+
 func TestAppendAllAtOnce(t *testing.T) {
 	l := open(t, options(t, t.TempDir()))
 	var mu sync.Mutex

@@ -17,6 +17,14 @@ const (
 	// maxTimestampBytes bounds an RFC 3161 request: a digest, a nonce and a policy.
 	maxTimestampBytes = 4 << 10
 
+	// maxPlainSignature bounds a request for a signature that is read without the schema:
+	// several times what all its members take.
+	maxPlainSignature = 4 << 10
+	// maxPlainProduct bounds the product that it names, as the schema does.
+	maxPlainProduct = 200
+	// bodyTimeout is how long such a body may take, as long as others may.
+	bodyTimeout = 5 * time.Second
+
 	// maxInFlight bounds the requests worked on at once, so that a flood costs
 	// answers and not memory: 512 bodies of ordinary size. A guess.
 	maxInFlight = 512

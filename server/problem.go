@@ -74,7 +74,9 @@ func (s *Server) asProblem(ctx context.Context, err error) *api.Problem {
 func writeProblem(ctx huma.Context, p *api.Problem) {
 	ctx.SetHeader("Content-Type", "application/problem+json")
 	ctx.SetStatus(p.Status)
-	json.NewEncoder(ctx.BodyWriter()).Encode(p)
+	to := json.NewEncoder(ctx.BodyWriter())
+	to.SetEscapeHTML(false) // as huma writes them
+	to.Encode(p)
 }
 
 // auditStatus says whose fault a refusal of the register is: the document's, the

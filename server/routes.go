@@ -105,7 +105,7 @@ func (s *Server) certificateRoutes() []Route {
 		post("/v1/revocations", "mass-revoke", "Revoke the certificates of a vendor, an assessment, a key or a tier, or count them", officers, s.massRevoke),
 		get("/v1/revocations/{id}", "show-mass-revocation", "How far a mass revocation is", readers, s.showMassRevocation),
 
-		asCMS(post("/v1/signatures", "sign", "Sign a digest, or judge it only", signers, s.sign)),
+		s.asCMS(post("/v1/signatures", "sign", "Sign a digest, or judge it only", signers, s.sign)),
 		upload("/v1/signatures/files", "sign-file", "Sign a file whose digests the service is to take itself; it is not kept", signers, s.signFile),
 		get("/v1/signatures", "list-signatures", "The signing record: a vendor's own, or all", approvalReaders, s.listSignatures),
 	}

@@ -14,9 +14,11 @@ import (
 	"github.com/hallmark-pki/hallmark/store"
 )
 
-// asCMS documents that a signature can be answered as it is.
-func asCMS(r Route) Route {
+// asCMS documents that a signature can be answered as it is, and has plain requests read
+// without the schema.
+func (s *Server) asCMS(r Route) Route {
 	r.shape = func(op *huma.Operation) {
+		op.Middlewares = append(op.Middlewares, s.plainSignatures)
 		op.Responses = map[string]*huma.Response{"200": {
 			Description: "The signature. As " + api.TypeCMS + ", where Accept names that and the format's signature is CMS, it is the body, and the rest is in headers: Hallmark-Serial, -Sha256, -At, -Id, -State, -Confirm-By",
 			Content: map[string]*huma.MediaType{
@@ -32,16 +34,27 @@ func asCMS(r Route) Route {
 // sign signs a digest, or with explain only says what the gate finds. A refusal
 // in explain mode is an answer, not an error: the caller asked for it.
 func (s *Server) sign(ctx context.Context, in *body[api.NewSignature]) (*huma.StreamResponse, error) {
-	out, err := s.signDigest(ctx, in)
+	out, err := s.signDigest(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.writeSignature(ctx, out.Body) }}, nil
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.writeSignature(ctx, out) }}, nil
+}
+
+// signed is an answer whose rules are listed when somebody is to see them.
+type signed struct {
+	api.Signature
+	decision gate.Decision
+}
+
+func (s signed) answer() api.Signature {
+	s.Rules = apiRules(s.decision)
+	return s.Signature
 }
 
 // writeSignature answers in one piece: what fits a frame travels in one. That writing
 // fails is known when the client has gone.
-func (s *Server) writeSignature(ctx huma.Context, out api.Signature) {
+func (s *Server) writeSignature(ctx huma.Context, out signed) {
 	if len(out.CMS) > 0 && api.WantsCMS(ctx.Header("Accept")) {
 		out.Headers(ctx.SetHeader)
 		ctx.SetHeader("Content-Length", strconv.Itoa(len(out.CMS)))
@@ -49,7 +62,7 @@ func (s *Server) writeSignature(ctx huma.Context, out api.Signature) {
 		ctx.BodyWriter().Write(out.CMS)
 		return
 	}
-	raw, err := json.Marshal(out)
+	raw, err := json.Marshal(out.answer())
 	if err != nil {
 		writeProblem(ctx, s.asProblem(ctx.Context(), err))
 		return
@@ -60,34 +73,34 @@ func (s *Server) writeSignature(ctx huma.Context, out api.Signature) {
 	ctx.BodyWriter().Write(raw)
 }
 
-func (s *Server) signDigest(ctx context.Context, in *body[api.NewSignature]) (*body[api.Signature], error) {
-	digest, err := parseDigest(in.Body.SHA256)
+func (s *Server) signDigest(ctx context.Context, in api.NewSignature) (signed, error) {
+	digest, err := parseDigest(in.SHA256)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	request := sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digest,
-		Format: in.Body.Format, Product: in.Body.Product, Certificate: in.Body.Certificate,
-		PerBuild: in.Body.PerBuild, Mode: sign.Mode(in.Body.Mode), Claims: wantedClaims(in.Body.Claims), Commit: in.Body.Commit,
-		MediaType: in.Body.MediaType, Size: in.Body.Size,
+		Format: in.Format, Product: in.Product, Certificate: in.Certificate,
+		PerBuild: in.PerBuild, Mode: sign.Mode(in.Mode), Claims: wantedClaims(in.Claims), Commit: in.Commit,
+		MediaType: in.MediaType, Size: in.Size,
 	}
-	if in.Body.Signed != "" {
-		if request.Signed, err = parseDigest(in.Body.Signed); err != nil {
-			return nil, err
+	if in.Signed != "" {
+		if request.Signed, err = parseDigest(in.Signed); err != nil {
+			return signed{}, err
 		}
 	}
-	return s.signRequest(ctx, request, in.Body.Explain)
+	return s.signRequest(ctx, request, in.Explain)
 }
 
 // signRequest signs or explains, however the digests came here.
-func (s *Server) signRequest(ctx context.Context, request sign.Request, explain bool) (*body[api.Signature], error) {
+func (s *Server) signRequest(ctx context.Context, request sign.Request, explain bool) (signed, error) {
 	if explain {
 		return s.explain(ctx, request)
 	}
 	result, err := s.Signing.Sign(ctx, request)
 	if err != nil {
 		s.metrics.refused.WithLabelValues("sign").Inc()
-		return nil, s.askRebuilders(ctx, request, err)
+		return signed{}, s.askRebuilders(ctx, request, err)
 	}
 	s.metrics.signed.Inc()
 	s.publish(ctx, request.Vendor, result)
@@ -95,21 +108,21 @@ func (s *Server) signRequest(ctx context.Context, request sign.Request, explain 
 		s.metrics.issued.Inc()
 	}
 	signature := api.Signature{
-		CMS: result.CMS, Serial: result.Serial, SHA256: result.Decision.Digest, At: result.At, Allowed: true, Rules: apiRules(result.Decision),
+		CMS: result.CMS, Serial: result.Serial, SHA256: result.Decision.Digest, At: result.At, Allowed: true,
 		ID: result.ID, State: result.State, ConfirmBy: result.ConfirmBy,
 	}
 	if request.Format == string(oci.Kind) {
 		signature.CMS, signature.JWS = nil, result.CMS
 	}
-	return answer(signature), nil
+	return signed{signature, result.Decision}, nil
 }
 
-func (s *Server) explain(ctx context.Context, request sign.Request) (*body[api.Signature], error) {
+func (s *Server) explain(ctx context.Context, request sign.Request) (signed, error) {
 	decision, err := s.Signing.Explain(ctx, request)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
-	return answer(api.Signature{Allowed: request.Allows(decision), SHA256: decision.Digest, Rules: apiRules(decision)}), nil
+	return signed{api.Signature{Allowed: request.Allows(decision), SHA256: decision.Digest}, decision}, nil
 }
 
 func apiRules(d gate.Decision) []api.Rule {

@@ -38,10 +38,14 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 	if err != nil {
 		return nil, err
 	}
-	return s.signRequest(ctx, sign.Request{
+	out, err := s.signRequest(ctx, sign.Request{
 		Vendor: caller(ctx).Vendor, By: caller(ctx).ID, Digest: digests.SHA256, Signed: digests.Signed, Computed: true,
 		Format: in.Format, Product: in.Product, Certificate: in.Certificate, PerBuild: in.PerBuild, Commit: in.Commit,
 	}, in.Explain)
+	if err != nil {
+		return nil, err
+	}
+	return answer(out.answer()), nil
 }
 
 // digestUpload writes an upload to a file of its own, takes its digests and deletes it.

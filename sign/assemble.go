@@ -87,7 +87,7 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 	if err != nil {
 		return nil, err
 	}
-	cms, err := BuildCMS(ctx, CMSInput{
+	cms, err := s.buildCMS(ctx, g, CMSInput{
 		Digest: tbs.Digest[:], ContentType: tbs.ContentType, Content: tbs.Content, Attributes: slices.Concat(tbs.Attributes, attributes),
 		Signer: key, Chain: []*x509.Certificate{g.certificate, issuer}, Cross: s.c.Issuers.Cross(g.record.IssuingCA()), SigningTime: now,
 	})
@@ -117,6 +117,23 @@ func (s *Service) signature(ctx context.Context, r Request, g ground, vsa []byte
 		return nil, err
 	}
 	return der, nil
+}
+
+// buildCMS is BuildCMS, which keeps what a certificate's signatures have in common. A
+// certificate for one build signs once.
+func (s *Service) buildCMS(ctx context.Context, g ground, in CMSInput) (*CMS, error) {
+	if g.signer != nil {
+		return BuildCMS(ctx, in)
+	}
+	m, ok := s.molds.Get(g.certificate)
+	if !ok || !m.fits(in) {
+		var err error
+		if m, err = newCMSMold(in); err != nil {
+			return nil, fmt.Errorf("build CMS: %w", err)
+		}
+		s.molds.Put(g.certificate, m)
+	}
+	return m.build(ctx, in)
 }
 
 // staple puts together what an installer needs without a network. A CRL that is too

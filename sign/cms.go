@@ -21,6 +21,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/hallmark-pki/hallmark/ext"
+	"github.com/hallmark-pki/hallmark/ext/der"
 	"github.com/hallmark-pki/hallmark/format"
 )
 
@@ -53,19 +54,18 @@ type CMSInput struct {
 
 // CMS is a finished signature to which unsigned attributes may still be added.
 type CMS struct {
-	hash      crypto.Hash
-	digests   []byte // DigestAlgorithmIdentifiers, DER as all that follow
-	content   []byte // EncapsulatedContentInfo
-	certs     []byte // CertificateSet, its elements
-	signer    []byte // the elements of SignerInfo, the signature last
-	signature []byte
-	unsigned  []attribute
+	mold       *cmsMold
+	content    []byte // EncapsulatedContentInfo, DER as all that follow
+	attributes []byte // the signed ones, elements of their SET
+	signature  []byte
+	unsigned   []attribute
 }
 
-// attribute is an Attribute, RFC 5652 §5.3.
+// attribute is an Attribute, RFC 5652 §5.3, with one value.
 type attribute struct {
-	oid asn1.ObjectIdentifier
-	der []byte
+	oid   asn1.ObjectIdentifier
+	head  []byte // what stands before the value
+	value []byte
 }
 
 // BuildCMS makes a CMS SignedData, RFC 5652 §5, over a digest: detached and of type
@@ -73,71 +73,57 @@ type attribute struct {
 // version 1, and the signed attributes content-type, message-digest, signing-time,
 // signing-certificate-v2 and CMS-algorithm-protection.
 //
-// With content of another type it is what RFC 2315 calls SignedData, as Authenticode
-// wants it: version 1 all the same, and the content is no OCTET STRING.
-//
-// No library writes this: relic's builder puts signed
-// attributes in the order they were added where RFC 5652 §5.3 demands DER, so that
-// a verifier which encodes them anew hashes other bytes; it calls ECDSA's
+// The smallstep and digitorus libraries are not used for writing: one leaves the
+// signed attributes unsorted, which openssl takes (RFC 5652 §5.4) but a
+// verifier which encodes them anew hashes other bytes; it calls ECDSA's
 // signature algorithm id-ecPublicKey with NULL where RFC 5754 §3.3 demands
 // ecdsa-with-SHA256 and no parameters; and it writes the NULL that RFC 5754 §2
 // leaves out of SHA-2 identifiers. Its structures do, but through reflection, which cost
 // more than the signature; tests read what is made here with them.
 func BuildCMS(ctx context.Context, in CMSInput) (*CMS, error) {
-	if in.Hash == 0 {
-		in.Hash = crypto.SHA256
-	}
-	digestAlg, signatureAlg, err := in.algorithms()
+	m, err := newCMSMold(in)
 	if err != nil {
 		return nil, fmt.Errorf("build CMS: %w", err)
 	}
-	attributes, err := in.signedAttributes(digestAlg, signatureAlg)
-	if err != nil {
-		return nil, fmt.Errorf("build CMS: %w", err)
-	}
-	content, err := in.contentInfo()
-	if err != nil {
-		return nil, fmt.Errorf("build CMS: %w", err)
-	}
-	signature, err := in.sign(ctx, attributes)
-	if err != nil {
-		return nil, fmt.Errorf("build CMS: %w", err)
-	}
-	c := &CMS{hash: in.Hash, content: content, certs: certificateSet(append(slices.Clone(in.Chain), in.Cross...)), signature: signature}
-	c.digests, err = encode(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, digestAlg) })
-	})
-	if err != nil {
-		return nil, fmt.Errorf("build CMS: %w", err)
-	}
-	c.signer, err = encode(func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(1) // version
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(in.Chain[0].RawIssuer)
-			b.AddASN1BigInt(in.Chain[0].SerialNumber)
-		})
-		addAlgorithm(b, digestAlg)
-		b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
-		addAlgorithm(b, signatureAlg)
-		b.AddASN1OctetString(signature)
-	})
+	return m.build(ctx, in)
+}
+
+// build makes a signature out of a mold that fits the input.
+func (m *cmsMold) build(ctx context.Context, in CMSInput) (*CMS, error) {
+	c, err := m.fill(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("build CMS: %w", err)
 	}
 	return c, nil
 }
 
+func (m *cmsMold) fill(ctx context.Context, in CMSInput) (*CMS, error) {
+	in.Hash = in.hash()
+	if len(in.Digest) != in.Hash.Size() {
+		return nil, fmt.Errorf("digest of %d bytes, %v has %d", len(in.Digest), in.Hash, in.Hash.Size())
+	}
+	if !m.isKey(in.Signer) {
+		return nil, errNotSigners
+	}
+	content, err := in.contentInfo(m.content)
+	if err != nil {
+		return nil, err
+	}
+	set, header, err := m.signedAttributes(in)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := in.sign(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	return &CMS{mold: m, content: content, attributes: set[header:], signature: signature}, nil
+}
+
 // encode returns what fn writes.
-func encode(fn func(*cryptobyte.Builder)) ([]byte, error) { return encodeAbout(encodeRoom, fn) }
-
-// encodeRoom is what there is besides the large parts whose length is known. A guess: more
-// is moved.
-const encodeRoom = 512
-
-// encodeAbout has room for size bytes from the start.
-func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
-	b := cryptobyte.NewBuilder(make([]byte, 0, size))
-	fn(b)
+func encode(fn func(*cryptobyte.Builder)) ([]byte, error) {
+	var b cryptobyte.Builder
+	fn(&b)
 	return b.Bytes()
 }
 
@@ -153,6 +139,16 @@ func addAlgorithmFields(b *cryptobyte.Builder, a pkix.AlgorithmIdentifier) {
 	b.AddBytes(a.Parameters.FullBytes) // absent, or NULL
 }
 
+// errNotSigners is for a key that is another one than the certificate's.
+var errNotSigners = errors.New("the certificate is not the signer's")
+
+func (in CMSInput) hash() crypto.Hash {
+	if in.Hash == 0 {
+		return crypto.SHA256
+	}
+	return in.Hash
+}
+
 // algorithms checks the input and names its digest and signature algorithms.
 func (in CMSInput) algorithms() (digest, signature pkix.AlgorithmIdentifier, err error) {
 	none := pkix.AlgorithmIdentifier{}
@@ -165,7 +161,7 @@ func (in CMSInput) algorithms() (digest, signature pkix.AlgorithmIdentifier, err
 		}
 	}
 	ecdsaOID := asn1.ObjectIdentifier(nil)
-	switch in.Hash {
+	switch in.hash() {
 	case crypto.SHA256:
 		digest.Algorithm, ecdsaOID = oidSHA256, oidECDSAWithSHA256
 	case crypto.SHA384:
@@ -175,18 +171,15 @@ func (in CMSInput) algorithms() (digest, signature pkix.AlgorithmIdentifier, err
 	default:
 		return none, none, fmt.Errorf("digest algorithm %v: want SHA-256, SHA-384 or SHA-512", in.Hash)
 	}
-	if len(in.Digest) != in.Hash.Size() {
-		return none, none, fmt.Errorf("digest of %d bytes, %v has %d", len(in.Digest), in.Hash, in.Hash.Size())
-	}
 	switch key := in.Signer.Public().(type) {
 	case *ecdsa.PublicKey:
 		if !key.Equal(in.Chain[0].PublicKey) {
-			return none, none, errors.New("the certificate is not the signer's")
+			return none, none, errNotSigners
 		}
 		signature.Algorithm = ecdsaOID
 	case *rsa.PublicKey:
 		if !key.Equal(in.Chain[0].PublicKey) {
-			return none, none, errors.New("the certificate is not the signer's")
+			return none, none, errNotSigners
 		}
 		// RFC 5754 §3.2: every implementation must take rsaEncryption, only some
 		// take sha256WithRSAEncryption.
@@ -195,71 +188,6 @@ func (in CMSInput) algorithms() (digest, signature pkix.AlgorithmIdentifier, err
 		return none, none, fmt.Errorf("key type %T: want ECDSA or RSA", key)
 	}
 	return digest, signature, nil
-}
-
-// signedAttributes returns the elements of the signed attributes, in DER's order for a
-// SET OF.
-func (in CMSInput) signedAttributes(digest, signature pkix.AlgorithmIdentifier) ([]byte, error) {
-	// encoding/asn1 writes UTCTime until 2049 and GeneralizedTime after, both without
-	// fractions of a second, as RFC 5652 §11.3 wants.
-	at, err := asn1.Marshal(in.SigningTime.UTC())
-	if err != nil {
-		return nil, fmt.Errorf("signing time: %w", err)
-	}
-	var list []attribute
-	for _, a := range []struct {
-		oid   asn1.ObjectIdentifier
-		value func(*cryptobyte.Builder)
-	}{
-		{ext.ContentType(), func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(in.contentType()) }},
-		{ext.MessageDigest(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(in.Digest) }},
-		{ext.SigningTime(), func(b *cryptobyte.Builder) { b.AddBytes(at) }},
-		{ext.SigningCertificateV2(), func(b *cryptobyte.Builder) { addSigningCertificate(b, in.Chain[0]) }},
-		{ext.CMSAlgorithmProtection(), func(b *cryptobyte.Builder) { addProtection(b, digest, signature) }},
-	} {
-		if list, err = appendAttribute(list, a.oid, a.value); err != nil {
-			return nil, err
-		}
-	}
-	for _, a := range in.Attributes {
-		if list, err = appendAttribute(list, a.Type, func(b *cryptobyte.Builder) { b.AddBytes(a.Value) }); err != nil {
-			return nil, err
-		}
-	}
-	return concat(list), nil
-}
-
-// appendAttribute adds an attribute with one value.
-func appendAttribute(list []attribute, oid asn1.ObjectIdentifier, value func(*cryptobyte.Builder)) ([]attribute, error) {
-	return appendLarge(list, oid, 0, value)
-}
-
-// appendLarge does so for a value of a known size.
-func appendLarge(list []attribute, oid asn1.ObjectIdentifier, size int, value func(*cryptobyte.Builder)) ([]attribute, error) {
-	der, err := encodeAbout(size+encodeRoom, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(oid)
-			b.AddASN1(cbasn1.SET, value)
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("attribute %v: %w", oid, err)
-	}
-	return append(list, attribute{oid, der}), nil
-}
-
-// concat returns the attributes in the order of their encodings.
-func concat(list []attribute) []byte {
-	size := 0
-	for _, a := range list {
-		size += len(a.der)
-	}
-	slices.SortFunc(list, func(a, b attribute) int { return bytes.Compare(a.der, b.der) })
-	out := make([]byte, 0, size)
-	for _, a := range list {
-		out = append(out, a.der...)
-	}
-	return out
 }
 
 // addSigningCertificate writes SigningCertificateV2, RFC 5035 §3, which identifies the
@@ -299,19 +227,25 @@ func (in CMSInput) contentType() asn1.ObjectIdentifier {
 	return in.ContentType
 }
 
-// contentInfo is EncapsulatedContentInfo, RFC 5652 §5.2, or ContentInfo, RFC 2315 §7.
-func (in CMSInput) contentInfo() ([]byte, error) {
-	if in.Content != nil {
-		var value asn1.RawValue
-		if rest, err := asn1.Unmarshal(in.Content, &value); err != nil || len(rest) > 0 {
-			return nil, errors.New("content is not one DER value")
-		}
-		h := in.Hash.New()
-		h.Write(value.Bytes)
-		if !bytes.Equal(h.Sum(nil), in.Digest) {
-			return nil, errors.New("the digest is not the content's")
-		}
+// contentInfo is EncapsulatedContentInfo, RFC 5652 §5.2, or ContentInfo, RFC 2315 §7; none
+// is the one without content.
+func (in CMSInput) contentInfo(none []byte) ([]byte, error) {
+	if in.Content == nil {
+		return none, nil
 	}
+	var value asn1.RawValue
+	if rest, err := asn1.Unmarshal(in.Content, &value); err != nil || len(rest) > 0 {
+		return nil, errors.New("content is not one DER value")
+	}
+	h := in.Hash.New()
+	h.Write(value.Bytes)
+	if !bytes.Equal(h.Sum(nil), in.Digest) {
+		return nil, errors.New("the digest is not the content's")
+	}
+	return in.encodeContent()
+}
+
+func (in CMSInput) encodeContent() ([]byte, error) {
 	return encode(func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1ObjectIdentifier(in.contentType())
@@ -332,23 +266,14 @@ func certificateSet(chain []*x509.Certificate) []byte {
 	return out
 }
 
-// sign signs the attributes and checks the result: a key device that returns
-// something else must be found out here and not at somebody's installer. A fault in an RSA
-// signature may also give the key away.
-func (in CMSInput) sign(ctx context.Context, attributes []byte) ([]byte, error) {
+// sign signs the attributes, a SET OF (RFC 5652 §5.4), and checks the result: a key device
+// that returns something else must be found out here and not at somebody's installer. A
+// fault in an RSA signature may also give the key away.
+func (in CMSInput) sign(ctx context.Context, set []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// What is signed has the tag of a SET OF, RFC 5652 §5.4.
-	der, err := encode(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode signed attributes: %w", err)
-	}
-	h := in.Hash.New()
-	h.Write(der)
-	digest := h.Sum(nil)
+	digest := sum(in.Hash, set)
 	signature, err := in.Signer.Sign(rand.Reader, digest, in.Hash)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -375,59 +300,76 @@ func (c *CMS) SignatureValue() []byte { return c.signature }
 
 // Imprint is the digest of the signature value under the signature's hash, ready
 // for a timestamp authority.
-func (c *CMS) Imprint() (crypto.Hash, []byte) {
-	h := c.hash.New()
-	h.Write(c.SignatureValue())
-	return c.hash, h.Sum(nil)
+func (c *CMS) Imprint() (crypto.Hash, []byte) { return c.mold.hash, sum(c.mold.hash, c.signature) }
+
+// sum hashes without more memory than the digest, where that is SHA-256.
+func sum(hash crypto.Hash, b []byte) []byte {
+	if hash == crypto.SHA256 {
+		digest := sha256.Sum256(b)
+		return digest[:]
+	}
+	h := hash.New()
+	h.Write(b)
+	return h.Sum(nil)
 }
 
 // AddTimestamp adds a time-stamp token, the DER ContentInfo of RFC 3161 §2.4.2, as
 // an unsigned attribute. It does not verify it.
 func (c *CMS) AddTimestamp(token []byte) error { return c.AddUnsigned(ext.TimeStampToken(), token) }
 
-// AddUnsigned adds an unsigned attribute with one value, given in DER.
-func (c *CMS) AddUnsigned(oid asn1.ObjectIdentifier, der []byte) error {
+// AddUnsigned adds an unsigned attribute with one value, given in DER, which must not
+// change until Marshal has returned.
+func (c *CMS) AddUnsigned(oid asn1.ObjectIdentifier, value []byte) error {
 	if slices.ContainsFunc(c.unsigned, func(a attribute) bool { return a.oid.Equal(oid) }) {
 		return fmt.Errorf("attribute %v is there already", oid)
 	}
-	var value asn1.RawValue
-	if rest, err := asn1.Unmarshal(der, &value); err != nil || len(rest) > 0 {
+	var element cryptobyte.String
+	if s := cryptobyte.String(value); !s.ReadAnyASN1Element(&element, nil) || !s.Empty() {
 		return fmt.Errorf("attribute %v: value is not one DER value", oid)
 	}
-	list, err := appendLarge(c.unsigned, oid, len(der), func(b *cryptobyte.Builder) { b.AddBytes(der) })
+	a, err := newAttribute(oid, value)
 	if err != nil {
 		return err
 	}
-	c.unsigned = list
+	c.unsigned = append(c.unsigned, a)
 	return nil
 }
 
 // Marshal returns the DER ContentInfo.
 func (c *CMS) Marshal() ([]byte, error) {
-	unsigned := concat(c.unsigned)
-	der, err := encodeAbout(len(c.content)+len(c.certs)+len(c.signer)+len(unsigned)+encodeRoom, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(ext.SignedData())
-			b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1Int64(1) // version
-					b.AddBytes(c.digests)
-					b.AddBytes(c.content)
-					b.AddASN1(tagContext(0), func(b *cryptobyte.Builder) { b.AddBytes(c.certs) })
-					b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-						b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-							b.AddBytes(c.signer)
-							if len(unsigned) > 0 {
-								b.AddASN1(tagContext(1), func(b *cryptobyte.Builder) { b.AddBytes(unsigned) })
-							}
-						})
-					})
-				})
-			})
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode CMS: %w", err)
+	m := c.mold
+	slices.SortFunc(c.unsigned, attribute.compare)
+	unsigned := 0
+	for _, a := range c.unsigned {
+		unsigned += len(a.head) + len(a.value)
 	}
-	return der, nil
+	signer := len(m.signerHead) + der.Len(len(c.attributes)) + len(m.signerTail) + der.Len(len(c.signature))
+	if unsigned > 0 {
+		signer += der.Len(unsigned)
+	}
+	signed := len(m.head) + len(c.content) + len(m.certificates) + der.Len(der.Len(signer))
+	info := len(m.contentType) + der.Len(der.Len(signed))
+
+	b := make([]byte, 0, der.Len(info))
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, info)
+	b = append(b, m.contentType...)
+	b = der.AppendHeader(b, tagContext(0), der.Len(signed))
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, signed)
+	b = append(append(append(b, m.head...), c.content...), m.certificates...)
+	b = der.AppendHeader(b, cbasn1.SET, der.Len(signer))
+	b = der.AppendHeader(b, cbasn1.SEQUENCE, signer)
+	b = append(b, m.signerHead...)
+	b = der.Append(b, tagContext(0), c.attributes)
+	b = append(b, m.signerTail...)
+	b = der.Append(b, cbasn1.OCTET_STRING, c.signature)
+	if unsigned > 0 {
+		b = der.AppendHeader(b, tagContext(1), unsigned)
+	}
+	for _, a := range c.unsigned {
+		b = append(append(b, a.head...), a.value...)
+	}
+	if len(b) != der.Len(info) {
+		return nil, fmt.Errorf("encode CMS: %d bytes, %d were counted", len(b), der.Len(info))
+	}
+	return b, nil
 }

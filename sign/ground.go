@@ -31,7 +31,12 @@ type ground struct {
 	unread      string            // what evidence could not be read, for a refusal
 }
 
-func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
+// permission says whether a request may be signed with the certificate of a serial number.
+type permission func(r store.Reader, req Request, serial string, now time.Time) error
+
+// ground reads what a signature stands on. permitted is asked as soon as it is known which
+// certificate that is, and not about one that is yet to be made.
+func (s *Service) ground(ctx context.Context, r Request, permitted permission) (ground, error) {
 	now := s.now()
 	var promised []string
 	if r.PerBuild {
@@ -51,6 +56,9 @@ func (s *Service) ground(ctx context.Context, r Request) (ground, error) {
 		g.record = store.Certificate{Vendor: r.Vendor, Assessments: promised}
 		if !r.PerBuild {
 			if g.record, err = s.records.choose(rd, r, now); err != nil {
+				return err
+			}
+			if err := permitted(rd, r, g.record.Serial, now); err != nil {
 				return err
 			}
 		}

@@ -28,24 +28,43 @@ type Release interface {
 
 const actionNotPermitted = "refuse.release"
 
-// permit asks Release before anything is judged.
+// notPermitted is what Release said, which comes before anything is judged.
+type notPermitted struct{ err error }
+
+func (n *notPermitted) Error() string { return n.err.Error() }
+
+func (n *notPermitted) Unwrap() error { return n.err }
+
+// permit asks Release about a certificate that is to be made for the build. About one
+// that is there, ground asks.
 func (s *Service) permit(ctx context.Context, r Request) error {
-	if s.c.Release == nil {
+	if !r.PerBuild || s.c.Release == nil {
 		return nil
 	}
 	now := s.now()
-	err := s.c.Store.View(ctx, func(rd store.Reader) error {
+	return s.c.Store.View(ctx, func(rd store.Reader) error {
 		if _, err := s.records.activeVendor(rd, r.Vendor); err != nil {
 			return err
 		}
-		serial, err := s.records.serialFor(rd, r, now)
-		if err != nil {
-			return err
-		}
-		return s.c.Release.Permit(rd, r, serial, now)
+		return s.permitted(rd, r, "", now)
 	})
+}
+
+func (s *Service) permitted(r store.Reader, req Request, serial string, now time.Time) error {
+	if s.c.Release == nil {
+		return nil
+	}
+	if err := s.c.Release.Permit(r, req, serial, now); err != nil {
+		return &notPermitted{err}
+	}
+	return nil
+}
+
+// recorded returns an error, once a no of the vendor's own rules is on record.
+func (s *Service) recorded(ctx context.Context, r Request, err error) error {
+	var no *notPermitted
 	var refusal *Refusal
-	if err == nil || !errors.As(err, &refusal) {
+	if !errors.As(err, &no) || !errors.As(no.err, &refusal) {
 		return err
 	}
 	switch refusal.Code {

@@ -15,6 +15,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/recent"
 	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -103,6 +104,7 @@ type Service struct {
 	opener   audit.Opener
 	compiler gate.Compiler
 	records  records
+	molds    recent.Values[*x509.Certificate, *cmsMold]
 
 	summaries *attest.Signer // with VSASigner
 }
@@ -192,11 +194,11 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
 	if err := s.permit(ctx, r); err != nil {
-		return Result{}, err
+		return Result{}, s.recorded(ctx, r, err)
 	}
-	g, d, err := s.examine(ctx, r)
+	g, d, err := s.examine(ctx, r, s.permitted)
 	if err != nil {
-		return Result{}, err
+		return Result{}, s.recorded(ctx, r, err)
 	}
 	if !r.Allows(d) {
 		refusal := gateRefusal(d)
@@ -233,12 +235,13 @@ func (s *Service) Explain(ctx context.Context, r Request) (gate.Decision, error)
 	if refusal := s.check(r); refusal != nil {
 		return gate.Decision{}, refusal
 	}
-	_, d, err := s.examine(ctx, r)
+	anybody := func(store.Reader, Request, string, time.Time) error { return nil } // may ask
+	_, d, err := s.examine(ctx, r, anybody)
 	return d, err
 }
 
-func (s *Service) examine(ctx context.Context, r Request) (ground, gate.Decision, error) {
-	g, err := s.ground(ctx, r)
+func (s *Service) examine(ctx context.Context, r Request, permitted permission) (ground, gate.Decision, error) {
+	g, err := s.ground(ctx, r, permitted)
 	if err != nil {
 		return ground{}, gate.Decision{}, err
 	}

@@ -58,6 +58,9 @@ func CheckFormat(raw []byte) error {
 }
 
 func seal(rec any) ([]byte, error) {
+	if raw, ok := sealPlain(rec); ok {
+		return raw, nil
+	}
 	data, err := json.Marshal(rec)
 	if err != nil {
 		return nil, err
@@ -76,7 +79,12 @@ func unseal[T any](raw []byte) (T, error) {
 	// What seal wrote is read in one pass; anything else, such as a member after d, is
 	// no JSON value between begin and end and goes the long way.
 	if inner, ok := bytes.CutPrefix(raw, []byte(sealBegin)); ok && bytes.HasSuffix(inner, []byte(sealEnd)) {
-		if json.Unmarshal(inner[:len(inner)-len(sealEnd)], &rec) == nil {
+		inner = inner[:len(inner)-len(sealEnd)]
+		if unsealPlain(inner, &rec) {
+			return rec, nil
+		}
+		rec = zero
+		if json.Unmarshal(inner, &rec) == nil {
 			return rec, nil
 		}
 		rec = zero

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -53,6 +54,37 @@ func (t Table[T]) Put(tx Tx, rec T) error {
 		return fmt.Errorf("put %s %q: %w", t.name, key, err)
 	}
 	return errors.Join(t.index(tx, key, rec), t.recount(tx, before, &rec))
+}
+
+// Replace puts rec in the place of old, which has the same key. It reports false and
+// changes nothing unless old, to the byte, is what is there: whoever has read it a moment
+// ago need not have it decoded again. Only what differs in the indexes is written.
+func (t Table[T]) Replace(tx Tx, old, rec T) (bool, error) {
+	key, before, err := t.encode(old)
+	if err != nil {
+		return false, err
+	}
+	own, raw, err := t.encode(rec)
+	if err != nil {
+		return false, err
+	}
+	if own != key {
+		return false, fmt.Errorf("replace %s %q: %w: it is to become %q", t.name, key, ErrBadKey, own)
+	}
+	there, err := tx.GetRaw(t.name, key)
+	if errors.Is(err, ErrNotFound) || err == nil && !bytes.Equal(there, before) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("replace %s %q: %w", t.name, key, err)
+	}
+	if err := t.unindex(tx, key, old, rec); err != nil {
+		return false, err
+	}
+	if err := tx.PutRaw(t.name, key, raw); err != nil {
+		return false, fmt.Errorf("replace %s %q: %w", t.name, key, err)
+	}
+	return true, errors.Join(t.indexBeside(tx, key, &old, rec), t.recount(tx, &old, &rec))
 }
 
 // Insert stores a new record, or returns an error that wraps ErrExists and changes
@@ -246,9 +278,19 @@ func (t Table[T]) follow(r Reader, ix index[T], value, key string, get func(Read
 
 func (t Table[T]) indexName(index string) string { return t.name + "_by_" + index }
 
-func (t Table[T]) index(tx Tx, key string, rec T) error {
+func (t Table[T]) index(tx Tx, key string, rec T) error { return t.indexBeside(tx, key, nil, rec) }
+
+// indexBeside adds the entries of rec that old, if there is one, does not have.
+func (t Table[T]) indexBeside(tx Tx, key string, old *T, rec T) error {
 	for _, ix := range t.indexes {
+		var has []string
+		if old != nil {
+			has = ix.values(*old)
+		}
 		for _, v := range ix.values(rec) {
+			if slices.Contains(has, v) {
+				continue
+			}
 			if err := tx.PutRaw(t.indexName(ix.name), v+indexSeparator+key, []byte("{}")); err != nil {
 				return fmt.Errorf("index %s %q by %s: %w", t.name, key, ix.name, err)
 			}

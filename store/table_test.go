@@ -541,3 +541,52 @@ func TestEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestReplace: what is there is replaced when it is what the caller has read, with its
+// indexes and tallies, and nothing happens otherwise.
+func TestReplace(t *testing.T) {
+	d := storetest.NewMemory()
+	old := cert("01", "acme", noon, "a", "b")
+	rec := cert("01", "acme", noon.Add(time.Hour), "b", "c")
+	stale := cert("01", "acme", noon, "a")
+	update(t, d, func(tx store.Tx) error { return store.Certificates.Insert(tx, old) })
+	for name, c := range map[string]struct{ old, rec store.Certificate }{
+		"stale": {stale, rec}, "absent": {cert("02", "acme", noon), cert("02", "acme", noon)},
+	} {
+		update(t, d, func(tx store.Tx) error {
+			done, err := store.Certificates.Replace(tx, c.old, c.rec)
+			if done {
+				t.Errorf("%s: replaced", name)
+			}
+			return err
+		})
+	}
+	view(t, d, func(r store.Reader) error {
+		got, err := store.Certificates.Get(r, "01")
+		if diff := cmp.Diff(old, got); diff != "" {
+			t.Errorf("changed:\n%s", diff)
+		}
+		return err
+	})
+	update(t, d, func(tx store.Tx) error {
+		done, err := store.Certificates.Replace(tx, old, rec)
+		if !done {
+			t.Error("not replaced")
+		}
+		return err
+	})
+	view(t, d, func(r store.Reader) error { // which checks the indexes
+		got, err := store.Certificates.Get(r, "01")
+		if diff := cmp.Diff(rec, got); diff != "" {
+			t.Errorf("not replaced:\n%s", diff)
+		}
+		return err
+	})
+	err := d.Update(t.Context(), func(tx store.Tx) error {
+		_, err := store.Certificates.Replace(tx, rec, cert("03", "acme", noon))
+		return err
+	})
+	if !errors.Is(err, store.ErrBadKey) {
+		t.Errorf("another key: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,18 +64,68 @@ func TestLogMiscounts(t *testing.T) {
 // A record that this release cannot read stops the queue: what stands behind it may rest
 // on it.
 func TestUnreadable(t *testing.T) {
+	for _, raw := range []bool{false, true} {
+		s, l := storetest.NewMemory(), &memoryLog{}
+		err := s.Update(t.Context(), func(tx store.Tx) error {
+			return store.LedgerEntries.Insert(tx, store.LedgerEntry{ID: store.NewID(noon), About: "x", Entry: []byte(`{"v":2}`), At: noon})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, noon, "a")
+		if n, err := newQueue(s, l.as(raw)).Flush(t.Context()); n != 0 || !receipt.Is(err, receipt.UnknownVersion) {
+			t.Errorf("raw %v: logged %d, %v", raw, n, err)
+		}
+		wantReasons(t, l)
+	}
+}
+
+// rawLog takes entries as they are on record.
+type rawLog struct{ *memoryLog }
+
+func (l rawLog) AppendRaw(ctx context.Context, raw [][]byte) ([]uint64, error) {
+	entries := make([]receipt.Entry, len(raw))
+	for i := range raw {
+		var err error
+		if entries[i], err = receipt.ParseEntry(raw[i]); err != nil {
+			return nil, err
+		}
+	}
+	return l.AppendAll(ctx, entries)
+}
+
+// as is the log that takes entries as they are on record, or the one that does not.
+func (l *memoryLog) as(raw bool) Log {
+	if raw {
+		return rawLog{l}
+	}
+	return l
+}
+
+// A record that another release wrote, with a member of its own or in another spelling, is
+// logged and marked all the same.
+func TestOtherSpelling(t *testing.T) {
 	s, l := storetest.NewMemory(), &memoryLog{}
+	put(t, s, noon, "a", "b")
 	err := s.Update(t.Context(), func(tx store.Tx) error {
-		return store.LedgerEntries.Insert(tx, store.LedgerEntry{ID: store.NewID(noon), About: "x", Entry: []byte(`{"v":2}`), At: noon})
+		var keys []string
+		values := map[string][]byte{}
+		err := tx.ScanRaw("ledger_entry", "", "", func(key string, raw []byte) bool {
+			keys = append(keys, key)
+			values[key] = bytes.Replace(raw, []byte(`{"id"`), []byte(`{"later":1, "id"`), 1)
+			return true
+		})
+		for _, key := range keys {
+			err = errors.Join(err, tx.PutRaw("ledger_entry", key, values[key]))
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, s, noon, "a")
-	if n, err := newQueue(s, l).Flush(t.Context()); n != 0 || !receipt.Is(err, receipt.UnknownVersion) {
-		t.Errorf("logged %d, %v", n, err)
-	}
-	wantReasons(t, l)
+	flush(t, newQueue(s, l.as(true)), 2)
+	wantReasons(t, l, "a", "b")
+	settled(t, s, l, 2)
 }
 
 // Whoever flushes may give up when the log has the entries: the records learn of it
@@ -110,7 +161,7 @@ func TestStoreFails(t *testing.T) {
 			if err == nil || errors.Is(err, store.ErrUncertain) {
 				want = append(want, reasons...)
 			}
-			if n, err := newQueue(f, l).Flush(t.Context()); err != nil && n != 0 {
+			if n, err := newQueue(f, l.as(i%2 == 0)).Flush(t.Context()); err != nil && n != 0 {
 				t.Errorf("%d logged with error %v", n, err)
 			}
 		}

@@ -37,6 +37,12 @@ type Log interface {
 	AppendAll(context.Context, []receipt.Entry) (indexes []uint64, err error)
 }
 
+// RawLog is a Log that takes entries as receipt.Entry.Marshal has written them. It refuses
+// what receipt.ParseEntry refuses, with its error, and then adds none.
+type RawLog interface {
+	AppendRaw(context.Context, [][]byte) (indexes []uint64, err error)
+}
+
 // Put has an entry logged, once the transaction is durable. about names the record
 // that it tells of: an assessment's id, a certificate's serial, a person's id.
 func Put(tx store.Tx, about string, e receipt.Entry) error {
@@ -137,18 +143,12 @@ func (q *Queue) flushSome(ctx context.Context) (int, error) {
 	if err != nil || len(waiting) == 0 {
 		return 0, err
 	}
-	entries := make([]receipt.Entry, len(waiting))
-	for i, rec := range waiting {
-		if entries[i], err = receipt.ParseEntry(rec.Entry); err != nil {
-			return 0, fmt.Errorf("entry %s on record: %w", rec.ID, err)
-		}
-	}
-	indexes, err := q.Log.AppendAll(ctx, entries)
+	indexes, err := q.append(ctx, waiting)
 	if err != nil {
 		return 0, err
 	}
-	if len(indexes) != len(entries) {
-		return 0, fmt.Errorf("the log gave %d places for %d entries", len(indexes), len(entries))
+	if len(indexes) != len(waiting) {
+		return 0, fmt.Errorf("the log gave %d places for %d entries", len(indexes), len(waiting))
 	}
 	// In the log now: a caller that gives up must not keep that from the records.
 	err = q.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error { return q.mark(tx, waiting, indexes) })
@@ -156,6 +156,26 @@ func (q *Queue) flushSome(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	return len(waiting), nil
+}
+
+// append hands entries to the log as they are, where it takes them so: it parses what it
+// is given anyhow.
+func (q *Queue) append(ctx context.Context, waiting []store.LedgerEntry) ([]uint64, error) {
+	if log, ok := q.Log.(RawLog); ok {
+		raw := make([][]byte, len(waiting))
+		for i, rec := range waiting {
+			raw[i] = rec.Entry
+		}
+		return log.AppendRaw(ctx, raw)
+	}
+	entries := make([]receipt.Entry, len(waiting))
+	for i, rec := range waiting {
+		var err error
+		if entries[i], err = receipt.ParseEntry(rec.Entry); err != nil {
+			return nil, fmt.Errorf("entry %s on record: %w", rec.ID, err)
+		}
+	}
+	return q.Log.AppendAll(ctx, entries)
 }
 
 // waiting reads the oldest entries that wait.
@@ -178,7 +198,16 @@ func (q *Queue) waiting(ctx context.Context) (waiting []store.LedgerEntry, err e
 // mark writes the places of entries to their records. One that another queue has logged
 // as well keeps the place that it has.
 func (q *Queue) mark(tx store.Tx, waiting []store.LedgerEntry, indexes []uint64) error {
+	at := q.Now().UTC()
 	for i, rec := range waiting {
+		logged := rec
+		logged.LoggedAt, logged.Index = at, indexes[i]
+		if done, err := store.LedgerEntries.Replace(tx, rec, logged); err != nil {
+			return err
+		} else if done {
+			continue
+		}
+		// Another queue was here, or another release wrote it.
 		now, err := store.LedgerEntries.Get(tx, rec.ID)
 		if err != nil {
 			return err
@@ -186,7 +215,7 @@ func (q *Queue) mark(tx store.Tx, waiting []store.LedgerEntry, indexes []uint64)
 		if !now.LoggedAt.IsZero() && now.Index <= indexes[i] {
 			continue
 		}
-		now.LoggedAt, now.Index = q.Now().UTC(), indexes[i]
+		now.LoggedAt, now.Index = at, indexes[i]
 		if err := store.LedgerEntries.Put(tx, now); err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/hallmark-pki/hallmark/plainjson"
 )
 
 // Types of entries. kinds.go says which fields each of them has.
@@ -130,23 +132,70 @@ func (e Entry) Marshal() ([]byte, error) {
 func second(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 func (e Entry) encode() ([]byte, error) {
+	raw, ok := e.encodePlain()
+	if !ok {
+		var err error
+		if raw, err = e.encodeJSON(); err != nil {
+			return nil, &Error{Reason: BadEntry, Err: err}
+		}
+	}
+	if len(raw) > MaxEntry {
+		return nil, refuse(TooLarge, "entry")
+	}
+	return raw, nil
+}
+
+func (e Entry) encodeJSON() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(entryV1{
+	err := enc.Encode(entryV1{
 		V: entryVersion, Type: e.Type, At: e.At, Assessment: e.Assessment, Vendor: e.Vendor,
 		AuditorSPKI: e.AuditorSPKI, SecondAuditorSPKI: e.SecondAuditorSPKI, Framework: e.Framework, Track: e.Track, Level: e.Level,
 		Commitment: e.Commitment, Auditor: e.Auditor, Signer: e.Signer, Certificate: e.Certificate, Serial: e.Serial, Tier: e.Tier,
 		Assessments: e.Assessments, RevocationReason: e.RevocationReason,
 		Reason: e.Reason, Effective: e.Effective, Invalidity: e.Invalidity, Until: e.Until,
-	}); err != nil {
-		return nil, &Error{Reason: BadEntry, Err: err}
+	})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// plainRoom is about what an entry takes.
+const plainRoom = 512
+
+// encodePlain writes what encodeJSON does, without reflection; ok is false where
+// something would have to be escaped.
+func (e Entry) encodePlain() (raw []byte, ok bool) {
+	w := plainjson.Writer{B: make([]byte, 0, plainRoom), OK: e.Level >= 0 && e.RevocationReason >= 0}
+	w.Uint(`{"v":`, entryVersion)
+	w.Member(`,"type":`, e.Type)
+	w.Time(`,"at":`, e.At)
+	w.Optional(`,"assessment":`, e.Assessment)
+	w.Optional(`,"vendor":`, e.Vendor)
+	w.Optional(`,"auditor_spki_sha256":`, e.AuditorSPKI)
+	w.Optional(`,"second_auditor_spki_sha256":`, e.SecondAuditorSPKI)
+	w.Optional(`,"framework":`, e.Framework)
+	w.Optional(`,"track":`, e.Track)
+	if e.Level != 0 {
+		w.Uint(`,"level":`, uint64(e.Level))
 	}
-	raw := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if len(raw) > MaxEntry {
-		return nil, refuse(TooLarge, "entry")
+	w.Optional(`,"commitment":`, e.Commitment)
+	w.Optional(`,"auditor":`, e.Auditor)
+	w.Optional(`,"signer":`, e.Signer)
+	w.Optional(`,"certificate_sha256":`, e.Certificate)
+	w.Optional(`,"serial":`, e.Serial)
+	w.Optional(`,"tier":`, e.Tier)
+	if len(e.Assessments) > 0 {
+		w.Texts(`,"assessments":`, e.Assessments)
 	}
-	return raw, nil
+	if e.RevocationReason != 0 {
+		w.Uint(`,"revocation_reason":`, uint64(e.RevocationReason))
+	}
+	w.Optional(`,"reason":`, e.Reason)
+	w.OptionalTime(`,"effective":`, e.Effective)
+	w.OptionalTime(`,"invalidity":`, e.Invalidity)
+	w.OptionalTime(`,"until":`, e.Until)
+	w.Raw(`}`)
+	return w.B, w.OK
 }
 
 // ParseEntry reads an entry. Only the bytes that Marshal writes are taken: a second
@@ -156,18 +205,19 @@ func ParseEntry(raw []byte) (Entry, error) {
 	if len(raw) > MaxEntry {
 		return Entry{}, refuse(TooLarge, "entry")
 	}
-	var version struct {
-		V int `json:"v"`
-	}
-	if err := json.Unmarshal(raw, &version); err != nil {
-		return Entry{}, &Error{Reason: BadEntry, Err: err}
-	}
-	if version.V > entryVersion {
-		return Entry{}, refuse(UnknownVersion, "entry of a later version")
-	}
 	var w entryV1
 	if err := json.Unmarshal(raw, &w); err != nil {
-		return Entry{}, &Error{Reason: BadEntry, Err: err}
+		// A later version may have another form: what it is comes before what is wrong.
+		var version struct {
+			V int `json:"v"`
+		}
+		if json.Unmarshal(raw, &version) != nil || version.V <= entryVersion {
+			return Entry{}, &Error{Reason: BadEntry, Err: err}
+		}
+		w.V = version.V
+	}
+	if w.V > entryVersion {
+		return Entry{}, refuse(UnknownVersion, "entry of a later version")
 	}
 	e := Entry{
 		Type: w.Type, At: w.At, Assessment: w.Assessment, Vendor: w.Vendor,

@@ -111,6 +111,8 @@ func TestParseEntryRefuses(t *testing.T) {
 		"fraction":        {strings.Replace(good, `12:00:00Z`, `12:00:00.0Z`, 1), BadEntry},
 		"version 0":       {strings.Replace(good, `"v":1`, `"v":0`, 1), BadEntry},
 		"version 2":       {strings.Replace(good, `"v":1`, `"v":2`, 1), UnknownVersion},
+		"its own form":    {`{"v":2,"type":["x"]}`, UnknownVersion},
+		"no form of ours": {`{"v":1,"type":["x"]}`, BadEntry},
 		"empty reason":    {strings.Replace(good, `"level":3`, `"level":3,"reason":""`, 1), BadEntry},
 		"large":           {good + strings.Repeat(" ", MaxEntry), TooLarge},
 	} {

@@ -29,7 +29,8 @@ type file struct {
 // scope signed those very bytes: no rule can judge anything else.
 type exhibit struct {
 	*file
-	digest string // SHA-256 of the envelope, "" when there is no evidence at all
+	digest string   // SHA-256 of the envelope, "" when there is no evidence at all
+	own    []string // digest alone, once a finding has asked for it
 
 	statement  *attest.Statement
 	provenance *attest.Provenance
@@ -133,7 +134,7 @@ func (f *file) judge(custom []CustomRule) (best judged) {
 }
 
 func (e *exhibit) judge(custom []CustomRule) judged {
-	j := judged{granted: true, basic: true}
+	j := judged{granted: true, basic: true, verdicts: make([]Verdict, 0, len(e.asked)+len(e.unserved)+len(custom))}
 	j.operators, _ = e.reproduced()
 	sound := true
 	for _, q := range e.asked {
@@ -187,10 +188,13 @@ func (e *exhibit) fail(detail string, evidence ...string) finding {
 }
 
 func (e *exhibit) orOwn(evidence []string) []string {
-	if len(evidence) == 0 && e.digest != "" {
-		return []string{e.digest}
+	if len(evidence) > 0 || e.digest == "" {
+		return evidence
 	}
-	return evidence
+	if e.own == nil {
+		e.own = []string{e.digest}
+	}
+	return e.own
 }
 
 // unread is the finding of a rule that needs what the provenance says.

@@ -165,7 +165,11 @@ func (g *Gate) Decide(b Build, evidence [][]byte, assessed []Assessed, further .
 	for i, a := range assessed {
 		f := newFile(b, a, rolls[i], documents, steps, g.c)
 		judged := f.judge(custom)
-		d.Verdicts = append(d.Verdicts, judged.verdicts...)
+		if i == 0 {
+			d.Verdicts = judged.verdicts
+		} else {
+			d.Verdicts = append(d.Verdicts, judged.verdicts...)
+		}
 		d.granted = d.granted && judged.granted
 		d.basic = d.basic && judged.basic
 		if i == 0 {

@@ -34,7 +34,7 @@ func (d *DB) View(ctx context.Context, fn func(store.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{db: d, tx: tx}
+	r := &reader{db: d, tx: tx, tables: &buckets{tx: tx}}
 	defer func() {
 		r.tx = nil
 		tx.Rollback() // of a reader: returns its pages, cannot fail

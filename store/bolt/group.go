@@ -24,7 +24,7 @@ type call struct {
 // notice tells a waiting caller what to do: run its function in tx, take the lead,
 // or return err.
 type notice struct {
-	run  *bbolt.Tx
+	run  *buckets // of the group's transaction
 	lead bool
 	err  error
 }
@@ -84,8 +84,8 @@ func (d *DB) await(ctx context.Context, c *call) (notice, error) {
 // run runs the function of c, unless ctx has ended, on this goroutine, which is its
 // caller's. If it fails, panics or exits, what it wrote is undone, and only then the
 // leader goes on.
-func (c *call) run(ctx context.Context, tx *bbolt.Tx) {
-	c.tx = &writeTx{reader: reader{db: c.db, tx: tx}}
+func (c *call) run(ctx context.Context, tables *buckets) {
+	c.tx = &writeTx{reader: reader{db: c.db, tx: tables.tx, tables: tables}}
 	c.err = errUnwound
 	defer func() {
 		c.tx.tx = nil
@@ -114,11 +114,11 @@ func (d *DB) lead(ctx context.Context, own *call) (err error) {
 		d.handOver()
 		return err
 	}
-	group := []*call{own}
+	group, tables := []*call{own}, &buckets{tx: tx}
 	// Deferred, so that a panic of our own function, which is our caller's business,
 	// does not strand the others.
 	defer func() {
-		group = d.gather(tx, group)
+		group = d.gather(tables, group)
 		failure := d.settle(tx, group)
 		for _, c := range group[1:] {
 			c.wake <- notice{err: c.outcome(failure)}
@@ -126,18 +126,18 @@ func (d *DB) lead(ctx context.Context, own *call) (err error) {
 		err = own.outcome(failure)
 		d.handOver()
 	}()
-	own.run(ctx, tx)
+	own.run(ctx, tables)
 	return nil
 }
 
-// gather lets those who wait run their functions in tx, one after the other.
-func (d *DB) gather(tx *bbolt.Tx, group []*call) []*call {
+// gather lets those who wait run their functions in one transaction, one after the other.
+func (d *DB) gather(tables *buckets, group []*call) []*call {
 	for len(group) < maxGroup {
 		c := d.next()
 		if c == nil {
 			break
 		}
-		c.wake <- notice{run: tx}
+		c.wake <- notice{run: tables}
 		<-c.ran
 		group = append(group, c)
 	}

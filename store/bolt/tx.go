@@ -14,20 +14,21 @@ import (
 
 // reader implements store.Reader. A table is a bucket.
 type reader struct {
-	db    *DB
-	tx    *bbolt.Tx // nil when the function has returned
-	scans []string  // tables being scanned, innermost last
+	db     *DB
+	tx     *bbolt.Tx // nil when the function has returned
+	tables *buckets  // of tx
+	scans  []string  // tables being scanned, innermost last
 }
 
 func (r *reader) GetRaw(table, key string) ([]byte, error) {
 	if r.tx == nil {
 		return nil, store.ErrEnded
 	}
-	b := r.tx.Bucket([]byte(table))
-	if b == nil {
+	b := r.tables.find(table)
+	if b == nil || key == "" {
 		return nil, store.ErrNotFound
 	}
-	v := b.Get([]byte(key))
+	v := r.tables.get(b, key)
 	if v == nil {
 		return nil, store.ErrNotFound
 	}
@@ -38,14 +39,13 @@ func (r *reader) LastRaw(table, prefix string) (string, error) {
 	if r.tx == nil {
 		return "", store.ErrEnded
 	}
-	b := r.tx.Bucket([]byte(table))
+	b := r.tables.find(table)
 	if b == nil {
 		return "", store.ErrNotFound
 	}
-	c := b.Cursor()
-	c.Seek([]byte(prefix + "\xff")) // not UTF-8, so behind every key; behind the last, Prev finds that
+	r.tables.seek(b, prefix+"\xff") // not UTF-8, so behind every key; behind the last, Prev finds that
 	// Not Last: where this very transaction has emptied every page, it never returns.
-	k, _ := c.Prev()
+	k, _ := b.cursor.Prev()
 	if k == nil {
 		return r.lastByScan(table, prefix)
 	}
@@ -73,13 +73,13 @@ func (r *reader) ScanRaw(table, prefix, after string, fn func(string, []byte) bo
 	if r.tx == nil {
 		return store.ErrEnded
 	}
-	b := r.tx.Bucket([]byte(table))
+	b := r.tables.find(table)
 	if b == nil {
 		return nil
 	}
 	r.scans = append(r.scans, table)
 	defer func() { r.scans = r.scans[:len(r.scans)-1] }()
-	c := b.Cursor()
+	c := b.bolt.Cursor() // of its own: fn may search the same table
 	begin := []byte(prefix)
 	k, v := c.Seek([]byte(max(prefix, after)))
 	if k != nil && after != "" && string(k) == after {
@@ -117,7 +117,7 @@ func (t *writeTx) PutRaw(table, key string, value []byte) error {
 	if err != nil {
 		return t.fail(err)
 	}
-	return t.fail(t.put(b, table, key, value))
+	return t.fail(t.put(b, table, key, value, bytes.Clone(t.tables.get(b, key))))
 }
 
 func (t *writeTx) InsertRaw(table, key string, value []byte) error {
@@ -125,31 +125,31 @@ func (t *writeTx) InsertRaw(table, key string, value []byte) error {
 	if err != nil {
 		return t.fail(err)
 	}
-	if b.Get([]byte(key)) != nil {
+	if t.tables.get(b, key) != nil {
 		return store.ErrExists
 	}
-	return t.fail(t.put(b, table, key, value))
+	return t.fail(t.put(b, table, key, value, nil))
 }
 
 func (t *writeTx) DeleteRaw(table, key string) error {
 	if err := t.mayWrite(table); err != nil {
 		return t.fail(err)
 	}
-	b := t.tx.Bucket([]byte(table))
-	if b == nil {
+	b := t.tables.find(table)
+	if b == nil || key == "" {
 		return nil
 	}
-	old := b.Get([]byte(key))
+	old := t.tables.get(b, key)
 	if old == nil {
 		return nil
 	}
 	t.db.touched.note(table, t.tx.ID())
 	t.changes = append(t.changes, change{table, key, bytes.Clone(old)})
-	return t.fail(b.Delete([]byte(key)))
+	return t.fail(b.bolt.Delete([]byte(key)))
 }
 
 // bucket returns the bucket to write key to, once nothing speaks against it.
-func (t *writeTx) bucket(table, key string, value []byte) (*bbolt.Bucket, error) {
+func (t *writeTx) bucket(table, key string, value []byte) (*bucket, error) {
 	if err := t.mayWrite(table); err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (t *writeTx) bucket(table, key string, value []byte) (*bbolt.Bucket, error)
 	if err := store.CheckValue(table, key, value); err != nil {
 		return nil, err
 	}
-	return t.tx.CreateBucketIfNotExists([]byte(table))
+	return t.tables.create(table)
 }
 
 // mayWrite refuses a write under a cursor, which bbolt would let skip or repeat keys.
@@ -173,12 +173,19 @@ func (t *writeTx) mayWrite(table string) error {
 	return nil
 }
 
-// put writes a copy of value: bbolt keeps the slice until the commit, which comes
+// emptyObject is the value of every entry of an index.
+var emptyObject = []byte("{}")
+
+// put writes a copy of value over old: bbolt keeps the slice until the commit, which comes
 // after the function has returned.
-func (t *writeTx) put(b *bbolt.Bucket, table, key string, value []byte) error {
+func (t *writeTx) put(b *bucket, table, key string, value, old []byte) error {
 	t.db.touched.note(table, t.tx.ID())
-	t.changes = append(t.changes, change{table, key, bytes.Clone(b.Get([]byte(key)))})
-	return b.Put([]byte(key), append([]byte{}, value...)) // never nil, which bbolt reads as absent
+	t.changes = append(t.changes, change{table, key, old})
+	kept := emptyObject
+	if !bytes.Equal(value, emptyObject) {
+		kept = append([]byte{}, value...) // never nil, which bbolt reads as absent
+	}
+	return b.bolt.Put([]byte(key), kept)
 }
 
 func (t *writeTx) fail(err error) error {
