@@ -107,12 +107,12 @@ func TestInputs(t *testing.T) {
 
 	t.Run("s2c2f", func(t *testing.T) {
 		testInputs(t, "s2c2f-v1.1", "consumption", 4, map[string]inputCase{
-			"nothing about one of them":          {without("yaml provenance", "yaml sbom"), all, yaml},
-			"no provenance":                      {without("yaml provenance"), "REB-1 REB-2", yaml},
-			"none about two":                     {without("yaml provenance", "zlib provenance"), "REB-1 REB-2", "; and 1 more of 4 inputs"},
-			"provenance by a stranger":           {by("yaml provenance", stranger), "REB-1 REB-2", "no signature by a key of the scope's builders"},
-			"provenance by an attestor":          {by("yaml provenance", scanner), "REB-1 REB-2", yaml},
-			"provenance in a builder's name":     {func(d *docket) {
+			"nothing about one of them": {without("yaml provenance", "yaml sbom"), all, yaml},
+			"no provenance":             {without("yaml provenance"), "REB-1 REB-2", yaml},
+			"none about two":            {without("yaml provenance", "zlib provenance"), "REB-1 REB-2", "; and 1 more of 4 inputs"},
+			"provenance by a stranger":  {by("yaml provenance", stranger), "REB-1 REB-2", "no signature by a key of the scope's builders"},
+			"provenance by an attestor": {by("yaml provenance", scanner), "REB-1 REB-2", yaml},
+			"provenance in a builder's name": {func(d *docket) {
 				set(d.inputs["yaml provenance"].predicate, "runDetails.builder.id", otherID)
 				set(d.inputs["yaml provenance"].predicate, "buildDefinition.buildType", otherType)
 			}, "REB-1 REB-2", "signed with another builder's key"},
