@@ -29,6 +29,8 @@ import (
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/audit/probe"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/rebuild"
@@ -182,6 +184,7 @@ func (w *world) open() http.Handler {
 	w.signing, err = sign.New(sign.Config{
 		Store: w.store, Keys: w.ca, Evidence: w.evidence, Stamper: w.ca, Issuers: w.ca,
 		VSASigner: w.ca.VSASigner(), VerifierID: "https://ca.example.com", Arc: w.ca.Arc(), Now: w.now,
+		Formats: append([]format.Format{oci.Format{}}, format.Files()...),
 	})
 	w.check(err)
 	settling, err := confirm.New(confirm.Config{
