@@ -13,6 +13,7 @@ func (w *world) groups() []group {
 	all = append(all, w.sealedFiles()...)
 	images, revokedImage := w.images()
 	all = append(all, images)
+	all = append(all, w.provisional()...)
 	content := []byte("what acme's builder built before its key was lost\n")
 	signature, serial := w.signWith(content)
 	w.revokeSerial(serial)
