@@ -19,6 +19,9 @@ type SBOM struct {
 	Name       string
 	Components []Component // CycloneDX: nested ones follow the one they stand in
 	CreatedOn  time.Time   // zero when absent
+	// Relationships is how many the document states between what it lists: SPDX
+	// relationships, CycloneDX dependencies.
+	Relationships int
 }
 
 // Component is one package, library or file in a bill of material.
@@ -86,6 +89,7 @@ func (f fields) spdx() SBOM {
 		}
 		b.Components = append(b.Components, c)
 	}
+	b.Relationships = len(f.list("relationships", MaxDescriptors))
 	return b
 }
 
@@ -99,6 +103,7 @@ func (f fields) cycloneDX() SBOM {
 		f.fail("predicate.specVersion", "%.32q is not 1", b.Version)
 	}
 	b.Components = f.components(nil)
+	b.Relationships = len(f.list("dependencies", MaxDescriptors))
 	return b
 }
 

@@ -128,10 +128,14 @@ func (s *Server) explain(ctx context.Context, request sign.Request) (signed, err
 func apiRules(d gate.Decision) []api.Rule {
 	rules := []api.Rule{}
 	for _, v := range d.Verdicts {
+		var inputs []api.RuleInput
+		for _, in := range v.Inputs {
+			inputs = append(inputs, api.RuleInput(in))
+		}
 		rules = append(rules, api.Rule{
 			Rule: v.Rule, Assessment: v.Assessment, Outcome: string(v.Outcome),
 			Detail: v.Detail, Evidence: v.Evidence, Satisfy: v.Satisfy,
-			Further: v.Further, Requirements: v.Requirements, Level: v.Level, Basic: v.Basic,
+			Further: v.Further, Inputs: inputs, Requirements: v.Requirements, Level: v.Level, Basic: v.Basic,
 		})
 	}
 	return rules

@@ -10,6 +10,10 @@ const (
 	// build: the materials of its steps, and theirs. More belong to a step that lists a whole
 	// tree of files, whose makers nobody will find by digest.
 	maxStepLookups = 64
+	// maxInputEvidence bounds what is read about the inputs of one build, in bytes: as many as
+	// gate.MaxInputs with provenance and a bill of material of 8 KB each. It is in memory at
+	// once, for each signature that is being made.
+	maxInputEvidence = 32 << 20
 	// maxProductLength bounds a product's name, in bytes; it ends up in records,
 	// events and verification summaries. A guess.
 	maxProductLength = 256

@@ -260,7 +260,11 @@ func (s *Service) judge(ctx context.Context, r Request, g ground) (gate.Decision
 	if err != nil {
 		return gate.Decision{}, nil, err
 	}
-	return s.c.Gate.Decide(s.build(r), evidence, g.assessed, g.rules...), evidence, nil
+	build := s.build(r)
+	if build.Inputs, err = s.gatherInputs(ctx, r.Vendor, evidence, g.assessed); err != nil {
+		return gate.Decision{}, nil, err
+	}
+	return s.c.Gate.Decide(build, evidence, g.assessed, g.rules...), evidence, nil
 }
 
 func (s *Service) now() time.Time { return s.c.Now().UTC() }

@@ -111,6 +111,16 @@ func explainRules(w io.Writer, rules []api.Rule) {
 				fmt.Fprintf(w, "  %-10s %-32s evidence %s\n", "", "", digest)
 			}
 		}
+		for _, in := range r.Inputs {
+			state := "shown by " + strings.Join(in.Evidence, ", ")
+			switch {
+			case !in.Shown:
+				state = "lacks: " + in.Detail
+			case len(in.Evidence) == 0:
+				state = "is source"
+			}
+			fmt.Fprintf(w, "  %-10s %-32s input %s %s\n", "", "", in.Input, state)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ func builderFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "mirror", Usage: "URL-PREFIX=FOLDER: take sources and inputs that begin so from this machine (repeatable)"},
 		&cli.StringSliceFlag{Name: "tools", Usage: "folder beside /usr that builds may use, such as a compiler's; its bin is on their PATH (repeatable)"},
 		&cli.StringFlag{Name: "go-proxy", Usage: "where Go modules come from, one https or file URL", Value: "https://proxy.golang.org"},
+		&cli.StringFlag{Name: "ca", Usage: "PEM file: CAs of the https hosts that sources and files come from, in place of the system's"},
 		&cli.BoolFlag{Name: "allow-private", Usage: "fetch from addresses that are not on the public internet too"},
 	}
 }
@@ -94,6 +96,15 @@ func builderConfig(c *cli.Context) (worker.Config, error) {
 	config := worker.Config{
 		Tools: c.StringSlice("tools"), GoProxy: c.String("go-proxy"), Now: time.Now,
 		Outbound: outbound.Policy{AllowPrivate: c.Bool("allow-private"), UserAgent: "hallmark-rebuild"},
+	}
+	if file := c.String("ca"); file != "" {
+		var err error
+		if config.CAs, err = os.ReadFile(file); err != nil {
+			return worker.Config{}, err
+		}
+		if len(config.CAs) == 0 {
+			return worker.Config{}, &usageError{text: "--ca " + file + " is empty", hint: "certificates in PEM, one behind the other"}
+		}
 	}
 	for _, text := range c.StringSlice("mirror") {
 		// The folder comes last: a URL may have an equals sign in it.

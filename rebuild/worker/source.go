@@ -93,6 +93,12 @@ func (c *checkout) fetch(ctx context.Context) error {
 		}
 		defer proxy.Close()
 		network, config = true, config+"[http]\n\tproxy = "+strconv.Quote(proxy.URL())+"\n\tproxyAuthMethod = basic\n\tfollowRedirects = false\n[protocol \"https\"]\n\tallow = always\n"
+		if len(c.CAs) > 0 {
+			if err := os.WriteFile(filepath.Join(c.folder, "cas.pem"), c.CAs, 0o644); err != nil {
+				return fmt.Errorf("write git's configuration: %w", err)
+			}
+			config += "[http]\n\tsslCAInfo = /git/cas.pem\n"
+		}
 	} else {
 		config += "[protocol \"file\"]\n\tallow = always\n"
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,9 @@ type Config struct {
 	Tools []string
 	// GoProxy is where Go modules come from: one URL, https or file; empty: proxy.golang.org.
 	GoProxy string
+	// CAs are the certificate authorities of the https hosts that sources and files come
+	// from, PEM; empty: the system's. Go modules come by the system's in any case.
+	CAs []byte
 	// Outbound says which addresses may be reached while fetching.
 	Outbound outbound.Policy
 	Now      func() time.Time
@@ -59,6 +63,12 @@ func New(c Config) (*Worker, error) {
 	}
 	if !strings.HasPrefix(c.GoProxy, "https://") && !strings.HasPrefix(c.GoProxy, "file:///") || strings.ContainsAny(c.GoProxy, ",| \n") {
 		return nil, fmt.Errorf("%q is not one https or file URL of a module proxy", c.GoProxy)
+	}
+	if len(c.CAs) > 0 {
+		c.Outbound.RootCAs = x509.NewCertPool()
+		if !c.Outbound.RootCAs.AppendCertsFromPEM(c.CAs) {
+			return nil, errors.New("what is to be the CAs of https hosts holds no certificate in PEM")
+		}
 	}
 	if c.Key != nil {
 		if _, err := attest.KeyID(c.Key.Public()); err != nil {

@@ -229,10 +229,19 @@ type Rule struct {
 	Evidence   string `json:"evidence,omitempty" doc:"SHA-256 of the envelope judged"`
 	Satisfy    string `json:"satisfy,omitempty" doc:"what would make it pass"`
 
-	Further      []string `json:"further,omitempty" doc:"SHA-256 of envelopes relied on beside evidence"`
-	Requirements []string `json:"requirements,omitempty" doc:"what asks for it: framework/requirement"`
-	Level        int      `json:"level,omitempty" doc:"the lowest level that asks for it"`
-	Basic        bool     `json:"basic,omitempty" doc:"every build must show it, in any mode"`
+	Further      []string    `json:"further,omitempty" doc:"SHA-256 of envelopes relied on beside evidence"`
+	Inputs       []RuleInput `json:"inputs,omitempty" doc:"each input of the build, those first that lack something; 100 at most"`
+	Requirements []string    `json:"requirements,omitempty" doc:"what asks for it: framework/requirement"`
+	Level        int         `json:"level,omitempty" doc:"the lowest level that asks for it"`
+	Basic        bool        `json:"basic,omitempty" doc:"every build must show it, in any mode"`
+}
+
+// RuleInput is what a rule finds about one input of a build.
+type RuleInput struct {
+	Input    string   `json:"input" doc:"what the provenance calls it, and its digest"`
+	Shown    bool     `json:"shown"`
+	Detail   string   `json:"detail,omitempty" doc:"what is lacking"`
+	Evidence []string `json:"evidence,omitempty" doc:"SHA-256 of envelopes about the input"`
 }
 
 // SignatureRecord is one line of the signing record.

@@ -31,6 +31,10 @@ const (
 	// MaxStormRevocations bounds the number; above it, there is no brake to speak of.
 	MaxStormRevocations = 10_000
 
+	// listTick is what lists and OCSP answers count time in. Java takes a signature whose
+	// timestamp is in the very second of the revocation for one that was made before it.
+	listTick = time.Second
+
 	// judgeGrace is how long after its time a signature is kept that cannot be judged,
 	// because the repository cannot be read, say. Not confirmed is not confirmed.
 	judgeGrace = 10 * time.Minute

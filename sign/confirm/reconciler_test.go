@@ -47,7 +47,7 @@ func TestContradicted(t *testing.T) {
 	got := w.want(bad, store.SignatureRevoked)
 	w.want(sibling, store.SignatureProvisional)
 	rev := w.certificate(bad).Revocation
-	if !rev.InvalidityDate.Equal(start) || !rev.RevocationDate.Equal(start) || !rev.At.Equal(w.now) || rev.Reason != ca.ReasonPrivilegeWithdrawn || rev.By != machine {
+	if !rev.InvalidityDate.Equal(start) || !rev.RevocationDate.Equal(start.Add(-time.Second)) || !rev.At.Equal(w.now) || rev.Reason != ca.ReasonPrivilegeWithdrawn || rev.By != machine {
 		t.Errorf("%+v", rev)
 	}
 	all := w.incidents()

@@ -76,10 +76,10 @@ func (d decision) applies(s store.Signature, now time.Time) bool {
 // revoke puts everything on record that a revocation is: all of it or nothing.
 func (r *Reconciler) revoke(tx store.Tx, s store.Signature, i store.Incident, j Judgement, d decision, failed []byte, now time.Time) error {
 	// Withdrawn is what the certificate says of the build, and not a key: that one existed
-	// for this signature only and is gone (docs/decisions/0021). Counting from the
+	// for this signature only and is gone (docs/decisions/0021). Counting from before the
 	// signature itself, no timestamp saves it.
 	err := r.c.Certificates.RevokeIn(tx, s.Serial, store.Revocation{
-		At: now, RevocationDate: s.At, InvalidityDate: s.At, Reason: ca.ReasonPrivilegeWithdrawn, By: d.by,
+		At: now, RevocationDate: s.At.Add(-listTick), InvalidityDate: s.At, Reason: ca.ReasonPrivilegeWithdrawn, By: d.by,
 		Note: fmt.Sprintf("provisional signature %s: %s, incident %s", s.ID, i.Cause, i.ID),
 	})
 	if no := ca.IsRefusal(err); no != nil && no.Code == ca.CodeAlreadyRevoked {

@@ -25,6 +25,7 @@ type docket struct {
 	predicate  map[string]any // of the builder's provenance
 	kind       string         // its predicate type
 	papers     map[string]*paper
+	inputs     map[string]*paper // about the inputs of the build
 	policy     Policy
 }
 
@@ -61,7 +62,7 @@ func newDocket(t testing.TB, framework, trackID string, level int) *docket {
 	s.Attestors = []audit.Attestor{
 		{ID: "ada", Predicates: []string{attest.ReferenceAuthorizationV02}, Keys: []string{pemKey(t, ada)}},
 		{ID: "quill", Predicates: []string{attest.ReferenceAuthorizationV02}, Keys: []string{pemKey(t, quill)}},
-		{ID: scannerID, Predicates: []string{attest.VulnsV02, attest.VSAType, attest.SourceProvenanceV1, attest.PullRequestApprovalV01, attest.SPDXDocument}, Keys: []string{pemKey(t, scanner)}},
+		{ID: scannerID, Predicates: []string{attest.VulnsV02, attest.VSAType, attest.SourceProvenanceV1, attest.PullRequestApprovalV01, attest.SPDXDocument, attest.CycloneDXBOM}, Keys: []string{pemKey(t, scanner)}},
 		{ID: "tester", Predicates: []string{attest.TestResultV01, attest.LinkV03}, Steps: []string{"test"}, Keys: []string{pemKey(t, tester)}},
 	}
 	d.predicate = map[string]any{
@@ -99,7 +100,23 @@ func newDocket(t testing.TB, framework, trackID string, level int) *docket {
 		"source-provenance": {revision, attest.SourceProvenanceV1, map[string]any{"repoUri": "https://git.example.com/vendor/app", "branch": "refs/heads/main", "actor": "ada",
 			"createdOn": "2026-05-04T09:00:00Z", "controls": []any{map[string]any{"name": attest.ControlReview, "since": "2026-01-01T00:00:00Z"}}}, []crypto.Signer{scanner}},
 	}
+	d.inputs = map[string]*paper{}
+	d.addInput("image", map[string]string{"sha256": strings.Repeat("cd", 32)})
 	return d
+}
+
+// addInput puts papers about an input into the case, so that it is as good as any rule
+// wants it: built by the builder of the scope, with a bill of material by the scanner.
+func (d *docket) addInput(name string, subject map[string]string) {
+	scanner := d.papers["vulns"].by
+	d.inputs[name+" provenance"] = &paper{subject, attest.ProvenanceV1, map[string]any{
+		"buildDefinition": map[string]any{"buildType": buildType, "externalParameters": map[string]any{},
+			"resolvedDependencies": []any{map[string]any{"uri": "git+https://git.example.org/upstream/" + name, "digest": map[string]any{"gitCommit": strings.Repeat("5", 40)}}}},
+		"runDetails": map[string]any{"builder": map[string]any{"id": builderID}},
+	}, []crypto.Signer{d.builder}}
+	d.inputs[name+" sbom"] = &paper{subject, attest.CycloneDXBOM, map[string]any{"bomFormat": "CycloneDX", "specVersion": "1.6",
+		"metadata":   map[string]any{"timestamp": "2026-05-01T10:00:00Z"},
+		"components": []any{map[string]any{"name": name, "purl": "pkg:generic/" + name}}, "dependencies": []any{map[string]any{"ref": name}}}, scanner}
 }
 
 func (d *docket) statement(p *paper) attest.Statement {
@@ -114,14 +131,39 @@ func (d *docket) evidence() [][]byte {
 	d.t.Helper()
 	out := [][]byte{envelope(d.t, d.statement(&paper{subject: map[string]string{"sha256": d.build.Digest}, kind: d.kind, predicate: d.predicate}), d.builder)}
 	for _, name := range slices.Sorted(maps.Keys(d.papers)) {
-		p := d.papers[name]
-		raw := envelope(d.t, d.statement(p), p.by[0])
-		for _, by := range p.by[1:] {
-			var err error
-			raw, err = attest.AddSignature(d.t.Context(), raw, by)
-			must(d.t, err)
+		out = append(out, d.sign(d.papers[name]))
+	}
+	return out
+}
+
+func (d *docket) sign(p *paper) []byte {
+	d.t.Helper()
+	raw := envelope(d.t, d.statement(p), p.by[0])
+	for _, by := range p.by[1:] {
+		var err error
+		raw, err = attest.AddSignature(d.t.Context(), raw, by)
+		must(d.t, err)
+	}
+	return raw
+}
+
+// found is what a repository with the papers about inputs has under some keys.
+func (d *docket) found(keys []string) Inputs {
+	d.t.Helper()
+	if len(keys) == 0 {
+		return nil
+	}
+	out := Inputs{}
+	for _, key := range keys {
+		out[key] = nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.inputs)) {
+		p := d.inputs[name]
+		for _, key := range d.statement(p).Filed() {
+			if _, asked := out[key]; asked {
+				out[key] = append(out[key], d.sign(p))
+			}
 		}
-		out = append(out, raw)
 	}
 	return out
 }
@@ -129,7 +171,10 @@ func (d *docket) evidence() [][]byte {
 func (d *docket) decide(custom ...CustomRule) Decision {
 	d.t.Helper()
 	g := New(Config{Policy: d.policy, Rules: custom, Now: func() time.Time { return testStart }})
-	return g.Decide(d.build, d.evidence(), []Assessed{{"a1", d.assessment, track(d.t, d.assessment)}})
+	evidence, assessed := d.evidence(), []Assessed{{"a1", d.assessment, track(d.t, d.assessment)}}
+	build := d.build
+	build.Inputs = d.found(g.Inputs(evidence, assessed))
+	return g.Decide(build, evidence, assessed)
 }
 
 // at returns what stands at a path in JSON, for a change.

@@ -22,6 +22,8 @@ type file struct {
 	steps     []*layout.Document // layouts, and links that are no statements
 	config    Config
 	quorum    quorum
+	// inputEvidence is what is on file about inputs, by their keys.
+	inputEvidence map[string][]signed
 }
 
 // exhibit is one piece of provenance in a file as the rules see it. What it says is in
@@ -141,7 +143,7 @@ func (e *exhibit) judge(custom []CustomRule) judged {
 		if q.needs != nil && !q.needs(e) {
 			continue
 		}
-		found := finding{NotJudged, "the provenance fails a rule before this one", e.orOwn(nil)}
+		found := finding{outcome: NotJudged, detail: "the provenance fails a rule before this one", evidence: e.orOwn(nil)}
 		if sound || q.basic || q.alone {
 			found = q.judge(e)
 		}
@@ -162,7 +164,7 @@ func (e *exhibit) judge(custom []CustomRule) judged {
 }
 
 func (j *judged) add(e *exhibit, v Verdict, f finding) {
-	v.Assessment, v.Outcome, v.Detail = e.assessed.ID, f.outcome, f.detail
+	v.Assessment, v.Outcome, v.Detail, v.Inputs = e.assessed.ID, f.outcome, f.detail, f.inputs
 	if len(f.evidence) > 0 {
 		v.Evidence, v.Further = f.evidence[0], f.evidence[1:]
 	}
@@ -180,11 +182,11 @@ func (j *judged) add(e *exhibit, v Verdict, f finding) {
 // pass, fail and unread are findings about the provenance; evidence is what they rest on
 // beside it, or instead of it where the provenance says nothing on the matter.
 func (e *exhibit) pass(detail string, evidence ...string) finding {
-	return finding{Pass, detail, e.orOwn(evidence)}
+	return finding{outcome: Pass, detail: detail, evidence: e.orOwn(evidence)}
 }
 
 func (e *exhibit) fail(detail string, evidence ...string) finding {
-	return finding{Fail, detail, e.orOwn(evidence)}
+	return finding{outcome: Fail, detail: detail, evidence: e.orOwn(evidence)}
 }
 
 func (e *exhibit) orOwn(evidence []string) []string {
@@ -199,7 +201,7 @@ func (e *exhibit) orOwn(evidence []string) []string {
 
 // unread is the finding of a rule that needs what the provenance says.
 func (e *exhibit) unread() finding {
-	return finding{NotJudged, "no provenance is authenticated, and nothing else is read", e.orOwn(nil)}
+	return finding{outcome: NotJudged, detail: "no provenance is authenticated, and nothing else is read", evidence: e.orOwn(nil)}
 }
 
 // quote bounds and cleans text from evidence for a verdict.

@@ -19,6 +19,9 @@ type Build struct {
 	// Commit is the revision that the caller means to have built, lower-case hex. Empty:
 	// any that the audited scope allows.
 	Commit string
+	// Inputs is what is on file about what the build used, under the keys that Gate.Inputs
+	// returned; nil where it returned none.
+	Inputs Inputs
 }
 
 // Hash is a digest under an algorithm, both as in-toto subjects have them. The zero Hash
@@ -59,6 +62,9 @@ type Verdict struct {
 	Satisfy    string  `json:"satisfy,omitempty"`  // what would make it pass; empty when it does
 	// Further are the SHA-256 of envelopes relied on beside Evidence.
 	Further []string `json:"further,omitempty"`
+	// Inputs are what it says about each input of the build, those first that lack
+	// something, where it is about inputs; a hundred at most.
+	Inputs []InputVerdict `json:"inputs,omitempty"`
 	// Requirements that ask for it, as "<framework id>/<requirement id>", and the lowest
 	// level at which one of them does. Empty for what every build must show.
 	Requirements []string `json:"requirements,omitempty"`
@@ -134,6 +140,7 @@ type Config struct {
 type Gate struct {
 	c      Config
 	opener Opener
+	inputs Opener // for evidence about inputs
 	rolls  rolls
 }
 
@@ -142,7 +149,9 @@ func New(c Config) *Gate {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Gate{c: c}
+	g := &Gate{c: c}
+	g.inputs.documents.Keep = rememberedInputs
+	return g
 }
 
 // Decide judges with a gate of its own that has no further rules.
@@ -162,8 +171,10 @@ func (g *Gate) Decide(b Build, evidence [][]byte, assessed []Assessed, further .
 	rolls, ring := g.rolls.of(assessed)
 	documents := g.opener.open(evidence, ring)
 	steps := g.opener.openSteps(evidence, rolls)
+	inputs := g.openInputs(b.Inputs, ring)
 	for i, a := range assessed {
 		f := newFile(b, a, rolls[i], documents, steps, g.c)
+		f.inputEvidence = inputs
 		judged := f.judge(custom)
 		if i == 0 {
 			d.Verdicts = judged.verdicts

@@ -20,4 +20,15 @@ const (
 	// maxRevisions bounds the commits of one build about which evidence is looked up. A
 	// product is built from one repository, or from a few.
 	maxRevisions = 8
+	// MaxInputs bounds the inputs of one build about each of which evidence is looked up.
+	// Go programs have some hundred modules, large ones in JavaScript some thousand
+	// packages; each costs a file to open and two to three signatures to verify.
+	MaxInputs = 2048
+	// maxInputVerdicts is how many inputs a verdict lists, those that lack something first:
+	// more than a person reads, and little beside the rest of an answer.
+	maxInputVerdicts = 100
+	// rememberedInputs is how many envelopes about inputs a Gate remembers, and twice as
+	// many at most: products of one vendor share most of them. With maxRememberedBytes 256
+	// MB at most, and a tenth of it with envelopes of typical size.
+	rememberedInputs = 2048
 )

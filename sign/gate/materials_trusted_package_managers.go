@@ -26,6 +26,9 @@ func materialsTrustedPackageManagers() rule {
 				if d.DownloadLocation != "" {
 					from = d.DownloadLocation
 				}
+				if repository, ok := revisionOf(d); ok {
+					from = repository
+				}
 				if outside(d, e.scope.Sources) != "" && !below(from, e.scope.Origins) {
 					return e.fail("material " + quote(d.Name+from) + " is not from an origin of the scope")
 				}

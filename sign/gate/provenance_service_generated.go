@@ -16,7 +16,7 @@ func provenanceServiceGenerated() rule {
 				return e.unread()
 			}
 			if _, ok := e.builder(); !ok {
-				return finding{NotJudged, "the builder is not in the audited scope", e.orOwn(nil)}
+				return finding{outcome: NotJudged, detail: "the builder is not in the audited scope", evidence: e.orOwn(nil)}
 			}
 			for _, i := range e.owners {
 				if e.scope.Builders[i].ID == e.provenance.BuilderID {

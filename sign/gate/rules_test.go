@@ -32,7 +32,7 @@ func checkable(t *testing.T) map[string]bool {
 // TestEveryRequirementIsServed: each is served by exactly one rule, or stands on the
 // list of those that none serves, which has its length here: raise it nowhere.
 func TestEveryRequirementIsServed(t *testing.T) {
-	const exceptions = 8
+	const exceptions = 2
 	wanted, served := checkable(t), map[string]string{}
 	for _, r := range Rules() {
 		for _, s := range r.Serves {
@@ -76,7 +76,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("rule %s serves nothing or says nothing", r.ID)
 		}
 	}
-	for _, prefix := range []string{"build_", "provenance_", "source_", "scope_", "materials_", "artefacts_", "aud_"} {
+	for _, prefix := range []string{"build_", "provenance_", "source_", "scope_", "materials_", "artefacts_", "aud_", "reb_"} {
 		files, err := filepath.Glob(prefix + "*.go")
 		must(t, err)
 		for _, f := range files {

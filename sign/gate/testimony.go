@@ -53,6 +53,11 @@ func (f *file) witnesses(d signed, technical bool) (t testimony, ok bool) {
 // about returns the testimonies of a type about the artifact and nothing else, and why
 // others of that type do not count.
 func (f *file) about(is isType, technical bool) (out []testimony, why string) {
+	return f.testimonies(is, technical, f.build.only)
+}
+
+// testimonies is about for any subject: other says what else a statement is about, or "".
+func (f *file) testimonies(is isType, technical bool, about func(attest.Statement) (other string)) (out []testimony, why string) {
 	why = "no such statement about this digest"
 	for _, d := range f.documents {
 		if !is(d.Statement.PredicateType) {
@@ -63,7 +68,7 @@ func (f *file) about(is isType, technical bool) (out []testimony, why string) {
 			why = "not signed by anybody whom the scope names for " + d.Statement.PredicateType
 			continue
 		}
-		if other := f.build.only(d.Statement); other != "" {
+		if other := about(d.Statement); other != "" {
 			why = "the statement is " + other
 			continue
 		}

@@ -11,9 +11,13 @@ func (w *world) groups() []group {
 	}
 	all = append(all, w.jars(oldJAR))
 	all = append(all, w.sealedFiles()...)
+	images, revokedImage := w.images()
+	all = append(all, images)
+	all = append(all, w.provisional()...)
 	content := []byte("what acme's builder built before its key was lost\n")
 	signature, serial := w.signWith(content)
 	w.revokeSerial(serial)
+	w.revokeSerial(revokedImage)
 	w.revokeSerial(w.revoked.issued.Record.Serial)
 	return append(append([]group{
 		w.opensslVerify(), w.opensslCMS(), w.opensslTS(), w.opensslOCSP(), w.opensslCRL(),

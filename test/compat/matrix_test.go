@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -29,6 +30,8 @@ type group struct {
 type kase struct {
 	name string
 	args []string
+	// ask asks a library, for those that are no program; args is empty then.
+	ask func(ctx context.Context) said
 	// shows is what the tool prints when it accepts, for those whose exit status does
 	// not say so.
 	shows string
@@ -90,7 +93,12 @@ func (w *world) judge(t *testing.T, k kase) bool {
 			t.Errorf("hallmark-verify: %v %v", verdict.Outcome, verdict.Reasons)
 		}
 	}
-	s := w.run(k.args...)
+	var s said
+	if k.ask != nil {
+		s = k.ask(t.Context())
+	} else {
+		s = w.run(k.args...)
+	}
 	accepted := s.ok && strings.Contains(s.text, k.shows)
 	if accepted != k.want && k.older != "" && strings.Contains(s.text, k.olderSays) {
 		return k.want

@@ -22,6 +22,14 @@ import (
 // service gets these, and its signature is embedded here, as `hallmark sign` does.
 func (w *world) sealed(kind format.Kind, path, serial string) string {
 	w.t.Helper()
+	w.sealedAs(w.signing, kind, path, func(r *sign.Request) { r.Certificate = serial })
+	return path
+}
+
+// sealedAs is sealed for any service and request. It returns the signature and the digest that evidence
+// about the file is filed under.
+func (w *world) sealedAs(service *sign.Service, kind format.Kind, path string, change func(*sign.Request)) (signed sign.Result, artifactDigest [32]byte) {
+	w.t.Helper()
 	ctx := context.Background()
 	f, err := format.Detect(format.Files(), path)
 	w.check(err)
@@ -44,13 +52,13 @@ func (w *world) sealed(kind format.Kind, path, serial string) string {
 	w.check(err)
 	_, err = w.evidence.Put(ctx, cast.Vendor, envelope)
 	w.check(err)
-	signed, err := w.signing.Sign(ctx, sign.Request{
-		Vendor: cast.Vendor, Digest: digests.SHA256, Signed: digests.Signed, Format: string(kind), Product: "tool", Certificate: serial, By: cast.Vendor,
-	})
+	request := sign.Request{Vendor: cast.Vendor, Digest: digests.SHA256, Signed: digests.Signed, Format: string(kind), Product: "tool", By: cast.Vendor}
+	change(&request)
+	signed, err = service.Sign(ctx, request)
 	w.check(err)
 	_, err = f.Attach(path, signed.CMS, format.Options{Digest: digests.Signed})
 	w.check(err)
-	return path
+	return signed, digests.SHA256
 }
 
 // sealedFiles are what the signing service makes of each format, before the other tools.

@@ -29,12 +29,15 @@ import (
 	"github.com/hallmark-pki/hallmark/audit/evidence"
 	"github.com/hallmark-pki/hallmark/audit/probe"
 	"github.com/hallmark-pki/hallmark/ca"
+	"github.com/hallmark-pki/hallmark/format"
+	"github.com/hallmark-pki/hallmark/format/oci"
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/rebuild"
 	"github.com/hallmark-pki/hallmark/server"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/sign/confirm"
+	"github.com/hallmark-pki/hallmark/sign/gate"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
 	"github.com/hallmark-pki/hallmark/test/cast"
@@ -65,6 +68,9 @@ type world struct {
 	register  *audit.Register
 	evidence  *repository.Repository
 	signing   *sign.Service
+	early     *sign.Service // asks for a rebuild, and signs before there is one
+	settling  *confirm.Reconciler
+	rebuilder *ecdsa.PrivateKey // of rebuilderID
 
 	mu    sync.Mutex
 	lag   time.Duration // of the world's clock behind the machine's
@@ -101,6 +107,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(public.Close)
 
 	w.people, err = cast.New()
+	w.check(err)
+	w.rebuilder, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	w.check(err)
 	w.seed()
 	w.assess(3, 30*24*time.Hour)
@@ -179,19 +187,27 @@ func (w *world) open() http.Handler {
 	files, err := evidence.Open(w.path("evidence"))
 	w.check(err)
 	w.t.Cleanup(func() { files.Close() })
-	w.signing, err = sign.New(sign.Config{
+	signing := sign.Config{
 		Store: w.store, Keys: w.ca, Evidence: w.evidence, Stamper: w.ca, Issuers: w.ca,
 		VSASigner: w.ca.VSASigner(), VerifierID: "https://ca.example.com", Arc: w.ca.Arc(), Now: w.now,
-	})
+		Formats: append([]format.Format{oci.Format{}}, format.Files()...), Builds: w.ca,
+		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},
+	}
+	w.signing, err = sign.New(signing)
 	w.check(err)
-	settling, err := confirm.New(confirm.Config{
-		Store: w.store, Judge: confirm.Gate{Service: w.signing}, Certificates: w.ca, Repository: w.evidence, Storm: confirm.DefaultStorm(), Now: w.now,
+	rules, err := gate.NewRules([]gate.RuleText{{Name: "rebuilt", CEL: "size(reproduced) > 0"}})
+	w.check(err)
+	signing.Gate = gate.New(gate.Config{Rules: rules, Now: w.now})
+	w.early, err = sign.New(signing)
+	w.check(err)
+	w.settling, err = confirm.New(confirm.Config{
+		Store: w.store, Judge: confirm.Gate{Service: w.early}, Certificates: w.ca, Repository: w.evidence, Storm: confirm.DefaultStorm(), Now: w.now,
 	})
 	w.check(err)
 	s, err := server.New(server.Config{
 		Name: "Example CA", Version: "test", APIURL: "https://ca.example.com", Store: w.store, CA: w.ca, Operator: w.ca,
 		Register: w.register, Catalogue: catalogue, Repository: w.evidence, Queue: waiting, Evidence: files,
-		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence.Independent(), Now: w.now}, Confirm: settling, Log: slog.New(slog.DiscardHandler), Now: w.now,
+		Ledger: log, LedgerKey: vkey, Signing: w.signing, Rebuilds: &rebuild.Queue{Store: w.store, Repository: w.evidence.Independent(), Now: w.now}, Confirm: w.settling, Log: slog.New(slog.DiscardHandler), Now: w.now,
 	})
 	w.check(err)
 	return s.Public()
@@ -208,6 +224,7 @@ func (w *world) assess(level int, life time.Duration) {
 	a, err := w.people.Assessment(w.framework, level, w.now())
 	w.check(err)
 	a.ValidUntil = a.AssessedAt.Add(life)
+	a.Scope.Rebuilders = []audit.Rebuilder{{ID: rebuilderID, Operator: "Rebuilds eV", Keys: []string{publicPEM(w, w.rebuilder)}}}
 	envelope, err := w.people.Sign(ctx, a)
 	w.check(err)
 	rec, err := w.register.Submit(ctx, envelope, cast.Auditor)
