@@ -111,3 +111,25 @@ func TestRolloverUnderOperators(t *testing.T) {
 		t.Errorf("with a key that nobody listed: %v", err)
 	}
 }
+
+// TestEnds: each role's metadata ends when it says, and nothing does before there is any.
+func TestEnds(t *testing.T) {
+	s := newSite(t)
+	if ends, err := distribution.Ends(s.have); err != nil || len(ends) != 0 {
+		t.Errorf("before anything is published: %v %v", ends, err)
+	}
+	s.advance(noon)
+	ends, err := distribution.Ends(s.have)
+	if err != nil {
+		t.Fatal(err)
+	}
+	days := map[string]int{}
+	for role, end := range ends {
+		days[role] = int(end.Sub(noon).Hours() / 24)
+	}
+	for role, want := range map[string]int{"root": 730, "targets": 365, "snapshot": 7, "status": 7, "timestamp": 3} {
+		if days[role] != want {
+			t.Errorf("%s ends in %d days, want %d", role, days[role], want)
+		}
+	}
+}
