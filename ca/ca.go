@@ -243,7 +243,10 @@ func (c *CA) setOperator() (err error) {
 // reserveKeys notes the CA's own keys: a certificate for one of them would make a
 // vendor of the CA.
 func (c *CA) reserveKeys() error {
-	keys := []crypto.PublicKey{c.hierarchy.timestamping.PublicKey}
+	var keys []crypto.PublicKey
+	for _, cert := range c.hierarchy.stamps {
+		keys = append(keys, cert.PublicKey)
+	}
 	for _, r := range c.hierarchy.roots {
 		keys = append(keys, r.cert.PublicKey)
 	}
@@ -273,21 +276,21 @@ func (c *CA) Summary() Summary { return c.hierarchy.Summary() }
 func (c *CA) Tiers() []string { return append([]string(nil), c.hierarchy.manifest.Tiers...) }
 
 // offlineIssuers returns the names of the CAs whose lists are files: the roots, oldest
-// first, and the timestamping CA.
+// first, and the timestamping CAs.
 func (c *CA) offlineIssuers() []string {
-	return append(append([]string(nil), c.hierarchy.manifest.roots()...), nameTimestamping)
+	return c.hierarchy.manifest.offline()
 }
 
 // VSASigner returns the key that signs verification summaries, P-256.
 func (c *CA) VSASigner() crypto.Signer { return c.hierarchy.keys[nameVSA] }
 
 // StatusSigner returns the key that signs status bundles, P-256.
-func (c *CA) StatusSigner() crypto.Signer { return c.hierarchy.keys[nameStatus] }
+func (c *CA) StatusSigner() crypto.Signer { return c.hierarchy.statusSigner(c.now()) }
 
 // DistributionSigner opens the key of the update repository's root and targets, P-256,
 // and keeps it open. It is needed rarely, so serving does not wait for it.
 func (c *CA) DistributionSigner(ctx context.Context) (crypto.Signer, error) {
-	return c.hierarchy.later(ctx, nameDistribution)
+	return c.hierarchy.later(ctx, c.hierarchy.manifest.newest(nameDistribution))
 }
 
 // LedgerKey returns the key that signs the transparency log's checkpoints.

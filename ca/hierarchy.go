@@ -31,7 +31,8 @@ type Hierarchy struct {
 	root         *x509.Certificate // the newest
 	roots        []rootFiles       // oldest first
 	timestamping *x509.Certificate
-	stampCross   []*x509.Certificate // of timestamping, under other roots in force
+	stampCross   []*x509.Certificate          // of timestamping, under other roots in force
+	stamps       map[string]*x509.Certificate // every generation of the timestamping CA and authority, by name
 	tsa          *x509.Certificate
 	operator     *x509.Certificate
 	tiers        []tierFiles // lowest first, and of each the oldest generation first
@@ -96,7 +97,7 @@ func openHierarchy(ctx context.Context, dir string, s Secrets) (_ *Hierarchy, er
 		return nil, err
 	}
 	crls := map[string][]byte{}
-	for _, name := range append(m.roots(), nameTimestamping) {
+	for _, name := range m.offline() {
 		if crls[name], err = readFile(crlPath(dir, name), maxFileBytes); err != nil {
 			return nil, err
 		}
@@ -125,13 +126,17 @@ func newHierarchy(m manifest, certs map[string]*x509.Certificate, signers map[st
 	}
 	h := &Hierarchy{
 		manifest: m, arc: arc, passphrase: ring.secrets.Passphrase, keys: signers, crls: crls, ring: ring,
-		root: certs[m.newestRoot()], timestamping: certs[nameTimestamping], tsa: certs[nameTSA], operator: certs[nameOperator],
+		root: certs[m.newestRoot()], timestamping: certs[m.newest(nameTimestamping)], tsa: certs[m.newest(nameTSA)], operator: certs[nameOperator],
 	}
 	for _, name := range m.roots() {
 		h.roots = append(h.roots, rootFiles{name, certs[name], slices.Contains(m.Retired, name)})
 	}
 	for _, id := range m.issuers() {
 		h.tiers = append(h.tiers, tierFiles{name: id.name, cert: certs[id.name], twin: certs[id.name+twinSuffix], tier: id.tier, current: id.current})
+	}
+	h.stamps = map[string]*x509.Certificate{}
+	for _, name := range append(m.generations(nameTimestamping), m.generations(nameTSA)...) {
+		h.stamps[name] = certs[name]
 	}
 	if err := h.checkCertificates(); err != nil {
 		return nil, err
@@ -159,7 +164,7 @@ func crlPath(dir, name string) string  { return filepath.Join(dir, "crls", name+
 
 // certificateNames lists every file in certs/ that counts.
 func (m manifest) certificateNames() []string {
-	names := append([]string{nameTimestamping, nameTSA, nameOperator}, m.roots()...)
+	names := append(append(append([]string{nameOperator}, m.generations(nameTimestamping)...), m.generations(nameTSA)...), m.roots()...)
 	for _, id := range m.issuers() {
 		names = append(names, id.name, id.name+twinSuffix)
 	}
@@ -195,7 +200,7 @@ func readCertificate(file string) (*x509.Certificate, error) {
 
 // readKeys opens what is needed to serve.
 func (k *keyring) readKeys(ctx context.Context, m manifest) (map[string]crypto.Signer, error) {
-	names := []string{nameTSA, nameOperator, nameVSA, nameLedger, nameStatus}
+	names := append([]string{m.newest(nameTSA), nameOperator, nameVSA, nameLedger}, k.statusKeys(m)...)
 	for _, id := range m.issuers() {
 		names = append(names, id.name)
 	}
@@ -267,7 +272,7 @@ func (h *Hierarchy) addCross(certs map[string]*x509.Certificate) error {
 		if by.retired {
 			continue
 		}
-		if of == nameTimestamping {
+		if of == h.manifest.newest(nameTimestamping) {
 			h.stampCross = append(h.stampCross, cert)
 		}
 		for i, t := range h.tiers {
@@ -297,7 +302,7 @@ func (h *Hierarchy) leaveRetired() {
 
 // checkKeys makes sure that each key is its certificate's.
 func (h *Hierarchy) checkKeys() error {
-	pairs := map[string]*x509.Certificate{nameTSA: h.tsa, nameOperator: h.operator}
+	pairs := map[string]*x509.Certificate{h.manifest.newest(nameTSA): h.tsa, nameOperator: h.operator}
 	for _, t := range h.tiers {
 		pairs[t.name] = t.cert
 	}

@@ -54,7 +54,7 @@ func checkPlace(name, place string) error {
 
 // mayBeOffline: what has issued all that it is to issue.
 func mayBeOffline(name string) bool {
-	return name == nameTimestamping || name == nameRoot || strings.HasPrefix(name, nameRoot+"-")
+	return name == nameTimestamping || strings.HasPrefix(name, nameTimestamping+"-") || name == nameRoot || strings.HasPrefix(name, nameRoot+"-")
 }
 
 // Secrets open the hierarchy's keys.
@@ -244,7 +244,16 @@ type KeyInfo struct {
 
 // Keys lists the CA's keys by name.
 func (h *Hierarchy) Keys() []KeyInfo {
-	ends := map[string]time.Time{nameTimestamping: h.timestamping.NotAfter, nameTSA: h.tsa.NotAfter, nameOperator: h.operator.NotAfter, nameVSA: {}, nameLedger: {}, nameStatus: {}, nameDistribution: {}}
+	m := h.manifest
+	ends := map[string]time.Time{nameOperator: h.operator.NotAfter, nameVSA: {}, nameLedger: {}, m.newest(nameDistribution): {}, m.newest(nameTSA): h.tsa.NotAfter}
+	for _, name := range m.generations(nameTimestamping) {
+		ends[name] = h.stamps[name].NotAfter
+	}
+	for _, name := range m.generations(nameStatus) {
+		if h.keys[name] != nil {
+			ends[name] = time.Time{}
+		}
+	}
 	for _, r := range h.roots {
 		ends[r.name] = r.cert.NotAfter
 	}

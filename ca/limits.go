@@ -123,6 +123,14 @@ const (
 	// orderSkew is how far two machines' clocks may be apart; the offline one is set by hand.
 	orderSkew = time.Hour
 
+	// minStatusOverlap is how long a new status key stands in the trust bundle at least before it signs: machines update once
+	// a day, and one that was off over a weekend learns it with the bundle that the new key signs.
+	minStatusOverlap = 24 * time.Hour
+	maxStatusOverlap = 90 * 24 * time.Hour
+	// statusLife is how long what the key before signed last may still be in use: a status bundle holds for six days, and
+	// clocks differ.
+	statusLife = 7 * 24 * time.Hour
+
 	// timestampAccuracy is what the TSA states and what RFC 3628 §5.2 asks for: its times are rounded to whole seconds,
 	// which takes half of it; the other half is the clock's (timesource.MaxOffset).
 	timestampAccuracy = time.Second

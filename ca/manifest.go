@@ -53,6 +53,11 @@ type manifest struct {
 	// Added has the keys that came with a later release than the first, once they were
 	// made: from then on one that is missing is lost, and not to be made again.
 	Added []string `json:"added_keys,omitempty"`
+	// Successors has the newest generation of the timestamping CA and of the keys tsa,
+	// status and distribution, where they were rolled over.
+	Successors map[string]int `json:"successors,omitempty"`
+	// StatusTerms has how each generation of the status key from the second on took over.
+	StatusTerms []statusTerm `json:"status_terms,omitempty"`
 	// Cross has the further certificates of CAs: <name>-by-<root>.
 	Cross []string `json:"cross,omitempty"`
 }
@@ -92,7 +97,13 @@ func (m manifest) check() error {
 			return fmt.Errorf("generation %d of tier %q", n, tier)
 		}
 	}
-	names := append([]string{nameTimestamping, nameTSA, nameOperator, nameVSA, nameLedger, nameStatus, nameDistribution}, m.roots()...)
+	if err := m.checkSuccessors(); err != nil {
+		return err
+	}
+	names := append([]string{nameOperator, nameVSA, nameLedger}, m.roots()...)
+	for _, name := range successible() {
+		names = append(names, m.generations(name)...)
+	}
 	for _, id := range m.issuers() {
 		names = append(names, id.name)
 	}

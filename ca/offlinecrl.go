@@ -27,7 +27,7 @@ func offlineCRL(cert *x509.Certificate, key crypto.Signer, number *big.Int, now 
 // leaves an order.
 func (s *Site) RenewOfflineCRLs(ctx context.Context) (Change, error) {
 	o := s.newOrder(purposeLists)
-	for _, name := range append(s.manifest.roots(), nameTimestamping) {
+	for _, name := range s.manifest.offline() {
 		if slices.Contains(s.manifest.Retired, name) {
 			continue
 		}

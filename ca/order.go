@@ -42,6 +42,8 @@ const (
 	purposeTier  = "tier"  // a new generation of a tier
 	purposeRoot  = "root"  // a new root, with cross-certificates
 	purposeLists = "lists" // the revocation lists of a year
+	// a new generation of the timestamping authority; of its CA and of the authority under it
+	purposeTSA, purposeTimestamping = "tsa", "timestamping"
 )
 
 // ordered is one certificate.
@@ -119,7 +121,7 @@ func decodeStrictly(raw []byte, maxBytes int, to any) error {
 
 func (o order) check() error {
 	switch o.Purpose {
-	case purposeFound, purposeTier, purposeRoot, purposeLists:
+	case purposeFound, purposeTier, purposeRoot, purposeLists, purposeTSA, purposeTimestamping:
 	default:
 		return fmt.Errorf("purpose %.32q", o.Purpose)
 	}

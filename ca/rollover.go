@@ -140,7 +140,9 @@ func (s *Site) rootOrder(ctx context.Context, name string, next manifest) (order
 		}
 		o.Certificates = append(o.Certificates, c)
 	}
-	o.Certificates = append(o.Certificates, s.cross(nameTimestamping, name, templates.TimestampingCA))
+	for _, stamps := range s.manifest.generations(nameTimestamping) {
+		o.Certificates = append(o.Certificates, s.cross(stamps, name, templates.TimestampingCA))
+	}
 	o.Lists = []orderedList{{Issuer: name}}
 	return o, nil
 }
@@ -174,7 +176,7 @@ func (s *Site) RetireRoot(ctx context.Context, name string) error {
 			return fmt.Errorf("retire root %s: issuing CA %s leads to no other root: roll it over first", name, id.name)
 		}
 	}
-	if !s.leadsToForce(next, nameTimestamping) {
+	if !s.leadsToForce(next, next.newest(nameTimestamping)) {
 		return fmt.Errorf("retire root %s: %w", name, errors.New("timestamps lead to no other root"))
 	}
 	if err := s.commit(next); err != nil {
@@ -203,6 +205,7 @@ func (m manifest) clone() manifest {
 	if m.Generations == nil {
 		m.Generations = map[string]int{}
 	}
+	m.cloneSuccessors()
 	m.Roots, m.Retired, m.Cross = slices.Clone(m.Roots), slices.Clone(m.Retired), slices.Clone(m.Cross)
 	return m
 }

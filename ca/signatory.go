@@ -89,9 +89,9 @@ func (a *signatory) expected(c ordered) (policies []string, title string, err er
 	case c.Profile == templates.Root:
 		return nil, rootTitle(c.key()), nil
 	case c.Profile == templates.TimestampingCA:
-		return nil, titleTimestamping, nil
+		return nil, stampTitle(c.key()), nil
 	}
-	return nil, titleTSA, nil
+	return nil, stampTitle(c.Name), nil
 }
 
 const (

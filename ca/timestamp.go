@@ -31,7 +31,7 @@ type timestamper struct {
 func (c *CA) setTimestamper() error {
 	c.tsa = &timestamper{
 		cert: c.hierarchy.tsa, chain: []*x509.Certificate{c.hierarchy.timestamping}, cross: c.hierarchy.stampCross,
-		signer: c.hierarchy.keys[nameTSA], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now, c.clockTrusted),
+		signer: c.hierarchy.keys[c.hierarchy.manifest.newest(nameTSA)], policy: c.arc.TimestampPolicy(), clock: newStampClock(c.store, c.now, c.clockTrusted),
 	}
 	return nil
 }

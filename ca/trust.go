@@ -18,7 +18,7 @@ type Trust struct {
 	Tiers          []TrustTier         // lowest first, every generation, oldest first
 	TimestampRoots []*x509.Certificate // anchors of timestamps
 	VSAKeys        []crypto.PublicKey
-	StatusKeys     []crypto.PublicKey // who signs status bundles
+	StatusKeys     []TrustKey // who signs status bundles, oldest first
 }
 
 // TrustTier is an issuing CA. Anchoring at Twin instead of the root trusts this
@@ -36,7 +36,11 @@ func (c *CA) Trust(ctx context.Context) (Trust, error) {
 	}
 	t := Trust{
 		Name: c.hierarchy.manifest.Name, Arc: c.arc,
-		VSAKeys: []crypto.PublicKey{c.VSASigner().Public()}, StatusKeys: []crypto.PublicKey{c.StatusSigner().Public()},
+		VSAKeys: []crypto.PublicKey{c.VSASigner().Public()},
+	}
+	var err error
+	if t.StatusKeys, err = c.hierarchy.statusKeys(); err != nil {
+		return Trust{}, err
 	}
 	for _, r := range c.hierarchy.roots {
 		if !r.retired {
@@ -50,10 +54,13 @@ func (c *CA) Trust(ctx context.Context) (Trust, error) {
 }
 
 // Certificate returns the certificate served at /ca/<name>.cer: an issuing CA's, a
-// root's or that of "timestamping". The error wraps ErrUnknownIssuer.
+// root's or that of "timestamping" and its successors. The error wraps ErrUnknownIssuer.
 func (c *CA) Certificate(name string) (*x509.Certificate, error) {
-	if name == nameTimestamping {
+	if name == c.hierarchy.manifest.newest(nameTimestamping) {
 		return c.hierarchy.timestamping, nil
+	}
+	if cert := c.hierarchy.stamps[name]; cert != nil && cert.IsCA {
+		return cert, nil
 	}
 	for _, r := range c.hierarchy.roots {
 		if r.name == name {

@@ -39,6 +39,9 @@ type Keys struct {
 	Online crypto.Signer // snapshot, timestamp and the role of status.json
 	// Root opens the key of root and targets. It is called when that key is needed.
 	Root func(context.Context) (crypto.Signer, error)
+	// Former opens the key that was Root before, where there is one: it is needed once, to
+	// sign the root that hands over. nil: Root is the first.
+	Former func(context.Context) (crypto.Signer, error)
 }
 
 // Content is what should be distributed.
@@ -149,6 +152,9 @@ func (a *advance) setRoot(ctx context.Context) error {
 	if a.root, err = metadata.Root().FromBytes(raw); err != nil {
 		return fmt.Errorf("published root %d: %w", version, err)
 	}
+	if done, err := a.handOver(ctx, version); done || err != nil {
+		return err
+	}
 	roles := a.root.Signed.Roles
 	current := canSign(roles[metadata.SNAPSHOT], a.onlineID) && canSign(roles[metadata.TIMESTAMP], a.onlineID)
 	if current && !a.isDue(a.root.Signed.Expires, rootLife) {
@@ -212,8 +218,8 @@ func setOnline(root *metadata.RootType, key *metadata.Key, id string) error {
 	return nil
 }
 
-func (a *advance) putRoot(root *metadata.Metadata[metadata.RootType]) error {
-	raw, err := sign(root, a.rootKey)
+func (a *advance) putRoot(root *metadata.Metadata[metadata.RootType], also ...crypto.Signer) error {
+	raw, err := sign(root, append([]crypto.Signer{a.rootKey}, also...)...)
 	if err != nil {
 		return fmt.Errorf("sign root: %w", err)
 	}

@@ -18,6 +18,9 @@ type Powers struct {
 	// Targets sign the list of what is distributed, one of them each time. None: those
 	// who do now.
 	Targets []crypto.PublicKey
+	// Online sign what changes daily, one of them each time: the server's status key, and
+	// before that is rolled over the next one too. None: those who do now.
+	Online []crypto.PublicKey
 }
 
 // NextRoot makes the root that follows the newest one and gives root and targets to other
@@ -30,7 +33,7 @@ func NextRoot(have Reader, powers Powers, now time.Time) ([]byte, error) {
 	if version == 0 {
 		return nil, errors.New("next root: there is none yet")
 	}
-	if len(powers.Root) == 0 || len(powers.Root) > maxRootKeys || len(powers.Targets) > maxRootKeys || powers.Threshold < 1 || powers.Threshold > len(powers.Root) {
+	if len(powers.Root) == 0 || len(powers.Root) > maxRootKeys || len(powers.Targets) > maxRootKeys || len(powers.Online) > maxRootKeys || powers.Threshold < 1 || powers.Threshold > len(powers.Root) {
 		return nil, fmt.Errorf("next root: %d keys with a threshold of %d, at most %d keys", len(powers.Root), powers.Threshold, maxRootKeys)
 	}
 	root, err := metadata.Root().FromBytes(raw)
@@ -44,6 +47,11 @@ func NextRoot(have Reader, powers Powers, now time.Time) ([]byte, error) {
 	}
 	if len(powers.Targets) > 0 {
 		if err := setRole(&root.Signed, metadata.TARGETS, powers.Targets, 1); err != nil {
+			return nil, fmt.Errorf("next root: %w", err)
+		}
+	}
+	if len(powers.Online) > 0 {
+		if err := listOnline(&root.Signed, powers.Online); err != nil {
 			return nil, fmt.Errorf("next root: %w", err)
 		}
 	}

@@ -25,6 +25,7 @@ type Severity string
 // The severities.
 const (
 	Note    Severity = "note"    // explained; nothing to do, or the next start does it
+	Warning Severity = "warning" // something ends soon: somebody has to plan
 	Problem Severity = "problem" // something that must not be
 )
 
@@ -69,6 +70,8 @@ type Patient struct {
 	Now      func() time.Time // nil takes time.Now
 	// Attestations is where outcomes of rebuilds lie; nil: they are not looked for.
 	Attestations Attestations
+	// Expiries are what ends one day: certificates, lists, metadata.
+	Expiries []Expiry
 }
 
 // Examine looks at everything and reports each finding, in no promised order. An error
@@ -87,6 +90,7 @@ func Examine(ctx context.Context, p Patient, report func(Finding)) error {
 		{"evidence", e.evidence},
 		{"rebuilds", e.rebuilds},
 		{"clock", e.clock},
+		{"expiries", e.expiries},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("examine %s: %w", step.what, err)

@@ -56,6 +56,9 @@ func (s *Server) showAssessment(ctx context.Context, in *DigestPath) (*body[api.
 	}
 	out := s.apiAssessment(rec)
 	out.Envelope, out.Receipt, out.LogSalt = rec.Envelope, rec.Receipt, rec.LogSalt
+	if out.AuditorKeys, err = s.auditorKeys(ctx, rec); err != nil {
+		return nil, err
+	}
 	return answer(out), nil
 }
 

@@ -91,10 +91,14 @@ func (s *Server) distribute(ctx context.Context) error {
 }
 
 func (s *Server) repositoryKeys() distribution.Keys {
-	return distribution.Keys{
+	keys := distribution.Keys{
 		Online: s.CA.StatusSigner(),
 		Root:   func(ctx context.Context) (crypto.Signer, error) { return s.CA.DistributionSigner(ctx) },
 	}
+	if s.CA.HasFormerDistributionSigner() {
+		keys.Former = s.CA.FormerDistributionSigner
+	}
+	return keys
 }
 
 // readerOf reads published files from a snapshot of the store.
@@ -159,14 +163,15 @@ func retireFile(tx store.Tx, f store.RepositoryFile, wanted bool, now time.Time)
 }
 
 // repositoryFile serves one file of the update repository. Whoever asks for the
-// timestamp, or is new here, makes sure that it is the newest.
+// timestamp makes sure that it is the newest, and so does who asks for a root: clients
+// begin with the one after theirs, and what follows may be signed by keys that it lists.
 func (s *Server) repositoryFile(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if !repositoryName.MatchString(name) {
 		http.NotFound(w, r)
 		return
 	}
-	if name == distribution.Timestamp || name == "1.root.json" {
+	if name == distribution.Timestamp || strings.HasSuffix(name, ".root.json") {
 		// An old timestamp says itself until when it counts: better than none.
 		if err := s.Distribute(r.Context()); err != nil {
 			s.Log.ErrorContext(r.Context(), "bring the update repository up to date", "error", err)

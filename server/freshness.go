@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/verify"
@@ -72,7 +74,11 @@ func (s *Server) refreshStatus(ctx context.Context) (store.StatusBundle, error) 
 	if err != nil {
 		return store.StatusBundle{}, fmt.Errorf("status bundle: %w", err)
 	}
-	inputs := inputsOf(status)
+	signer := s.CA.StatusSigner()
+	inputs, err := inputsOf(status, signer.Public())
+	if err != nil {
+		return store.StatusBundle{}, fmt.Errorf("status bundle: %w", err)
+	}
 	if age := now.Sub(last.IssuedAt); last.Inputs == inputs && age >= 0 && age < statusRefresh {
 		return last, nil
 	}
@@ -81,7 +87,7 @@ func (s *Server) refreshStatus(ctx context.Context) (store.StatusBundle, error) 
 		return store.StatusBundle{}, fmt.Errorf("status bundle: %w", err)
 	}
 	status.Number = max(last.Number+1, uint64(max(0, now.Unix()))) // as with lists: a restored store gives out no number twice
-	body, err := status.Sign(ctx, s.CA.StatusSigner())
+	body, err := status.Sign(ctx, signer)
 	if err != nil {
 		return store.StatusBundle{}, err
 	}
@@ -154,7 +160,12 @@ func (s *Server) transition(r store.Reader, rec store.Assessment) (verify.Transi
 }
 
 // inputsOf sums up what calls for a new bundle when it changes.
-func inputsOf(status verify.Status) string {
+// Another key is one.
+func inputsOf(status verify.Status, signer crypto.PublicKey) (string, error) {
+	id, err := attest.KeyID(signer)
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.New()
 	part := func(h hash.Hash, text string) { fmt.Fprintf(h, "%d %s\n", len(text), text) }
 	for _, crl := range status.CRLs {
@@ -163,7 +174,8 @@ func inputsOf(status verify.Status) string {
 	for _, t := range status.Assessments {
 		part(sum, fmt.Sprintf("%x %s %d %d", t.Assessment, t.To, t.Effective.Unix(), t.Level))
 	}
-	return hex.EncodeToString(sum.Sum(nil))
+	part(sum, id)
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // currentTrust returns the trust bundle. Its issue time stays as long as nothing else in
@@ -178,7 +190,7 @@ func (s *Server) currentTrust(ctx context.Context) ([]byte, error) {
 		Logs: []string{s.LedgerKey}, VSAKeys: anchors.VSAKeys,
 	}
 	for _, key := range anchors.StatusKeys {
-		trust.StatusKeys = append(trust.StatusKeys, verify.StatusKey{Key: key})
+		trust.StatusKeys = append(trust.StatusKeys, verify.StatusKey{Key: key.Key, NotBefore: key.NotBefore, NotAfter: key.NotAfter})
 	}
 	s.fresh.mu.Lock()
 	defer s.fresh.mu.Unlock()

@@ -87,7 +87,7 @@ func (v *inquiry) judgeSigned(ctx context.Context, verdict *Verdict, about subje
 		verdict.refuse(err)
 		return
 	}
-	verdict.Claims = mark.Assurance.Claims
+	verdict.Claims, verdict.Repositories = mark.Assurance.Claims, mark.Repository.URLs
 	v.checkAssessments(verdict, mark.Assurance.Claims, at)
 	verdict.refuse(v.policy.satisfied(mark.Assurance.Claims))
 	v.checkEvidence(ctx, verdict, st, mark, about, statusOf)

@@ -46,13 +46,16 @@ type Verdict struct {
 	// Notes never change the outcome.
 	Notes []Reason
 
-	Digest   string      // SHA-256 of the file without a signature at its end in hex, "" if it was not read
-	Signed   string      // where something else is signed: algorithm, ":" and hex, as in-toto subjects name it
-	Vendor   string      // the vendor's URI, once the chain holds
-	Claims   []ext.Claim // once chain and mark hold
-	SignedAt time.Time   // from a trusted timestamp; zero without one
-	Serial   string      // of the signer's certificate in hex, once the chain holds
-	Warn     bool        // the policy's mode is warn: report, but do not block
+	Digest string      // SHA-256 of the file without a signature at its end in hex, "" if it was not read
+	Signed string      // where something else is signed: algorithm, ":" and hex, as in-toto subjects name it
+	Vendor string      // the vendor's URI, once the chain holds
+	Claims []ext.Claim // once chain and mark hold
+	// Repositories are the URLs below which the certificate says that evidence is, once
+	// chain and mark hold. They are not in the JSON.
+	Repositories []string
+	SignedAt     time.Time // from a trusted timestamp; zero without one
+	Serial       string    // of the signer's certificate in hex, once the chain holds
+	Warn         bool      // the policy's mode is warn: report, but do not block
 	// Signature is what was judged, as it stands in or beside a file; nil without one. It
 	// is not in the JSON. Who keeps it can have it judged again with Verifier.Signature.
 	Signature []byte

@@ -60,6 +60,7 @@ EXAMPLE: hallmark audit sign --out acme.assessment.json acme-slsa-v0.1.yaml
 			Flags:       []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "out", Usage: "write the DSSE envelope here"}},
 			Description: "EXAMPLE: hallmark audit show --out acme.assessment.json 3f5a...",
 		}, 1, 1, e.auditShow),
+		e.publishCommand(),
 		command(cli.Command{
 			Name: "accept", Usage: "officers: put a submitted assessment in force", ArgsUsage: "ASSESSMENT",
 			Flags: []cli.Flag{jsonFlag, &cli.BoolFlag{Name: "dry-run", Usage: "only list the certificates that it would revoke, by superseding a better assessment"}},

@@ -26,7 +26,10 @@ certificate was given to nobody, but it may have been signed: where somebody cou
 read the CA's memory or its key device, revoke it. One alone: 'hallmark cert revoke
 SERIAL' while the server runs.
 
-EXIT CODE 1: something is not explained.
+It warns when certificates, the yearly revocation lists or the metadata of the update
+repository come near to their ends, and says what renews them.
+
+EXIT CODE 1: something is not explained, or has ended.
 
 EXAMPLE: hallmark doctor --all --dir ca --passphrase-file /run/credentials/hallmark`,
 	}, 0, 0, e.doctor)
@@ -36,6 +39,7 @@ EXAMPLE: hallmark doctor --all --dir ca --passphrase-file /run/credentials/hallm
 type examined struct {
 	Revoked  []string         `json:"revoked,omitempty"` // serial numbers, with --revoke-leftovers
 	Problems int              `json:"problems"`
+	Warnings int              `json:"warnings"`
 	Notes    int              `json:"notes"`
 	Findings []doctor.Finding `json:"findings"`
 	Keys     []ca.KeyInfo     `json:"keys"` // of the CA: where they live, until when their certificates hold
@@ -62,12 +66,15 @@ func (e *env) doctor(c *cli.Context) error {
 		}
 	}
 	err = in.examine(ctx, func(f doctor.Finding) {
-		if f.Severity == doctor.Problem {
+		switch f.Severity {
+		case doctor.Problem:
 			out.Problems++
-		} else {
+		case doctor.Warning:
+			out.Warnings++
+		default:
 			out.Notes++
 		}
-		if f.Severity == doctor.Problem || c.Bool("all") || c.Bool("json") {
+		if f.Severity != doctor.Note || c.Bool("all") || c.Bool("json") {
 			out.Findings = append(out.Findings, f)
 		}
 	})
@@ -88,6 +95,9 @@ func (e *env) doctor(c *cli.Context) error {
 		if f.Hint != "" {
 			lines = append(lines, "  "+f.Hint)
 		}
+	}
+	if out.Warnings > 0 {
+		lines = append(lines, fmt.Sprintf("%d warning(s): something ends soon", out.Warnings))
 	}
 	if err := e.printDone(c, out, append(lines, fmt.Sprintf("%d problem(s), %d explained by a crash", out.Problems, out.Notes))...); err != nil {
 		return err
@@ -111,6 +121,9 @@ func (in *instance) examine(ctx context.Context, report func(doctor.Finding)) er
 	patient := doctor.Patient{Store: in.store, Log: in.ledger, LogKey: key, CA: in.ca, Evidence: in.files, Attestations: in.rebuilds.Repository}
 	if in.clock != nil {
 		patient.Clock = in.clock
+	}
+	if patient.Expiries, err = in.expiries(ctx); err != nil {
+		return err
 	}
 	return doctor.Examine(ctx, patient, report)
 }

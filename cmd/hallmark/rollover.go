@@ -14,7 +14,7 @@ import (
 
 func (e *env) rolloverCommand() *cli.Command {
 	flags := []cli.Flag{jsonFlag, dirFlag, pinFlag, keyPlaceFlag}
-	return group("rollover", "new keys for the CA's issuing CAs and root; what was signed stays good",
+	return group("rollover", "new keys for the CA's issuing CAs, root, timestamps, status and updates; what was signed stays good",
 		command(cli.Command{
 			Name: "tier", Usage: "next generation of a tier's issuing CA", ArgsUsage: "TIER", Flags: flags,
 			Description: `The new CA issues from the next start of the server on; the one before signs revocation
@@ -32,6 +32,7 @@ offline this leaves an order.
 
 EXAMPLE: hallmark rollover root --dir ca`,
 		}, 0, 0, func(c *cli.Context) error { return e.change(c, (*ca.Site).RolloverRoot) }),
+		e.rolloverStatusCommand(flags), e.rolloverDistributionCommand(flags), e.rolloverTSACommand(flags), e.rolloverTimestampingCommand(flags),
 		command(cli.Command{
 			Name: "retire", Usage: "take an old root out of the trust bundle", ArgsUsage: "ROOT", Flags: []cli.Flag{jsonFlag, dirFlag, pinFlag},
 			Description: `Signatures made before the new root carry nothing that leads to it: verifiers that drop

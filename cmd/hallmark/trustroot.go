@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/distribution"
 	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/server/api"
@@ -26,6 +25,8 @@ func (e *env) rootCommands() *cli.Command {
 			Name: "next", Usage: "write the root that follows the newest one, not signed yet",
 			Flags: []cli.Flag{
 				&cli.StringSliceFlag{Name: "key", Usage: "public key that may sign roots from now on, PEM, P-256 (repeatable)"},
+				&cli.StringSliceFlag{Name: "targets", Usage: "public key that may sign the list of what is distributed (repeatable; default: as before)"},
+				&cli.StringSliceFlag{Name: "online", Usage: "public key that may sign what changes daily: the status key, and its successor beside it (repeatable; default: as before)"},
 				&cli.IntFlag{Name: "threshold", Value: 1, Usage: "how many of them have to"},
 				&cli.StringFlag{Name: "out", Usage: "write here"}},
 			Description: `From then on the server's own key signs no roots, unless it is named. It goes on
@@ -55,16 +56,15 @@ func (e *env) rootNext(c *cli.Context) error {
 		return err
 	}
 	powers := distribution.Powers{Threshold: c.Int("threshold")}
-	for _, path := range c.StringSlice("key") {
-		raw, err := e.readBounded(path, maxKeyFileBytes)
+	for flag, to := range map[string]*[]crypto.PublicKey{"key": &powers.Root, "targets": &powers.Targets, "online": &powers.Online} {
+		if c.StringSlice(flag) == nil {
+			continue
+		}
+		keys, err := e.readPublicKeys(c.StringSlice(flag))
 		if err != nil {
 			return err
 		}
-		pub, err := attest.ParsePublicKey(string(raw))
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		powers.Root = append(powers.Root, crypto.PublicKey(pub))
+		*to = keys
 	}
 	client, err := e.client(c)
 	if err != nil {

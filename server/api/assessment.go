@@ -43,6 +43,7 @@ type Assessment struct {
 	IneffectiveAt   time.Time `json:"ineffective_at,omitzero" doc:"withdrawn: what relied on it is invalid from then on"`
 	Envelope        []byte    `json:"envelope,omitempty" doc:"only when one assessment is asked for"`
 	Receipt         []byte    `json:"receipt,omitempty" doc:"c2sp.org/tlog-proof@v1; only when one assessment is asked for"`
+	AuditorKeys     [][]byte  `json:"auditor_keys,omitempty" doc:"SubjectPublicKeyInfo, DER, of the auditors who signed; only when one assessment is asked for"`
 	LogSalt         []byte    `json:"log_salt,omitempty" doc:"opens the commitment by which the log speaks of it before it is accepted; only when one assessment is asked for"`
 }
 

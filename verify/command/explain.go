@@ -2,7 +2,6 @@ package command
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -18,23 +17,27 @@ import (
 const explainDescription = `Judges FILE as always and says, step by step, what was asked, what came of it and why.
 With --proof everything that the verdict rests on is written to OUT: the signature with its
 certificates, timestamp, summary and log receipts, the trust bundle, the status bundle, the
-policy and the time. --evidence adds assessments that the certificate names, and statements
-about the file such as rebuilders' ('hallmark attest bundle' fetches them). Somebody else's program can come to its own verdict from that file
-alone; test/second-opinion in hallmark's source is one.
+policy and the time; and what the certificate stands on: the assessments that it names, and
+what rebuilders said about the file. These are taken from --evidence (which must be about this
+file), from the folder of --evidence-dir, and with --fetch, or where the policy says
+"attestations: fetch", from the addresses in the certificate. What is missing is
+said here and in the proof. Somebody else's program can come to its own verdict from that
+file alone; test/second-opinion in hallmark's source is one.
 
 EXAMPLES:
    hallmark-verify explain tool.deb
-   hallmark-verify explain --proof tool.proof.json tool.deb
+   hallmark-verify explain --proof tool.proof.json --fetch tool.deb
    hallmark-verify explain --at 2026-03-01T12:00:00Z --proof tool.proof.json tool.deb
 
-EXIT CODES: those of the verdict; 64 wrong usage, or the proof could not be written`
+EXIT CODES: those of the verdict, also where evidence is missing, of which stderr warns;
+   1 if an assessment is not what the certificate says of it, whatever the verdict; 64 wrong
+   usage, or the proof could not be written`
 
 func (c console) explaining() *cli.Command {
 	return &cli.Command{
 		Name: "explain", Usage: "say why a file is valid or not, and write a proof for others", ArgsUsage: "FILE",
 		Description: explainDescription, OnUsageError: c.usage,
-		Flags: append(flags(), &cli.StringFlag{Name: "proof", Usage: "write a proof to `OUT`"},
-			&cli.StringSliceFlag{Name: "evidence", Usage: "add to the proof what `FILE` has, one DSSE envelope per line (repeatable)"}),
+		Flags:  append(append(flags(), &cli.StringFlag{Name: "proof", Usage: "write a proof to `OUT`"}), groundFlags()...),
 		Action: c.explain,
 	}
 }
@@ -48,9 +51,11 @@ func (c console) explain(ctx *cli.Context) error {
 		c.complain("--proof is empty", "name the file to write")
 		return Exit(WrongUsage)
 	}
-	if ctx.IsSet("evidence") && !ctx.IsSet("proof") {
-		c.complain("--evidence without --proof", "evidence is added to a proof; it changes no verdict")
-		return Exit(WrongUsage)
+	for _, flag := range []string{"evidence", "evidence-dir", "fetch"} {
+		if ctx.IsSet(flag) && !ctx.IsSet("proof") {
+			c.complain("--"+flag+" without --proof", "evidence is added to a proof; it changes no verdict")
+			return Exit(WrongUsage)
+		}
 	}
 	o, err := c.options(ctx)
 	if err != nil {
@@ -75,9 +80,13 @@ func (c console) explain(ctx *cli.Context) error {
 		return c.failed(err)
 	}
 	if out := ctx.String("proof"); out != "" {
-		if err := c.prove(ctx, out, path, o, at, verdict, policy); err != nil {
+		p, err := c.prove(ctx, out, path, o, at, verdict, policy)
+		if err != nil {
 			c.complain(err.Error(), "")
 			return Exit(WrongUsage)
+		}
+		if !c.tellGrounds(p, o.JSON) {
+			return Exit(SomeNotValid)
 		}
 	}
 	return Exit(c.exitOf(verdict, problem == nil))
@@ -103,7 +112,7 @@ func (c console) failed(err error) error {
 
 // prove writes the proof. The bundles and the policy are read again as they are: what
 // could not be used belongs into the proof like everything else.
-func (c console) prove(ctx *cli.Context, out, path string, o Options, at time.Time, verdict verify.Verdict, policy verify.Policy) error {
+func (c console) prove(ctx *cli.Context, out, path string, o Options, at time.Time, verdict verify.Verdict, policy verify.Policy) (proof.Proof, error) {
 	in := proof.Input{At: at, Verdict: verdict, Demands: &policy}
 	if verdict.Has(verify.PolicyUnusable) {
 		in.Demands = nil
@@ -114,33 +123,33 @@ func (c console) prove(ctx *cli.Context, out, path string, o Options, at time.Ti
 	}{{&in.Trust, o.Trust, DefaultTrust}, {&in.Status, o.Status, DefaultStatus}, {&in.Policy, o.Policy, DefaultPolicy}} {
 		raw, err := read(f.path, f.byDefault)
 		if err != nil {
-			return fmt.Errorf("proof: %w", err)
+			return proof.Proof{}, fmt.Errorf("proof: %w", err)
 		}
 		*f.to = raw
 	}
 	for _, path := range ctx.StringSlice("evidence") {
 		raw, err := read(path, "")
 		if err != nil {
-			return fmt.Errorf("proof: %w", err)
+			return proof.Proof{}, fmt.Errorf("proof: %w", err)
 		}
-		for line := range bytes.Lines(raw) {
-			if line = bytes.TrimSpace(line); len(line) > 0 {
-				in.Evidence = append(in.Evidence, line)
-			}
-		}
+		in.Evidence = append(in.Evidence, envelopes(raw)...)
+	}
+	var err error
+	if in.AtHand, err = c.atHand(ctx, o, verdict, policy); err != nil {
+		return proof.Proof{}, fmt.Errorf("proof: %w", err)
 	}
 	p, err := proof.Gather(ctx.Context, path, in)
 	if err != nil {
-		return fmt.Errorf("proof of %s: %w", path, err)
+		return proof.Proof{}, fmt.Errorf("proof of %s: %w", path, err)
 	}
 	raw, err := p.Marshal()
 	if err != nil {
-		return err
+		return proof.Proof{}, err
 	}
 	if err := durable.WriteFile(out, raw, 0o644); err != nil {
-		return fmt.Errorf("write proof: %w", err)
+		return proof.Proof{}, fmt.Errorf("write proof: %w", err)
 	}
-	return nil
+	return p, nil
 }
 
 // tellSteps writes the steps for people, or the verdict as always.

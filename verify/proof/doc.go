@@ -15,8 +15,12 @@
 // checked without the file. Everything else can; the verdict is there to be compared and
 // is not to be believed.
 //
-// Evidence is added for the reader: the assessments that the mark names by their digest,
-// and statements about the file, such as rebuilders'. The verdict does not rest on it.
+// Evidence is what the mark stands on: the assessments that it names by their digest, and
+// statements about the file, such as rebuilders'. The verdict does not rest on it, since
+// the CA has vouched for it. What it comes to, and what of it is missing, is in Grounds:
+// every assessment is what the certificate says of it and signed by the auditor whom the
+// certificate names, and so many operators have built the same file. The auditor's key
+// stands beside the signature (attest.AddPublicKeys) and is known by its digest.
 //
 // # Format
 //
@@ -25,7 +29,7 @@
 // is standard and padded, times are RFC 3339 in UTC with whole seconds, digests lower-case hex.
 //
 //	{
-//	  "version": 1,
+//	  "version": 2,
 //	  "file": {
 //	    "name": "tool.deb",              for people
 //	    "kind": "deb",                   deb, detached, pe, cab, msi, jar, oci; "" if it could not be read
@@ -51,6 +55,15 @@
 //	  "policy": "dmVy…",                 the policy's bytes; "": the built-in one
 //	  "demands": {…},                    what the policy means for this file; null if it is none
 //	  "evidence": ["eyJw…"],             envelopes (DSSE, base64) that were at hand beside the file
+//	  "grounds": {                       what they come to; like the verdict, to be compared
+//	    "assessments": [                 one for each claim of the mark, in its order
+//	      {"sha256": "9f86…",            of the DSSE payload, as the mark has it
+//	       "state": "shown",             shown, key missing, missing, contradicts
+//	       "why": ""}                    for people
+//	    ],
+//	    "reproduced": ["North Org"],     operators who built the same file, sorted, each once
+//	    "contradicted": []               operators who could not
+//	  },
 //	  "at": "2026-03-01T12:00:00Z",      the clock
 //	  "verdict": "valid",                valid, not valid, could not tell
 //	  "codes": []                        of the reasons, in order

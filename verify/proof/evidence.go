@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -37,13 +38,25 @@ func bound(envelope []byte, file File, v verify.Verdict) error {
 	return nil
 }
 
-// attach adds evidence that was at hand.
+// attach adds evidence: what somebody named must belong to the verdict; of what lay at hand,
+// what does. Each envelope is taken once.
 func (p *Proof) attach(in Input) error {
+	add := func(e []byte) {
+		if !slices.ContainsFunc(p.Evidence, func(have []byte) bool { return bytes.Equal(have, e) }) {
+			p.Evidence = append(p.Evidence, e)
+		}
+	}
 	for i, e := range in.Evidence {
 		if err := bound(e, p.File, in.Verdict); err != nil {
 			return fmt.Errorf("evidence, envelope %d: %w", i+1, err)
 		}
-		p.Evidence = append(p.Evidence, e)
+		add(e)
 	}
+	for _, e := range in.AtHand {
+		if len(p.Evidence) < maxEvidence && bound(e, p.File, in.Verdict) == nil {
+			add(e)
+		}
+	}
+	p.Grounds = p.grounds(in.Verdict)
 	return nil
 }

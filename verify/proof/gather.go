@@ -24,6 +24,9 @@ type Input struct {
 	// Evidence that is at hand beside the file, DSSE envelopes: assessments that the mark
 	// names, and statements about the file. The verdict does not rest on it.
 	Evidence [][]byte
+	// AtHand are envelopes that were found where such evidence is kept. Those that are
+	// about something else are left out.
+	AtHand [][]byte
 }
 
 // ErrChanged: the file is not the one that was judged.

@@ -12,7 +12,7 @@ import (
 )
 
 // Version is the one that Parse reads.
-const Version = 1
+const Version = 2
 
 // Proof is the content of a proof file; the package comment describes it.
 type Proof struct {
@@ -26,6 +26,7 @@ type Proof struct {
 	Policy     []byte      `json:"policy"`
 	Demands    *Demands    `json:"demands"`
 	Evidence   [][]byte    `json:"evidence"`
+	Grounds    Grounds     `json:"grounds"`
 	At         time.Time   `json:"at"`
 	Verdict    string      `json:"verdict"`
 	Codes      []string    `json:"codes"`
@@ -107,6 +108,9 @@ func (p Proof) encode() ([]byte, error) {
 	p.Signatures = append([]Signature{}, p.Signatures...)
 	p.Codes = append([]string{}, p.Codes...)
 	p.Evidence = append([][]byte{}, p.Evidence...)
+	p.Grounds.Assessments = append([]Assessment{}, p.Grounds.Assessments...)
+	p.Grounds.Reproduced = append([]string{}, p.Grounds.Reproduced...)
+	p.Grounds.Contradicted = append([]string{}, p.Grounds.Contradicted...)
 	for _, b := range []*[]byte{&p.ToBeSigned.Content, &p.Trust, &p.Status, &p.Policy} {
 		*b = append([]byte{}, *b...)
 	}
@@ -166,6 +170,11 @@ func (p Proof) check() error {
 		return errors.New("no signature, and no reason for that")
 	case p.At.IsZero():
 		return errors.New("no time")
+	}
+	for i, a := range p.Grounds.Assessments {
+		if !slices.Contains(ranked(), a.State) {
+			return fmt.Errorf("grounds, assessment %d: state %.32q", i, a.State)
+		}
 	}
 	for i, s := range p.Signatures {
 		if s.Form != CMS && s.Form != JWS {

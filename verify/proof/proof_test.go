@@ -98,12 +98,12 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for name, change := range map[string][2]string{
 		"null evidence":     {`"evidence": []`, `"evidence": null`},
-		"later version":     {`"version": 1`, `"version": 2`},
-		"unknown member":    {`"version": 1,`, `"version": 1, "more": 1,`},
-		"member twice":      {`"version": 1,`, `"version": 1, "version": 1,`},
+		"later version":     {`"version": 2`, `"version": 3`},
+		"unknown member":    {`"version": 2,`, `"version": 2, "more": 1,`},
+		"member twice":      {`"version": 2,`, `"version": 2, "version": 1,`},
 		"member missing":    {`  "container": "",` + "\n", ``},
 		"member's case":     {`"version"`, `"Version"`},
-		"spaces":            {`"version": 1`, `"version":1`},
+		"spaces":            {`"version": 2`, `"version":2`},
 		"null list":         {`"codes": []`, `"codes": null`},
 		"verdict":           {`"verdict": "valid"`, `"verdict": "fine"`},
 		"no reason":         {`"verdict": "valid"`, `"verdict": "not valid"`},

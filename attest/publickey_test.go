@@ -1,0 +1,66 @@
+package attest_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-pki/hallmark/attest"
+)
+
+// TestPublicKeys: a key stands beside the signature that it made and beside no other, and
+// the envelope is otherwise what it was.
+func TestPublicKeys(t *testing.T) {
+	newKey := func() *ecdsa.PrivateKey {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	first, second, other := newKey(), newKey(), newKey()
+	envelope, err := attest.Sign(t.Context(), attest.PayloadType, []byte(`{"a":"<b>"}`), first)
+	if err == nil {
+		envelope, err = attest.AddSignature(t.Context(), envelope, second)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := attest.PublicKeys(envelope); err != nil || len(keys) != 0 {
+		t.Errorf("before: %v %v", keys, err)
+	}
+	named, err := attest.AddPublicKeys(envelope, second.Public(), other.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := attest.PublicKeys(named)
+	if err != nil || len(keys) != 1 || !second.PublicKey.Equal(keys[0]) {
+		t.Errorf("%v %v", keys, err)
+	}
+	before, err := attest.OpenPayload(envelope, attest.PayloadType, first.Public(), second.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := attest.OpenPayload(named, attest.PayloadType, first.Public(), second.Public())
+	if err != nil || len(after.Signers) != len(before.Signers) || string(after.Payload) != string(before.Payload) {
+		t.Errorf("%v %+v", err, after)
+	}
+	if strings.Contains(string(named), "\n") {
+		t.Error("more than one line")
+	}
+	odd := strings.Replace(string(envelope), `"keyid"`, `"publicKey":"-----BEGIN","keyid"`, 1)
+	if keys, err := attest.PublicKeys([]byte(odd)); err != nil || len(keys) != 0 {
+		t.Errorf("what is no key: %v %v", keys, err)
+	}
+	for name, f := range map[string]func() error{
+		"no envelope": func() error { _, err := attest.AddPublicKeys([]byte("{}"), first.Public()); return err },
+		"no key":      func() error { _, err := attest.AddPublicKeys(envelope, crypto.PublicKey(nil)); return err },
+	} {
+		if f() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
