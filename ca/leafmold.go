@@ -108,6 +108,16 @@ func (m *leafMold) takeExtension(list *cryptobyte.String) bool {
 	return true
 }
 
+// encodeRoom is more than what a leaf has around its lengths, its key and its names.
+const encodeRoom = 1 << 10
+
+// encodeAbout runs a builder that grows from size bytes.
+func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
+	b := cryptobyte.NewBuilder(make([]byte, 0, size))
+	fn(b)
+	return b.Bytes()
+}
+
 // fill returns a TBSCertificate.
 func (m *leafMold) fill(n leafNovelty) ([]byte, error) {
 	return encodeAbout(encodeRoom, func(b *cryptobyte.Builder) {
