@@ -56,8 +56,8 @@ type leafNovelty struct {
 }
 
 var (
-	oidSubjectKeyID = asn1.ObjectIdentifier{2, 5, 29, 14}
-	oidCRLPoints    = asn1.ObjectIdentifier{2, 5, 29, 31}
+	oidSubjectKeyID = ext.SubjectKeyIdentifier()
+	oidCRLPoints    = ext.CRLDistributionPoints()
 
 	errMold = errors.New("read back a sample: it has another form than is known")
 )
