@@ -95,7 +95,7 @@ func rules() []rule {
 // can only shrink: a test counts it.
 func unshown() map[string]string {
 	return map[string]string{
-		"cncf-sscp-v1/source.signed-commits":           "no attestation in use carries the signature of a commit",
+		"cncf-sscp-v1/source.signed-commits":           "no attestation in use carries a commit with its signature, and the gate reads no repository",
 		"cncf-sscp-v1/deployments.client-verification": "is about what installers do with a signature, and the gate judges before there is one",
 	}
 }
