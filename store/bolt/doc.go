@@ -29,7 +29,11 @@
 //	Update, no groups        2200         2300
 //	two bare fdatasyncs      4400
 //
-// Letting the leader yield until a group is as big as the last one gained nothing.
+// Where callers have work of their own between their changes, and the processors are busy,
+// groups are small although many are about to write: so the leader, when nobody waits any
+// more, yields once before it commits. For a server that issues to 64 clients, two changes
+// for each certificate, on a disk that syncs at once, this spares a sixth of its processor
+// time. Letting it yield until a group is as big as the last one gained nothing more.
 //
 // Each function runs on its caller's goroutine, so that a panic (or t.FailNow) unwinds
 // the caller and nobody else. What a failed function had written is undone key by
