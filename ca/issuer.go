@@ -3,7 +3,6 @@ package ca
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -52,12 +51,8 @@ func (i *issuer) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm) 
 }
 
 // sign uses up a ticket: the CA key signs its bytes, which nobody can have changed
-// since they were linted. The certificate is checked before it is returned; its signature
-// is not where the key is in the process's own memory (decision 0032).
+// since they were linted. The certificate is checked before it is returned.
 func (i *issuer) sign(t *ticket) (*x509.Certificate, error) {
-	if _, ok := i.signer.(*ecdsa.PrivateKey); ok {
-		return redeem(t, i.signer)
-	}
 	return signTicket(t, i.signer, i.cert)
 }
 
@@ -70,9 +65,16 @@ func (i *issuer) issue(template *x509.Certificate) (*x509.Certificate, error) {
 	return i.sign(t)
 }
 
-// signTicket signs with the given key and verifies. parent nil means self-signed.
+// signTicket signs with the given key. parent nil means self-signed.
 func signTicket(t *ticket, signer crypto.Signer, parent *x509.Certificate) (*x509.Certificate, error) {
-	cert, err := redeem(t, signer)
+	if !t.used.CompareAndSwap(false, true) {
+		return nil, errors.New("sign certificate: this content has been signed already")
+	}
+	der, err := signTBS(t.tbs, t.outer, t.algorithm, signer)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := t.signed(der)
 	if err != nil {
 		return nil, err
 	}
@@ -83,18 +85,6 @@ func signTicket(t *ticket, signer crypto.Signer, parent *x509.Certificate) (*x50
 		return nil, fmt.Errorf("check new certificate: %w", err)
 	}
 	return cert, nil
-}
-
-// redeem signs once what a ticket is for.
-func redeem(t *ticket, signer crypto.Signer) (*x509.Certificate, error) {
-	if !t.used.CompareAndSwap(false, true) {
-		return nil, errors.New("sign certificate: this content has been signed already")
-	}
-	der, err := signTBS(t.tbs, t.outer, t.algorithm, signer)
-	if err != nil {
-		return nil, err
-	}
-	return t.signed(der)
 }
 
 // signed is the certificate as it was linted with the signature of the real one, whose
