@@ -247,10 +247,11 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestBroken(t *testing.T) {
 	s, _ := shell(t, "true")
-	s.Mounts = append(s.Mounts, Mount{Host: "/nonexistent", Inside: "/x"})
+	missing := filepath.Join(t.TempDir(), "missing")
+	s.Mounts = append(s.Mounts, Mount{Host: missing, Inside: "/x"})
 	_, err := Run(context.Background(), s)
 	wantReason(t, err, Broken)
-	if !strings.Contains(err.Error(), "/nonexistent") {
+	if !strings.Contains(err.Error(), missing) {
 		t.Errorf("%v does not say what is missing", err)
 	}
 	s, _ = box(t, "no-such-command")
