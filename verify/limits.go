@@ -30,13 +30,13 @@ const (
 	// minRSABits is the least for any other certificate of a chain.
 	minRSABits = 2048
 
-	// maxTrustBytes bounds a trust bundle: some hundred certificates.
-	maxTrustBytes = 1 << 20
+	// MaxTrustBytes bounds a trust bundle: some hundred certificates.
+	MaxTrustBytes = 1 << 20
 	// maxTrustItems bounds each list in a trust bundle.
 	maxTrustItems = 64
-	// maxStatusBytes bounds a status bundle. A whole CA with 32 empty shards per tier has
+	// MaxStatusBytes bounds a status bundle. A whole CA with 32 empty shards per tier has
 	// 70 KiB; revoking 100,000 certificates at once adds 10 MiB.
-	maxStatusBytes = 64 << 20
+	MaxStatusBytes = 64 << 20
 	// maxStatusSignature bounds the second line of a status bundle, in bytes: a key's id
 	// and a signature by the largest key taken have 1.5 KiB.
 	maxStatusSignature = 4 << 10

@@ -50,7 +50,7 @@ func ParseUnverifiedStatus(raw []byte) (Status, error) {
 }
 
 func parseStatus(raw []byte) (Status, error) {
-	fields, err := readObject(raw, maxStatusBytes, statusFields...)
+	fields, err := readObject(raw, MaxStatusBytes, statusFields...)
 	if err != nil {
 		return Status{}, err
 	}

@@ -109,8 +109,8 @@ func openStatus(raw []byte, trust Trust, now time.Time) (Status, error) {
 
 // splitStatus takes the file apart.
 func splitStatus(raw []byte) (statusFile, error) {
-	if len(raw) > maxStatusBytes {
-		return statusFile{}, fmt.Errorf("%w: %d bytes, at most %d", ErrStatusForm, len(raw), maxStatusBytes)
+	if len(raw) > MaxStatusBytes {
+		return statusFile{}, fmt.Errorf("%w: %d bytes, at most %d", ErrStatusForm, len(raw), MaxStatusBytes)
 	}
 	payload, rest, found := bytes.Cut(raw, []byte("\n"))
 	line, after, ended := bytes.Cut(rest, []byte("\n"))
@@ -158,8 +158,8 @@ func (s Status) Sign(ctx context.Context, signer crypto.Signer) ([]byte, error) 
 		return nil, fmt.Errorf("status bundle: %w", err)
 	}
 	raw := append(append(append(payload, '\n'), line...), '\n')
-	if len(raw) > maxStatusBytes {
-		return nil, fmt.Errorf("status bundle: %d bytes, at most %d", len(raw), maxStatusBytes)
+	if len(raw) > MaxStatusBytes {
+		return nil, fmt.Errorf("status bundle: %d bytes, at most %d", len(raw), MaxStatusBytes)
 	}
 	return raw, nil
 }

@@ -66,7 +66,7 @@ func ParseTrust(raw []byte) (Trust, error) {
 }
 
 func parseTrust(raw []byte) (Trust, error) {
-	fields, err := readObject(raw, maxTrustBytes, trustFields...)
+	fields, err := readObject(raw, MaxTrustBytes, trustFields...)
 	if err != nil {
 		return Trust{}, err
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/hallmark-pki/hallmark/verify/scan"
 )
 
-// maxConfigBytes bounds what is read of a policy, trust or status file; the parsers
-// have tighter bounds of their own.
-const maxConfigBytes = 16<<20 + 1
+// maxConfigBytes bounds what is read of a policy, trust or status file: one byte more than
+// the largest that a parser takes, so that it is the parser that refuses.
+const maxConfigBytes = verify.MaxStatusBytes + 1
 
 // Options is the command line. Empty paths mean the default places, whose files may
 // be absent; but for trust, of which nothing can take the place.

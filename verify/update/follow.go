@@ -15,6 +15,8 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/config"
 	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
+
+	"github.com/hallmark-pki/hallmark/verify"
 )
 
 // Names in a repository.
@@ -85,10 +87,10 @@ func (f *found) walk(get *fetcher, root []byte, work string, now time.Time) erro
 	if err := u.Refresh(); err != nil {
 		return err
 	}
-	if f.trust, err = target(u, trustName, maxTrustBytes); err != nil {
+	if f.trust, err = target(u, trustName, verify.MaxTrustBytes); err != nil {
 		return err
 	}
-	f.status, err = target(u, statusName, maxStatusBytes)
+	f.status, err = target(u, statusName, verify.MaxStatusBytes)
 	return err
 }
 

@@ -5,9 +5,6 @@ import "time"
 const (
 	// maxMetadataBytes bounds a file of metadata; ours have 2 KiB.
 	maxMetadataBytes = 64 << 10
-	// maxTrustBytes and maxStatusBytes are what package verify reads.
-	maxTrustBytes  = 1 << 20
-	maxStatusBytes = 64 << 20
 	// maxRoots bounds how many roots are followed; one a year is many.
 	maxRoots = 256
 	// exchangeTimeout bounds one file over the network: the largest status bundle at 1 MB/s.

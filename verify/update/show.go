@@ -47,7 +47,7 @@ func (u Updater) Show() (Standing, error) {
 	if src, err := u.KnownSource(nil); err == nil {
 		s.Source = src.String()
 	}
-	rawTrust, err := readIfThere(u.Trust, maxTrustBytes)
+	rawTrust, err := readIfThere(u.Trust, verify.MaxTrustBytes)
 	if err != nil {
 		return Standing{}, err
 	}
@@ -60,7 +60,7 @@ func (u Updater) Show() (Standing, error) {
 		sum := sha256.Sum256(c.Raw)
 		s.Anchors = append(s.Anchors, AnchorDigest{c.Subject.String(), hex.EncodeToString(sum[:])})
 	}
-	rawStatus, err := readIfThere(u.Status, maxStatusBytes)
+	rawStatus, err := readIfThere(u.Status, verify.MaxStatusBytes)
 	if err != nil {
 		return Standing{}, err
 	}

@@ -72,7 +72,7 @@ func (u Updater) write(got found) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	held, err := readIfThere(u.Status, maxStatusBytes)
+	held, err := readIfThere(u.Status, verify.MaxStatusBytes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -86,10 +86,10 @@ func (u Updater) write(got found) (Result, error) {
 	if r.RootVersion, err = rootVersion(got.state["root.json"]); err != nil {
 		return Result{}, err
 	}
-	if r.TrustChanged, err = replace(u.Trust, got.trust, maxTrustBytes); err != nil {
+	if r.TrustChanged, err = replace(u.Trust, got.trust, verify.MaxTrustBytes); err != nil {
 		return Result{}, err
 	}
-	if r.StatusChanged, err = replace(u.Status, got.status, maxStatusBytes); err != nil {
+	if r.StatusChanged, err = replace(u.Status, got.status, verify.MaxStatusBytes); err != nil {
 		return Result{}, err
 	}
 	return r, nil
