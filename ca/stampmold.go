@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
@@ -199,17 +198,7 @@ func (m *stampMold) signed(info []byte, at time.Time) (set []byte, header int) {
 	all := make([][]byte, 0, len(m.attributes)+2)
 	all = append(all, m.attributes...)
 	all = append(all, stampAttribute(m.digestType, digest), stampAttribute(m.timeType, said))
-	slices.SortFunc(all, bytes.Compare)
-	n := 0
-	for _, a := range all {
-		n += len(a)
-	}
-	set = der.AppendHeader(make([]byte, 0, der.Len(n)), cbasn1.SET, n)
-	header = len(set)
-	for _, a := range all {
-		set = append(set, a...)
-	}
-	return set, header
+	return der.SetOf(all)
 }
 
 // stampAttribute is an Attribute with one value, RFC 5652 §5.3.

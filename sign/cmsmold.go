@@ -164,16 +164,7 @@ func (m *cmsMold) signedAttributes(in CMSInput) (set []byte, header int, err err
 		}
 		all = append(all, encoded.encoded())
 	}
-	slices.SortFunc(all, bytes.Compare)
-	n := 0
-	for _, a := range all {
-		n += len(a)
-	}
-	set = der.AppendHeader(make([]byte, 0, der.Len(n)), cbasn1.SET, n)
-	header = len(set)
-	for _, a := range all {
-		set = append(set, a...)
-	}
+	set, header = der.SetOf(all)
 	return set, header, nil
 }
 

@@ -8,6 +8,8 @@
 package der
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -56,6 +58,22 @@ func Append(b []byte, tag asn1.Tag, parts ...[]byte) []byte {
 		b = append(b, p...)
 	}
 	return b
+}
+
+// SetOf returns a SET OF elements, which it brings into DER's order (X.690 §11.6), and the
+// length of its header.
+func SetOf(elements [][]byte) (set []byte, header int) {
+	slices.SortFunc(elements, bytes.Compare)
+	n := 0
+	for _, e := range elements {
+		n += len(e)
+	}
+	set = AppendHeader(make([]byte, 0, Len(n)), asn1.SET, n)
+	header = len(set)
+	for _, e := range elements {
+		set = append(set, e...)
+	}
+	return set, header
 }
 
 // AppendUnsigned appends an INTEGER that is not negative, given as its bytes with the

@@ -28,6 +28,28 @@ func TestLikeCryptobyte(t *testing.T) {
 	}
 }
 
+// TestSetOf: the order is encoding/asn1's, whatever the elements' own was.
+func TestSetOf(t *testing.T) {
+	for _, values := range [][]int{nil, {1}, {3, 1, 2}, {70000, 1, 300, -1}, {5, 5}} {
+		want, err := stdasn1.MarshalWithParams(values, "set")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var elements [][]byte
+		for _, v := range values {
+			one, err := stdasn1.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			elements = append(elements, one)
+		}
+		got, header := SetOf(elements)
+		if !bytes.Equal(got, want) || header != 2 {
+			t.Errorf("%v: %x with a header of %d, want %x", values, got, header, want)
+		}
+	}
+}
+
 func TestUnsigned(t *testing.T) {
 	for _, magnitude := range [][]byte{nil, {0}, {0, 0}, {1}, {0x7f}, {0x80}, {0, 0x80}, {0, 0, 1, 0}, bytes.Repeat([]byte{0xff}, 20), bytes.Repeat([]byte{0x7f}, 200)} {
 		want, err := stdasn1.Marshal(new(big.Int).SetBytes(magnitude))
