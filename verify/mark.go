@@ -15,7 +15,8 @@ type knownMark struct {
 	policies []x509.OID // of its claims
 }
 
-// mark reads the mark of a certificate, or remembers it. The claims in it are the caller's.
+// mark reads the mark of a certificate, or remembers it. Its claims and addresses are the
+// caller's.
 func (v *Verifier) mark(leaf *x509.Certificate) (knownMark, error) {
 	k, ok := v.memory.marks.Get(leaf)
 	if !ok {
@@ -29,7 +30,7 @@ func (v *Verifier) mark(leaf *x509.Certificate) (knownMark, error) {
 	for i := range claims {
 		claims[i].Properties = slices.Clone(claims[i].Properties)
 	}
-	k.mark.Assurance.Claims = claims
+	k.mark.Assurance.Claims, k.mark.Repository.URLs = claims, slices.Clone(k.mark.Repository.URLs)
 	return k, nil
 }
 

@@ -134,6 +134,9 @@ func TestClaimsAreTheCallers(t *testing.T) {
 			first.Claims[i].Properties[j] = "changed"
 		}
 	}
+	for i := range first.Repositories {
+		first.Repositories[i] = "https://changed.example"
+	}
 	second, fresh := v.File(t.Context(), path), newVerifier(t, config(t, p)).File(t.Context(), path)
 	if !reflect.DeepEqual(second, fresh) || second.Outcome != verify.Valid {
 		t.Errorf("%+v, want %+v", second, fresh)
