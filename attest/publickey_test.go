@@ -64,3 +64,44 @@ func TestPublicKeys(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPublicKeys: a key that stands beside a signature is one of the kinds that Open takes,
+// there are no more of them than signatures, and naming keys changes nothing that is signed.
+func FuzzPublicKeys(f *testing.F) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	plain, err := attest.Sign(f.Context(), attest.PayloadType, []byte(`{}`), key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	named, err := attest.AddPublicKeys(plain, key.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range [][]byte{plain, named, []byte(strings.Replace(string(named), `"publicKey":"`, `"publicKey":"A`, 1)), []byte(`{}`)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		keys, err := attest.PublicKeys(raw)
+		if err != nil {
+			return
+		}
+		before, err := attest.ParseEnvelope(raw)
+		if err != nil {
+			t.Fatal("keys of what is no envelope")
+		}
+		again, err := attest.AddPublicKeys(raw, keys...)
+		if err != nil {
+			return // too large with its keys
+		}
+		after, err := attest.ParseEnvelope(again)
+		if err != nil || string(after.Payload) != string(before.Payload) || after.PayloadType != before.PayloadType {
+			t.Fatalf("%+v, before %+v: %v", after, before, err)
+		}
+		if more, err := attest.PublicKeys(again); err != nil || len(more) < len(keys) {
+			t.Fatalf("%d keys, before %d: %v", len(more), len(keys), err)
+		}
+	})
+}
