@@ -3,7 +3,7 @@ package stepca
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -49,8 +49,9 @@ func NewACMEKey(vendor, person, by string, now time.Time) store.ACMEKey {
 	secret := make([]byte, 32)
 	rand.Read(id[:]) // never fails
 	rand.Read(secret)
+	// Hex: one that begins with a hyphen would be taken for a flag where it is typed.
 	return store.ACMEKey{
-		ID: base64.RawURLEncoding.EncodeToString(id[:]), Vendor: vendor, Person: person, Secret: secret,
+		ID: hex.EncodeToString(id[:]), Vendor: vendor, Person: person, Secret: secret,
 		CreatedAt: now.UTC(), CreatedBy: by, ExpiresAt: now.UTC().Add(ACMEKeyValidity),
 	}
 }
