@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,6 +41,36 @@ func (d *differ) diff(ctx context.Context, a, b string) (string, error) {
 	text, err := d.both(ctx, a, b)
 	d.left -= len(text)
 	return text, err
+}
+
+// diffExpected is diff for a file of whoever tries a recipe: the sandbox's user may not get
+// to it, so a copy is looked at.
+func (d *differ) diffExpected(ctx context.Context, a, file string) (string, error) {
+	scratch, err := os.MkdirTemp(d.w.jobs(), "expected-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the diff: %w", err)
+	}
+	defer func() { _ = removeAll(scratch) }()
+	copied := filepath.Join(scratch, filepath.Base(file))
+	if err := errors.Join(os.Chmod(scratch, 0o755), copyFile(copied, file)); err != nil {
+		return fmt.Sprintf("  (no diff: %v)\n", err), nil
+	}
+	return d.diff(ctx, a, copied)
+}
+
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	// The umask may have taken something away.
+	return errors.Join(err, out.Chmod(0o644), out.Close())
 }
 
 // both asks diffoscope and, where that has nothing to say, looks for itself.

@@ -228,7 +228,7 @@ func judge(ctx context.Context, d *differ, report *Report, expected Expected) er
 	}
 	if i := closest(a, expected.File); report.Reason == attest.RebuildMismatch && i >= 0 {
 		fmt.Fprintf(&text, "%s against the artifact:\n", a[i].Name)
-		diff, err := d.diff(ctx, a[i].file, expected.File)
+		diff, err := d.diffExpected(ctx, a[i].file, expected.File)
 		if err != nil {
 			return err
 		}
