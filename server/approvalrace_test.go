@@ -1,19 +1,35 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
 	"testing"
 
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/server/api"
 	"github.com/hallmark-pki/hallmark/sign"
 )
 
+// builds is the CA, with a test that looks on.
+type builds struct {
+	*ca.CA
+	w *world
+}
+
+func (b builds) Issue(ctx context.Context, req ca.Request) (ca.Issued, error) {
+	issued, err := b.CA.Issue(ctx, req)
+	if then := b.w.issued.Load(); then != nil {
+		(*then)()
+	}
+	return issued, err
+}
+
 // TestApprovalIsUsedOnce: of signatures that race for one approval exactly one gets it,
 // with a key of the vendor's and with keys for single builds, whose certificates are made
-// before the record; and the others are on record nowhere.
+// before the record; the others are on record nowhere, and their certificates revoked.
 func TestApprovalIsUsedOnce(t *testing.T) {
 	const racers = 4
 	w := newWorld(t)
@@ -26,6 +42,12 @@ func TestApprovalIsUsedOnce(t *testing.T) {
 		w.must("bob", "POST", "/v1/approvals/"+wanted.ID+"/approve", api.NewVote{}, nil)
 		var group sync.WaitGroup
 		answers := make([]reply, racers)
+		// All have passed the first look at the approval, and have a certificate, before any of
+		// them comes to the record.
+		var certified sync.WaitGroup
+		certified.Add(racers)
+		together := func() { certified.Done(); certified.Wait() }
+		w.issued.Store(&together)
 		start := make(chan struct{})
 		for i := range answers {
 			group.Go(func() {
@@ -62,6 +84,17 @@ func TestApprovalIsUsedOnce(t *testing.T) {
 		last := recorded.Items[len(recorded.Items)-1]
 		if len(recorded.Items) != signed || last.Approval != wanted.ID || last.Serial != made[0].Serial {
 			t.Errorf("%s: on record %+v", name, recorded.Items)
+		}
+		var certificates api.Page[api.Certificate]
+		w.must("acme", "GET", "/v1/certificates?builds=true", nil, &certificates)
+		for _, c := range certificates.Items {
+			won := c.Serial == made[0].Serial
+			if lost := c.Revocation != nil && c.Revocation.Reason == "cessationOfOperation"; won == lost {
+				t.Errorf("%s: certificate %s, won %v: %+v", name, c.Serial, won, c.Revocation)
+			}
+		}
+		if want := map[bool]int{true: racers}[perBuild]; len(certificates.Items) != want {
+			t.Errorf("%s: %d certificates for builds, want %d", name, len(certificates.Items), want)
 		}
 	}
 }

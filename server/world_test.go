@@ -94,11 +94,12 @@ type world struct {
 	builder *ecdsa.PrivateKey
 	rebuild map[string]*ecdsa.PrivateKey // of nora's and sven's rebuilders
 	prober  *fakeProber
-	folder  string                 // of evidence
-	ways    stepca.Config          // OIDC and ACME
-	maker   *attestationtest.Maker // of hardware that the CA believes
-	roots   *x509.CertPool         // of hosts that the server may fetch evidence from
-	ahead   *atomic.Int64          // by how much the puller's clock is, in nanoseconds
+	folder  string                  // of evidence
+	ways    stepca.Config           // OIDC and ACME
+	maker   *attestationtest.Maker  // of hardware that the CA believes
+	roots   *x509.CertPool          // of hosts that the server may fetch evidence from
+	ahead   *atomic.Int64           // by how much the puller's clock is, in nanoseconds
+	issued  *atomic.Pointer[func()] // called when a certificate for a build is there
 
 	assessment  string // acme's, in force
 	certificate string // acme's serial
@@ -116,7 +117,7 @@ func newWorldWith(t testing.TB, ways stepca.Config) *world {
 	w := &world{
 		t: t, ways: ways, store: storetest.NewMemory(), clients: map[string]*http.Client{}, keys: map[string]*ecdsa.PrivateKey{},
 		auditor: newTestKey(t), second: newTestKey(t), builder: newTestKey(t), rebuild: map[string]*ecdsa.PrivateKey{"nora": newTestKey(t), "sven": newTestKey(t)}, prober: &fakeProber{},
-		roots: x509.NewCertPool(), ahead: new(atomic.Int64), folder: filepath.Join(t.TempDir(), "evidence"),
+		roots: x509.NewCertPool(), ahead: new(atomic.Int64), issued: new(atomic.Pointer[func()]), folder: filepath.Join(t.TempDir(), "evidence"),
 	}
 	w.server = w.newServer()
 	w.http = httptest.NewUnstartedServer(boundBodies(w.server.API()))
@@ -184,7 +185,7 @@ func (w *world) newServer() *Server {
 	check(err)
 	signing, err := sign.New(sign.Config{
 		Elsewhere: &mirror.Puller{Into: attestations, Policy: w.reach(), Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }},
-		Release:   releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: authority,
+		Release:   releases, Store: w.store, Keys: authority, Evidence: attestations, Stamper: authority, Issuers: authority, Builds: builds{authority, w},
 		VSASigner: authority.VSASigner(), VerifierID: "https://ca.example.com", Arc: authority.Arc(),
 		Formats:     append(format.Files(), oci.Format{}),
 		Provisional: &sign.ProvisionalConfig{Within: func(string) time.Duration { return time.Hour }},

@@ -24,4 +24,7 @@ const (
 	// signTimeout bounds one signature from request to record; the slowest step is a
 	// key device, and those that take longer are broken.
 	signTimeout = time.Minute
+	// abandonTimeout bounds the revocation of a certificate for a build that was not signed
+	// after all: a write, and a list to publish.
+	abandonTimeout = 30 * time.Second
 )

@@ -19,10 +19,12 @@ import (
 // builds is the CA, as far as single builds are concerned.
 type builds struct {
 	*world
-	t        testing.TB
-	promised []string // by Grantable; nil: what Issue grants
-	no       error    // of Issue
-	asked    []ca.Request
+	t         testing.TB
+	promised  []string // by Grantable; nil: what Issue grants
+	no        error    // of Issue
+	asked     []ca.Request
+	abandoned []string
+	given     bool // Issue gave what was asked for last
 }
 
 func (b *builds) Grantable(context.Context, string, []ca.Wanted) ([]string, error) {
@@ -40,7 +42,42 @@ func (b *builds) Issue(_ context.Context, req ca.Request) (ca.Issued, error) {
 	rec, cert := b.newLeaf(b.t, req.PublicKey, b.rec)
 	rec.SigningKey, rec.Build = "", req.Build
 	err := b.store.Update(context.Background(), func(tx store.Tx) error { return store.Certificates.Insert(tx, rec) })
+	b.given = err == nil
 	return ca.Issued{Certificate: cert, Record: rec}, err
+}
+
+// Abandon revokes as the CA does.
+func (b *builds) Abandon(ctx context.Context, serial string) error {
+	b.abandoned = append(b.abandoned, serial)
+	return b.store.Update(ctx, func(tx store.Tx) error {
+		for _, err := range store.Signatures.By(tx, "serial", serial) {
+			return err
+		}
+		c, err := store.Certificates.Get(tx, serial)
+		if err != nil || c.Revocation != nil {
+			return err
+		}
+		c.Revocation = &store.Revocation{At: b.now, Reason: ca.ReasonCessationOfOperation}
+		return store.Certificates.Put(tx, c)
+	})
+}
+
+// ofBuilds counts the certificates for the world's build, and those that are revoked.
+func (w *world) ofBuilds(t testing.TB, r Store) (issued, revoked int) {
+	t.Helper()
+	must(t, r.View(t.Context(), func(r store.Reader) error {
+		for c, err := range store.Certificates.By(r, "build", ca.BuildName(w.digest)) {
+			if err != nil {
+				return err
+			}
+			issued++
+			if c.Revocation != nil {
+				revoked++
+			}
+		}
+		return nil
+	}))
+	return issued, revoked
 }
 
 func buildService(t testing.TB, b *builds) *Service {
@@ -130,6 +167,22 @@ func TestSignPerBuildRefused(t *testing.T) {
 		"assessment not in force":        {func(b *builds, _ *Request) { b.promised = []string{"00"} }, CodeAssessment, 0},
 		"rests on nothing":               {func(b *builds, _ *Request) { b.promised = []string{} }, CodeAssessment, 0},
 		"unknown vendor":                 {func(_ *builds, r *Request) { r.Vendor = "nobody" }, CodeVendor, 0},
+		"withdrawn before it is recorded": {func(b *builds, _ *Request) {
+			b.beforeStamp = func() {
+				b.update(b.t, func(tx store.Tx) error {
+					rec := b.rec
+					rec.State = store.AssessmentWithdrawn
+					return store.Assessments.Put(tx, rec)
+				})
+			}
+		}, CodeAssessment, 1},
+		"assessments changed meanwhile": {func(b *builds, _ *Request) {
+			second := b.assessment(b.t)
+			second.Level, second.LevelID = 2, "SLSA_LEVEL_2"
+			other := b.assessmentRecord(b.t, second)
+			b.update(b.t, func(tx store.Tx) error { return store.Assessments.Insert(tx, other) })
+			b.promised = []string{other.ID}
+		}, CodeAssessment, 1},
 		"revoked before it is recorded": {func(b *builds, _ *Request) {
 			b.beforeStamp = func() { b.revokeBuilds(b.t) }
 		}, CodeCertificate, 1},
@@ -149,6 +202,9 @@ func TestSignPerBuildRefused(t *testing.T) {
 			}
 			if sigs, _ := signatures(t, b.store); len(sigs) != 0 {
 				t.Errorf("on record: %+v", sigs)
+			}
+			if issued, revoked := b.ofBuilds(t, b.store); issued != c.issued || revoked != c.issued || len(b.abandoned) != c.issued {
+				t.Errorf("%d certificates, %d revoked, abandoned %v", issued, revoked, b.abandoned)
 			}
 		})
 	}
@@ -254,6 +310,11 @@ func TestNoBuildSignatureWithoutRecord(t *testing.T) {
 			t.Error("a signature beside an error")
 		case err == nil && (len(sigs) != 1 || sigs[0].Serial != res.Serial):
 			t.Errorf("a signature, and on record %+v", sigs)
+		}
+		// The store fails once: what came of nothing is revoked. What the CA did not give is its
+		// own business.
+		if issued, revoked := b.ofBuilds(t, d); b.given && issued-revoked != len(sigs) {
+			t.Errorf("fault %v: %d certificates, %d revoked, %d signatures", f.Fault(), issued, revoked, len(sigs))
 		}
 	})
 }

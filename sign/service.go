@@ -64,6 +64,8 @@ type Builds interface {
 	Grantable(ctx context.Context, vendor string, wanted []ca.Wanted) ([]string, error)
 	// Issue passes a request through the CA's gate.
 	Issue(ctx context.Context, req ca.Request) (ca.Issued, error)
+	// Abandon revokes a certificate that Issue gave, unless a signature on record names it.
+	Abandon(ctx context.Context, serial string) error
 }
 
 // Config is what a Service needs. All fields but Now, Builds, Release and Elsewhere are required.
@@ -209,11 +211,15 @@ func (s *Service) Sign(ctx context.Context, r Request) (Result, error) {
 		return Result{}, refusal
 	}
 	if r.PerBuild {
-		if g, err = s.certify(ctx, r, g); err != nil {
-			return Result{}, err
-		}
+		return s.signBuild(ctx, r, g, d)
 	}
+	return s.finish(ctx, r, g, d)
+}
+
+// finish makes the signature that was granted, and its record.
+func (s *Service) finish(ctx context.Context, r Request, g ground, d gate.Decision) (Result, error) {
 	now := s.now()
+	var err error
 	g.confirmBy = s.confirmBy(r, g, d, now)
 	res := Result{ID: store.NewID(now), Serial: g.record.Serial, At: now, Decision: d, State: r.state(g), ConfirmBy: g.confirmBy}
 	if res.VSA, err = s.summary(ctx, r, g, d, now); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,6 +54,8 @@ func TestScripts(t *testing.T) {
 			"ciworld":  ciWorld,
 			"pipeline": pipelineOf,
 			"ociimage": ociImage,
+			"stamp":    stamp,
+			"fetch":    fetch,
 		},
 	})
 }
@@ -68,7 +71,7 @@ type runningCA struct {
 
 // startCA [FLAG ...] makes a CA in ./ca on free ports and serves it in the background until
 // the script ends; the first officer's token lands in $token, the public address in
-// $public.
+// $public. With --root-offline it waits for its ceremony, and then for restartca.
 func startCA(ts *testscript.TestScript, neg bool, args []string) {
 	apiAddr, publicAddr := freeAddress(ts), freeAddress(ts)
 	ts.Check(ts.Exec("hallmark", append([]string{"init", "--json", "--dir", "ca", "--name", "Test CA", "--organization", "Example", "--country", "NL",
@@ -85,7 +88,9 @@ func startCA(ts *testscript.TestScript, neg bool, args []string) {
 	ca.public = "http://" + publicAddr
 	ts.Setenv("public", ca.public)
 	ts.Setenv("api", "https://"+apiAddr)
-	ca.serve(ts)
+	if !slices.Contains(args, "--root-offline") {
+		ca.serve(ts)
+	}
 	ts.Defer(func() { ca.stop(ts, os.Interrupt) })
 }
 
@@ -98,7 +103,7 @@ func (ca *runningCA) serve(ts *testscript.TestScript) {
 }
 
 func (ca *runningCA) stop(ts *testscript.TestScript, how os.Signal) {
-	if ca.cmd.ProcessState != nil {
+	if ca.cmd == nil || ca.cmd.ProcessState != nil {
 		return // a script stopped it
 	}
 	ca.cmd.Process.Signal(how)

@@ -22,7 +22,9 @@ const (
 	maxMembers = 100_000
 	// maxTail is how much of a failed command's output goes into a statement.
 	maxTail = 16 << 10
-	// toolTime and diffTime bound small commands, whatever a recipe says.
+	// maxBlockLines is how many lines diffoscope shows of one part of a file.
+	maxBlockLines = 400
+	// toolTime bounds small commands, and diffTime all diffs of a job, whatever a recipe says.
 	toolTime, diffTime = time.Minute, 5 * time.Minute
 	// firstPause and lastPause are how long a rebuilder waits for a server that does not
 	// answer: doubled each time.

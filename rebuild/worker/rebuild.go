@@ -96,7 +96,7 @@ func (w *Worker) rebuild(ctx context.Context, j *workspace, report *Report, expe
 			return err
 		}
 	}
-	if err := w.judge(ctx, report, expected); err != nil {
+	if err := judge(ctx, w.newDiffer(report.Recipe, j.owner), report, expected); err != nil {
 		return err
 	}
 	if report.Reason != "" {
@@ -201,7 +201,7 @@ func nextSecond(ctx context.Context) error {
 }
 
 // judge compares the runs with each other and with the artifact.
-func (w *Worker) judge(ctx context.Context, report *Report, expected Expected) error {
+func judge(ctx context.Context, d *differ, report *Report, expected Expected) error {
 	a, b := report.First, report.Second
 	for i := range a {
 		if a[i].SHA256 == report.Job.SHA256 && b[i].SHA256 == report.Job.SHA256 {
@@ -210,25 +210,25 @@ func (w *Worker) judge(ctx context.Context, report *Report, expected Expected) e
 		}
 	}
 	report.Reason = attest.RebuildMismatch
-	differ := func(i int) bool { return a[i].SHA256 != b[i].SHA256 || a[i].Name != b[i].Name }
+	differs := func(i int) bool { return a[i].SHA256 != b[i].SHA256 || a[i].Name != b[i].Name }
 	var text strings.Builder
+	fmt.Fprintf(&text, "the artifact is %s\n", report.Job.SHA256) // at the top: a long diff is cut
 	for i := range a {
-		if !differ(i) {
+		if !differs(i) {
 			fmt.Fprintf(&text, "%s: both runs give %s (%d bytes)\n", a[i].Name, a[i].SHA256, a[i].Size)
 			continue
 		}
 		report.Reason = attest.RebuildUnreproducible
 		fmt.Fprintf(&text, "%s: the runs differ: %s (%d bytes) and %s (%d bytes)\n", a[i].Name, a[i].SHA256, a[i].Size, b[i].SHA256, b[i].Size)
-		diff, err := w.diff(ctx, report.Recipe, a[i].file, b[i].file)
+		diff, err := d.diff(ctx, a[i].file, b[i].file)
 		if err != nil {
 			return err
 		}
 		text.WriteString(diff)
 	}
-	fmt.Fprintf(&text, "the artifact is %s\n", report.Job.SHA256)
 	if i := closest(a, expected.File); report.Reason == attest.RebuildMismatch && i >= 0 {
 		fmt.Fprintf(&text, "%s against the artifact:\n", a[i].Name)
-		diff, err := w.diff(ctx, report.Recipe, a[i].file, expected.File)
+		diff, err := d.diffExpected(ctx, a[i].file, expected.File)
 		if err != nil {
 			return err
 		}

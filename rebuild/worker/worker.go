@@ -47,7 +47,9 @@ type Mirror struct{ Prefix, Folder string }
 // Worker rebuilds.
 type Worker struct {
 	Config
-	lock *os.File
+	lock     *os.File
+	differ   string // diffoscope's path in the sandbox; empty where there is none
+	diffTime time.Duration
 }
 
 const defaultGoProxy = "https://proxy.golang.org"
@@ -79,7 +81,8 @@ func New(c Config) (*Worker, error) {
 	if c.Folder, err = filepath.Abs(c.Folder); err != nil {
 		return nil, err
 	}
-	w := &Worker{Config: c}
+	w := &Worker{Config: c, diffTime: diffTime}
+	w.differ = w.findDiffoscope()
 	for _, dir := range []string{c.Folder, w.jobs(), w.roots()} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return nil, fmt.Errorf("make the rebuilder's folder: %w", err)

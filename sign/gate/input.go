@@ -53,9 +53,9 @@ func (e *exhibit) inputs() []input {
 		return nil
 	}
 	var out []input
-	seen := map[string]bool{}
+	seen, own := map[string]bool{}, e.ownSources()
 	for _, d := range e.provenance.Dependencies {
-		if e.isOwnSource(d) {
+		if e.isOwnSource(d, own) {
 			continue
 		}
 		in := newInput(d, e.scope.Origins)
@@ -67,17 +67,30 @@ func (e *exhibit) inputs() []input {
 	return out
 }
 
+// source is a repository at a commit.
+type source struct{ repository, commit string }
+
+func sourceOf(d attest.ResourceDescriptor) source {
+	repository, _ := attest.SplitSource(d.URI)
+	return source{repository, commitOf(d)}
+}
+
+// ownSources are what the build was started from. Provenance that does not say has a
+// source in every repository among its dependencies, and those may be thousands.
+func (e *exhibit) ownSources() map[source]bool {
+	own := make(map[source]bool, len(e.provenance.Sources))
+	for _, s := range e.provenance.Sources {
+		if from := sourceOf(s); from.commit != "" {
+			own[from] = true
+		}
+	}
+	return own
+}
+
 // isOwnSource reports whether a dependency is what the build was started from, or in the
 // audited scope like it.
-func (e *exhibit) isOwnSource(d attest.ResourceDescriptor) bool {
-	if outside(d, e.scope.Sources) == "" {
-		return true
-	}
-	repository, _ := attest.SplitSource(d.URI)
-	return slices.ContainsFunc(e.provenance.Sources, func(s attest.ResourceDescriptor) bool {
-		own, _ := attest.SplitSource(s.URI)
-		return own == repository && commitOf(d) != "" && commitOf(s) == commitOf(d)
-	})
+func (e *exhibit) isOwnSource(d attest.ResourceDescriptor, own map[source]bool) bool {
+	return own[sourceOf(d)] || outside(d, e.scope.Sources) == ""
 }
 
 func newInput(d attest.ResourceDescriptor, origins []string) input {
