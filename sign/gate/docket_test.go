@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/gitcommit"
 	"github.com/hallmark-pki/hallmark/audit"
 )
 
@@ -100,9 +101,17 @@ func newDocket(t testing.TB, framework, trackID string, level int) *docket {
 		"source-provenance": {revision, attest.SourceProvenanceV1, map[string]any{"repoUri": "https://git.example.com/vendor/app", "branch": "refs/heads/main", "actor": "ada",
 			"createdOn": "2026-05-04T09:00:00Z", "controls": []any{map[string]any{"name": attest.ControlReview, "since": "2026-01-01T00:00:00Z"}}}, []crypto.Signer{scanner}},
 	}
+	d.carry(author().Commit("good"))
+	s.Committers = []audit.Committer{{ID: "ada", Keys: []string{author().Line()}}}
 	d.inputs = map[string]*paper{}
 	d.addInput("image", map[string]string{"sha256": strings.Repeat("cd", 32)})
 	return d
+}
+
+// carry has a commit object handed in by somebody whom the scope does not name.
+func (d *docket) carry(object []byte) {
+	d.t.Helper()
+	d.papers["commit"] = &paper{map[string]string{"gitCommit": commit}, gitcommit.PredicateType, map[string]any{"object": object}, []crypto.Signer{newKey(d.t, elliptic.P256())}}
 }
 
 // addInput puts papers about an input into the case, so that it is as good as any rule

@@ -72,6 +72,7 @@ func rules() []rule {
 		sourceSourceProvenance(),
 		sourceProtectedRefs(),
 		sourceFullAttestationProtectedBranches(),
+		sourceSignedCommits(),
 		sourceAutomatedSecurityTesting(),
 
 		materialsVerifyThirdParty(),
@@ -95,7 +96,6 @@ func rules() []rule {
 // can only shrink: a test counts it.
 func unshown() map[string]string {
 	return map[string]string{
-		"cncf-sscp-v1/source.signed-commits":           "no attestation in use carries a commit with its signature, and the gate reads no repository",
 		"cncf-sscp-v1/deployments.client-verification": "is about what installers do with a signature, and the gate judges before there is one",
 	}
 }

@@ -32,7 +32,7 @@ func checkable(t *testing.T) map[string]bool {
 // TestEveryRequirementIsServed: each is served by exactly one rule, or stands on the
 // list of those that none serves, which has its length here: raise it nowhere.
 func TestEveryRequirementIsServed(t *testing.T) {
-	const exceptions = 2
+	const exceptions = 1
 	wanted, served := checkable(t), map[string]string{}
 	for _, r := range Rules() {
 		for _, s := range r.Serves {
