@@ -28,6 +28,7 @@ type docket struct {
 	papers     map[string]*paper
 	inputs     map[string]*paper // about the inputs of the build
 	policy     Policy
+	publish    func(*Published) // changes what clients find; nil: nothing does
 }
 
 // paper is one statement and who signs it.
@@ -156,6 +157,21 @@ func (d *docket) sign(p *paper) []byte {
 	return raw
 }
 
+// published is what clients find under the artifact's digest: all of it.
+func (d *docket) published(evidence [][]byte) *Published {
+	d.t.Helper()
+	p := &Published{}
+	for _, raw := range evidence {
+		if read, err := attest.ReadDocument(raw); err == nil && slices.Contains(read.Statement.Filed(), d.build.Digest) {
+			p.Artifact = append(p.Artifact, raw)
+		}
+	}
+	if d.publish != nil {
+		d.publish(p)
+	}
+	return p
+}
+
 // found is what a repository with the papers about inputs has under some keys.
 func (d *docket) found(keys []string) Inputs {
 	d.t.Helper()
@@ -183,6 +199,9 @@ func (d *docket) decide(custom ...CustomRule) Decision {
 	evidence, assessed := d.evidence(), []Assessed{{"a1", d.assessment, track(d.t, d.assessment)}}
 	build := d.build
 	build.Inputs = d.found(g.Inputs(evidence, assessed))
+	if g.Clients(assessed) {
+		build.Published = d.published(evidence)
+	}
 	return g.Decide(build, evidence, assessed)
 }
 
