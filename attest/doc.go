@@ -51,7 +51,7 @@
 // and v1, SLSA verification summary v1, in-toto test-result v0.1, vulns v0.1 and v0.2,
 // link v0.3, SPDX 2 and CycloneDX 1 documents, gittuf's approvals, source-tool's source
 // provenance, rebuild failure v1 (ours; RebuildFailure has the format). Written:
-// provenance v1, summary v1, rebuild failure v1.
+// provenance v1, summary v1, rebuild failure v1. Package gitcommit reads git commits.
 //
 // Functions are safe for concurrent use. The package links no network client or
 // server code and no protobuf, because the install-time verifier links it.

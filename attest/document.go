@@ -16,6 +16,7 @@ import (
 type UnverifiedDocument struct {
 	SHA256    string // of the envelope's bytes, lower-case hex
 	Statement Statement
+	KeyIDs    []string // hints, one for each signature: who is said to have signed
 
 	signatures []signature
 	pae        []byte
@@ -36,7 +37,7 @@ func ReadDocument(raw []byte) (*UnverifiedDocument, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(raw)
-	return &UnverifiedDocument{SHA256: hex.EncodeToString(sum[:]), Statement: s, signatures: sigs, pae: pae(u.PayloadType, u.Payload)}, nil
+	return &UnverifiedDocument{SHA256: hex.EncodeToString(sum[:]), Statement: s, KeyIDs: u.KeyIDs, signatures: sigs, pae: pae(u.PayloadType, u.Payload)}, nil
 }
 
 // Signers returns the KeyID of each distinct key of a ring that has signed the

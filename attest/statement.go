@@ -103,6 +103,9 @@ func (f fields) digest(name string) map[string]string {
 
 func checkDigest(alg, v string) string {
 	n, known := hexLength[alg]
+	if strings.HasPrefix(alg, "git") && len(v) == hexLength["sha256"] {
+		n = len(v) // of a repository whose objects are named by SHA-256
+	}
 	switch {
 	case alg == "" || v == "":
 		return "empty"

@@ -65,6 +65,8 @@ type Scope struct {
 	Rebuilders []Rebuilder `json:"rebuilders,omitempty" yaml:"rebuilders"`
 	// Attestors are others whose statements count: reviewers, scanners, test services.
 	Attestors []Attestor `json:"attestors,omitempty" yaml:"attestors"`
+	// Committers are those whose signed commits count.
+	Committers []Committer `json:"committers,omitempty" yaml:"committers"`
 	// Origins are where dependencies may come from: https URLs, each for itself and what
 	// is below it.
 	Origins      []string `json:"origins,omitempty" yaml:"origins"`

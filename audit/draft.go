@@ -62,6 +62,7 @@ type DraftScope struct {
 	Builders     []DraftBuilder   `yaml:"builders"`
 	Rebuilders   []DraftRebuilder `yaml:"rebuilders"`
 	Attestors    []DraftAttestor  `yaml:"attestors"`
+	Committers   []DraftCommitter `yaml:"committers"`
 	Origins      []string         `yaml:"origins"`
 	Repositories []string         `yaml:"repositories"`
 	Exclusions   []string         `yaml:"exclusions"`
@@ -302,6 +303,9 @@ func (s DraftScope) scope() Scope {
 	}
 	for _, a := range s.Attestors {
 		out.Attestors = append(out.Attestors, a.Attestor)
+	}
+	for _, c := range s.Committers {
+		out.Committers = append(out.Committers, c.Committer)
 	}
 	for _, r := range s.Recipes {
 		out.Recipes = append(out.Recipes, r.Recipe)

@@ -111,6 +111,7 @@ func (w *draftWriter) scope(last *Assessment) {
 		w.keys(r.Keys)
 	}
 	w.attestors(s.Attestors)
+	w.committers(s.Committers)
 	w.section("https URLs that dependencies may come from; none: not looked at.", "origins", len(s.Origins), "- https://mirror.example.com/packages")
 	for _, u := range s.Origins {
 		w.line("  - %s", quote(u))

@@ -81,6 +81,7 @@ func (d *Draft) resolveScope(files fs.FS) {
 		a := &d.Scope.Attestors[i]
 		a.Keys, a.KeyFiles = d.readKeys(files, fmt.Sprintf("scope.attestors[%d]", i), a.Keys, a.KeyFiles), nil
 	}
+	d.resolveCommitters(files)
 	d.resolveRecipes(files)
 }
 
@@ -223,6 +224,7 @@ func (d Draft) namesOthers() bool {
 	}
 	if slices.ContainsFunc(d.Scope.Rebuilders, func(r DraftRebuilder) bool { return len(r.KeyFiles) > 0 }) ||
 		slices.ContainsFunc(d.Scope.Attestors, func(a DraftAttestor) bool { return len(a.KeyFiles) > 0 }) ||
+		slices.ContainsFunc(d.Scope.Committers, func(c DraftCommitter) bool { return len(c.KeyFiles) > 0 }) ||
 		slices.ContainsFunc(d.Scope.Recipes, func(r DraftRecipe) bool { return r.RecipeFile != "" }) ||
 		slices.ContainsFunc(d.Probes, func(p DraftProbe) bool { return len(p.WithFiles) > 0 }) {
 		return true

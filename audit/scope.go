@@ -25,6 +25,7 @@ func (s Scope) validate(p *problems, at, vendorOrganization string) {
 	s.validateBuilders(p, at, keys)
 	s.validateRebuilders(p, at, keys, vendorOrganization)
 	s.validateAttestors(p, at, keys)
+	s.validateCommitters(p, at, keys)
 	s.validateOrigins(p, at+".origins")
 	s.validateRecipes(p, at)
 	s.validateLayouts(p, at+".layouts")

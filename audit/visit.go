@@ -172,6 +172,11 @@ func (s DraftScope) below(folder string) DraftScope {
 			s.Attestors[i].KeyFiles[j] = below(folder, s.Attestors[i].KeyFiles[j])
 		}
 	}
+	for i := range s.Committers {
+		for j := range s.Committers[i].KeyFiles {
+			s.Committers[i].KeyFiles[j] = below(folder, s.Committers[i].KeyFiles[j])
+		}
+	}
 	for i := range s.Recipes {
 		s.Recipes[i].RecipeFile = below(folder, s.Recipes[i].RecipeFile)
 	}

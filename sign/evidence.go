@@ -25,12 +25,12 @@ func (s *Service) gather(ctx context.Context, vendor, digest string, assessed []
 		}
 		evidence = append(evidence[:len(evidence):len(evidence)], more...)
 	}
-	return s.gatherSteps(ctx, vendor, digest, evidence, assessed)
+	return s.gatherSteps(digest, evidence, assessed, func(key string) ([][]byte, error) { return s.fetch(ctx, vendor, key, key) })
 }
 
 // gatherSteps adds the layouts that the scopes name, and the links of the steps from the
-// artifact backwards.
-func (s *Service) gatherSteps(ctx context.Context, vendor, digest string, evidence [][]byte, assessed []gate.Assessed) ([][]byte, error) {
+// artifact backwards, from where fetch finds them.
+func (s *Service) gatherSteps(digest string, evidence [][]byte, assessed []gate.Assessed, fetch func(key string) ([][]byte, error)) ([][]byte, error) {
 	asked := []string{digest}
 	for {
 		var fresh []string
@@ -43,7 +43,7 @@ func (s *Service) gatherSteps(ctx context.Context, vendor, digest string, eviden
 			return evidence, nil
 		}
 		for _, key := range fresh {
-			more, err := s.fetch(ctx, vendor, key, key)
+			more, err := fetch(key)
 			if err != nil {
 				return nil, err
 			}

@@ -10,6 +10,9 @@ const (
 	// build: the materials of its steps, and theirs. More belong to a step that lists a whole
 	// tree of files, whose makers nobody will find by digest.
 	maxStepLookups = 64
+	// maxPublished bounds the envelopes that clients find under one digest: what one
+	// repository keeps, for each of the few that a certificate names.
+	maxPublished = 4 * maxEvidence
 	// maxInputEvidence bounds what is read about the inputs of one build, in bytes: as many as
 	// gate.MaxInputs with provenance and a bill of material of 8 KB each. It is in memory at
 	// once, for each signature that is being made.

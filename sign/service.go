@@ -68,7 +68,7 @@ type Builds interface {
 	Abandon(ctx context.Context, serial string) error
 }
 
-// Config is what a Service needs. All fields but Now, Builds, Release and Elsewhere are required.
+// Config is what a Service needs. All fields but Now, Builds, Release, Elsewhere and Clients are required.
 type Config struct {
 	Store    Store
 	Keys     Keys
@@ -80,6 +80,8 @@ type Config struct {
 	// Elsewhere finds evidence that vendors keep themselves; nil: what is not in Evidence
 	// does not count.
 	Elsewhere Elsewhere
+	// Clients reads evidence as clients do; nil: no build shows that they can verify it.
+	Clients Clients
 	// VSASigner signs verification summaries; verifiers find its key in the trust bundle.
 	VSASigner crypto.Signer
 	// VerifierID is the URI by which summaries name this service.
@@ -268,6 +270,9 @@ func (s *Service) judge(ctx context.Context, r Request, g ground) (gate.Decision
 	}
 	build := s.build(r)
 	if build.Inputs, err = s.gatherInputs(ctx, r.Vendor, evidence, g.assessed); err != nil {
+		return gate.Decision{}, nil, err
+	}
+	if build.Published, err = s.gatherPublished(ctx, digest, g); err != nil {
 		return gate.Decision{}, nil, err
 	}
 	return s.c.Gate.Decide(build, evidence, g.assessed, g.rules...), evidence, nil

@@ -45,6 +45,7 @@ func (e *env) attestCommand() *cli.Command {
 			Name: "sign", Usage: "sign an in-toto statement, link or layout as a DSSE envelope", ArgsUsage: "FILE", Flags: []cli.Flag{key, out},
 			Description: "EXAMPLE: hallmark attest sign --key scanner.key --out scan.intoto.jsonl scan.json",
 		}, 1, 1, e.attestSign),
+		e.attestCommitCommand(),
 		command(cli.Command{
 			Name: "push", Usage: "vendors: file envelopes in the attestation repository", ArgsUsage: "FILE...", Flags: append([]cli.Flag{jsonFlag}, tokenFlags...),
 			Description: `Each file holds one DSSE envelope per line; a bundle of 'attest bundle' is such a file.

@@ -76,6 +76,16 @@ func (c attestationsConfig) outbound(dir string) (outbound.Policy, error) {
 	return policy, nil
 }
 
+// clients reads evidence as those do who have nothing but a certificate.
+func (in *instance) clients(dir string, here *repository.Repository) (*mirror.Reader, error) {
+	c := in.config.Attestations
+	policy, err := c.outbound(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &mirror.Reader{Here: here, Own: []string{in.config.APIURL + "/att"}, Policy: policy, NoFetch: c.NoFetch}, nil
+}
+
 // elsewhere looks for evidence at vendors' own hosts; nil: the configuration forbids it.
 func (in *instance) elsewhere(dir string, into *repository.Repository) (sign.Elsewhere, error) {
 	c := in.config.Attestations

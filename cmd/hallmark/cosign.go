@@ -112,6 +112,9 @@ func summary(r audit.Report) []string {
 	for _, a := range r.Scope.Attestors {
 		lines = append(lines, fmt.Sprintf("  attestor   %s states %s", oneLine(a.ID), oneLine(strings.Join(a.Predicates, ", "))))
 	}
+	for _, c := range r.Scope.Committers {
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("  committer  %s, %d keys %s", oneLine(c.ID), len(c.Keys), oneLine(strings.Join(c.Sources, ", "))), " "))
+	}
 	for _, text := range r.Scope.Exclusions {
 		lines = append(lines, "  excluded   "+oneLine(text))
 	}

@@ -18,7 +18,7 @@ type asked struct {
 
 // ask derives from an assessment what one build must show: the basic rules, and those
 // that serve a requirement at or below the level that builds can show. unserved are
-// requirements that no rule serves, and that are not on the list of those.
+// requirements that no rule serves.
 func ask(a Assessed) (out []asked, unserved []audit.Requirement) {
 	framework := a.Assessment.Framework.ID
 	wanted := map[string]audit.Requirement{}
@@ -56,7 +56,7 @@ func ask(a Assessed) (out []asked, unserved []audit.Requirement) {
 	}
 	for _, r := range a.Track.Requirements {
 		name := framework + "/" + r.ID
-		if _, is := wanted[name]; is && !served[name] && unshown()[name] == "" && forceOf(r, justified[r.ID]) == Fail {
+		if _, is := wanted[name]; is && !served[name] && forceOf(r, justified[r.ID]) == Fail {
 			unserved = append(unserved, r)
 		}
 	}

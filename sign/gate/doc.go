@@ -5,7 +5,7 @@
 // about which products and sources; and its level, from which follows what one build
 // must show: each requirement of the catalogue, at or below that level, that builds can
 // show. The rules are in the files named after the requirement they serve; rule.go lists
-// them, and the few requirements that none serves with the reason.
+// them.
 //
 // What counts is an envelope signed by somebody whom the scope names for that kind of
 // statement, and nothing else: evidence about another artifact, by another signer, or

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/gitcommit"
 	"github.com/hallmark-pki/hallmark/audit"
 )
 
@@ -27,6 +28,7 @@ type docket struct {
 	papers     map[string]*paper
 	inputs     map[string]*paper // about the inputs of the build
 	policy     Policy
+	publish    func(*Published) // changes what clients find; nil: nothing does
 }
 
 // paper is one statement and who signs it.
@@ -100,9 +102,17 @@ func newDocket(t testing.TB, framework, trackID string, level int) *docket {
 		"source-provenance": {revision, attest.SourceProvenanceV1, map[string]any{"repoUri": "https://git.example.com/vendor/app", "branch": "refs/heads/main", "actor": "ada",
 			"createdOn": "2026-05-04T09:00:00Z", "controls": []any{map[string]any{"name": attest.ControlReview, "since": "2026-01-01T00:00:00Z"}}}, []crypto.Signer{scanner}},
 	}
+	d.carry(author().Commit("good"))
+	s.Committers = []audit.Committer{{ID: "ada", Keys: []string{author().Line()}}}
 	d.inputs = map[string]*paper{}
 	d.addInput("image", map[string]string{"sha256": strings.Repeat("cd", 32)})
 	return d
+}
+
+// carry has a commit object handed in by somebody whom the scope does not name.
+func (d *docket) carry(object []byte) {
+	d.t.Helper()
+	d.papers["commit"] = &paper{map[string]string{"gitCommit": commit}, gitcommit.PredicateType, map[string]any{"object": object}, []crypto.Signer{newKey(d.t, elliptic.P256())}}
 }
 
 // addInput puts papers about an input into the case, so that it is as good as any rule
@@ -147,6 +157,21 @@ func (d *docket) sign(p *paper) []byte {
 	return raw
 }
 
+// published is what clients find under the artifact's digest: all of it.
+func (d *docket) published(evidence [][]byte) *Published {
+	d.t.Helper()
+	p := &Published{}
+	for _, raw := range evidence {
+		if read, err := attest.ReadDocument(raw); err == nil && slices.Contains(read.Statement.Filed(), d.build.Digest) {
+			p.Artifact = append(p.Artifact, raw)
+		}
+	}
+	if d.publish != nil {
+		d.publish(p)
+	}
+	return p
+}
+
 // found is what a repository with the papers about inputs has under some keys.
 func (d *docket) found(keys []string) Inputs {
 	d.t.Helper()
@@ -174,6 +199,9 @@ func (d *docket) decide(custom ...CustomRule) Decision {
 	evidence, assessed := d.evidence(), []Assessed{{"a1", d.assessment, track(d.t, d.assessment)}}
 	build := d.build
 	build.Inputs = d.found(g.Inputs(evidence, assessed))
+	if g.Clients(assessed) {
+		build.Published = d.published(evidence)
+	}
 	return g.Decide(build, evidence, assessed)
 }
 

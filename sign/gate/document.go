@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/gitcommit"
 	"github.com/hallmark-pki/hallmark/recent"
 	"github.com/hallmark-pki/hallmark/sign/layout"
 )
@@ -78,7 +79,8 @@ func (d *document) signersOf(ring *attest.Keyring) []string {
 	return signers
 }
 
-// read parses the predicate. Call it for a document whose signer has a role.
+// read parses the predicate. Call it for a document whose signer has a role, or for one
+// that needs no signer.
 func (d *document) read() (any, error) {
 	d.once.Do(func() {
 		s := d.Statement
@@ -101,6 +103,8 @@ func (d *document) read() (any, error) {
 			d.content, d.err = attest.ParseSourceProvenance(s)
 		case t == attest.LinkV03:
 			d.content, d.err = attest.ParseLink(s)
+		case t == gitcommit.PredicateType:
+			d.content, d.err = gitcommit.Parse(s)
 		default:
 			d.err = errUnknownPredicate
 		}

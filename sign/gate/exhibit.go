@@ -24,6 +24,9 @@ type file struct {
 	quorum    quorum
 	// inputEvidence is what is on file about inputs, by their keys.
 	inputEvidence map[string][]signed
+	// client is the file of the same build as clients can put it together; nil where that was
+	// not looked up.
+	client *file
 }
 
 // exhibit is one piece of provenance in a file as the rules see it. What it says is in

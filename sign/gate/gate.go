@@ -22,6 +22,9 @@ type Build struct {
 	// Inputs is what is on file about what the build used, under the keys that Gate.Inputs
 	// returned; nil where it returned none.
 	Inputs Inputs
+	// Published is what clients find, where Gate.Clients says that an assessment asks; nil:
+	// it was not looked up.
+	Published *Published
 }
 
 // Hash is a digest under an algorithm, both as in-toto subjects have them. The zero Hash
@@ -172,9 +175,13 @@ func (g *Gate) Decide(b Build, evidence [][]byte, assessed []Assessed, further .
 	documents := g.opener.open(evidence, ring)
 	steps := g.opener.openSteps(evidence, rolls)
 	inputs := g.openInputs(b.Inputs, ring)
+	published := g.openPublished(b.Published, rolls, ring)
 	for i, a := range assessed {
 		f := newFile(b, a, rolls[i], documents, steps, g.c)
 		f.inputEvidence = inputs
+		if b.Published != nil {
+			f.client = newFile(Build{Digest: b.Digest}, a, rolls[i], published.documents, published.steps, g.c)
+		}
 		judged := f.judge(custom)
 		if i == 0 {
 			d.Verdicts = judged.verdicts

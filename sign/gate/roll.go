@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/gitcommit"
 	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/recent"
 )
@@ -18,6 +19,8 @@ type roll struct {
 	rebuilders map[string]int
 	attestors  map[string]int
 	identities []identity
+	commitKeys []gitcommit.Key
+	committers []audit.Committer // whose each of commitKeys is
 	asked      []asked
 	unserved   []audit.Requirement
 }
@@ -42,6 +45,7 @@ func newRoll(a Assessed) *roll {
 		}
 	}
 	r.identities = readIdentities(s)
+	r.commitKeys, r.committers = readCommitters(s)
 	r.asked, r.unserved = ask(a)
 	return r
 }

@@ -18,6 +18,8 @@ type rule struct {
 	source bool
 	// inputs: it reads statements about each input of the build.
 	inputs bool
+	// clients: it reads what clients find.
+	clients bool
 	// needs is true for the few that are asked of some builds only.
 	needs func(*exhibit) bool
 	judge func(*exhibit) finding
@@ -72,6 +74,7 @@ func rules() []rule {
 		sourceSourceProvenance(),
 		sourceProtectedRefs(),
 		sourceFullAttestationProtectedBranches(),
+		sourceSignedCommits(),
 		sourceAutomatedSecurityTesting(),
 
 		materialsVerifyThirdParty(),
@@ -87,16 +90,8 @@ func rules() []rule {
 		reb2(),
 		reb3(),
 		reb4(),
-	}
-}
 
-// unshown are the requirements of shipped catalogues that one build could show and that
-// no rule checks, each with the reason. The auditor's finding stands for them. The list
-// can only shrink: a test counts it.
-func unshown() map[string]string {
-	return map[string]string{
-		"cncf-sscp-v1/source.signed-commits":           "no attestation in use carries a commit with its signature, and the gate reads no repository",
-		"cncf-sscp-v1/deployments.client-verification": "is about what installers do with a signature, and the gate judges before there is one",
+		deploymentsClientVerification(),
 	}
 }
 

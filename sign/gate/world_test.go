@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/attest/gitcommit"
+	"github.com/hallmark-pki/hallmark/attest/gitcommit/committest"
 	"github.com/hallmark-pki/hallmark/audit"
 )
 
@@ -25,9 +27,13 @@ const (
 	buildType   = "https://builder.example.com/types/make"
 	sourceURI   = "git+https://git.example.com/vendor/app.git@refs/heads/main"
 	otherType   = "https://other.example.com/types/any"
-	commit      = "0123456789abcdef0123456789abcdef01234567"
 	productName = "app"
 )
+
+// commit is what was built, and what its author signed.
+var commit = must2(gitcommit.Read(author().Commit("good"))).ID
+
+func author() committest.Committer { return committest.New("ada") }
 
 var (
 	testStart = time.Now().UTC().Add(-time.Hour).Truncate(time.Second)
@@ -138,6 +144,14 @@ func newKey(t testing.TB, c elliptic.Curve) crypto.Signer {
 	k, err := ecdsa.GenerateKey(c, rand.Reader)
 	must(t, err)
 	return k
+}
+
+// must2 is for what is made before any test runs.
+func must2[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 func must(t testing.TB, err error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/attest/sshsig"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -46,8 +47,8 @@ func (s *Service) kind(name string) (SecondFactor, error) {
 // an officer has confirmed it: a stolen client certificate alone must not be enough to
 // bring a second factor along.
 func (s *Service) AddFactor(ctx context.Context, person store.Person, kind, label string, public, proof []byte) (store.Factor, error) {
-	if len(public) > maxKeyBytes || len(proof) > maxProofBytes || label == "" || len(label) > maxLabel || !isText(label) {
-		return store.Factor{}, refuse(sign.CodeRequest, "", "a key of at most %d bytes and a label of 1 to %d bytes are wanted", maxKeyBytes, maxLabel)
+	if len(public) > sshsig.MaxKeyBytes || len(proof) > sshsig.MaxSignatureBytes || label == "" || len(label) > maxLabel || !isText(label) {
+		return store.Factor{}, refuse(sign.CodeRequest, "", "a key of at most %d bytes and a label of 1 to %d bytes are wanted", sshsig.MaxKeyBytes, maxLabel)
 	}
 	k, err := s.kind(kind)
 	if err != nil {
@@ -153,8 +154,8 @@ func (s *Service) factorOf(r store.Reader, person string, text, proof []byte, wa
 		}
 		return "", refuse(sign.CodeFactor, "name its key with --factor; register one with 'hallmark factor add'", "the product's policy wants a second factor")
 	}
-	if len(proof) > maxProofBytes {
-		return "", refuse(sign.CodeFactor, "", "the proof has %d bytes, at most %d", len(proof), maxProofBytes)
+	if len(proof) > sshsig.MaxSignatureBytes {
+		return "", refuse(sign.CodeFactor, "", "the proof has %d bytes, at most %d", len(proof), sshsig.MaxSignatureBytes)
 	}
 	waiting := false
 	for f, err := range store.Factors.By(r, "person", person) {

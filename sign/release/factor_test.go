@@ -2,18 +2,12 @@ package release
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/pem"
 	"errors"
-	"slices"
-	"strings"
 	"testing"
 
+	"github.com/hallmark-pki/hallmark/attest/sshsig"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/store"
-	"golang.org/x/crypto/ssh"
 )
 
 // enrol registers a person's key and has it confirmed.
@@ -57,7 +51,7 @@ func TestSecondFactor(t *testing.T) {
 		"another text":   bobs.sign(SSHNamespace, Challenge(a, "carol")),
 		"for git":        bobs.sign("git", text),
 		"not a proof":    []byte("yes"),
-		"much too large": bytes.Repeat([]byte("x"), maxProofBytes+1),
+		"much too large": bytes.Repeat([]byte("x"), sshsig.MaxSignatureBytes+1),
 	} {
 		if err := approve("bob", proof); err == nil {
 			t.Errorf("%s: taken", name)
@@ -110,72 +104,4 @@ func TestAddFactorRefuses(t *testing.T) {
 	w.must(add("ssh", "x", k.public(), good))
 	small := w.newKey("rsa", "-b", "1024")
 	wantCode(t, add("ssh", "x", small.public(), small.sign(SSHNamespace, FactorChallenge("bob"))), sign.CodeFactor)
-}
-
-// skSignature is what a security key answers, as OpenSSH's PROTOCOL.u2f has it: over the
-// application's digest, flags, a counter and the digest of what is to be signed.
-func skSignature(t testing.TB, flags byte, text []byte) (public, proof []byte) {
-	t.Helper()
-	pub, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const application = "ssh:"
-	wire := ssh.Marshal(struct {
-		Type        string
-		Key         []byte
-		Application string
-	}{ssh.KeyAlgoSKED25519, pub, application})
-	signed := sshSignature{namespace: SSHNamespace, hash: "sha512"}.signed(text)
-	app, digest := sha256.Sum256([]byte(application)), sha256.Sum256(signed)
-	rest := []byte{flags, 0, 0, 0, 7}
-	blob := ed25519.Sign(private, slices.Concat(app[:], rest, digest[:]))
-	signature := ssh.Marshal(struct {
-		Format string
-		Blob   []byte
-		Rest   []byte `ssh:"rest"`
-	}{ssh.KeyAlgoSKED25519, blob, rest})
-	body := append([]byte(sshMagic), ssh.Marshal(struct {
-		Version                   uint32
-		Key                       []byte
-		Namespace, Reserved, Hash string
-		Signature                 []byte
-	}{1, wire, SSHNamespace, "", "sha512", signature})...)
-	return wire, pem.EncodeToMemory(&pem.Block{Type: "SSH SIGNATURE", Bytes: body})
-}
-
-// A security key counts when it was touched.
-func TestSecurityKey(t *testing.T) {
-	public, proof := skSignature(t, userPresent, []byte("text"))
-	if err := (SSH{}).Verify(public, []byte("text"), proof); err != nil {
-		t.Error(err)
-	}
-	if err := (SSH{}).Verify(public, []byte("other"), proof); err == nil {
-		t.Error("another text")
-	}
-	public, proof = skSignature(t, 0, []byte("text"))
-	if err := (SSH{}).Verify(public, []byte("text"), proof); err == nil || !strings.Contains(err.Error(), "touched") {
-		t.Errorf("not touched: %v", err)
-	}
-}
-
-// FuzzSSHSignature: what is taken verifies for one key, one namespace and one text only.
-func FuzzSSHSignature(f *testing.F) {
-	public, proof := skSignature(f, userPresent, []byte("text"))
-	f.Add(proof)
-	f.Add(bytes.Replace(proof, []byte("SIGNATURE"), []byte("signature"), 1))
-	f.Add([]byte("-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n"))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		s, err := parseSSHSignature(raw)
-		if err != nil {
-			return
-		}
-		if s.key == nil || s.hash == "" {
-			t.Fatalf("parsed to %+v", s)
-		}
-		if (SSH{}).Verify(public, []byte("text"), raw) == nil && (SSH{}).Verify(public, []byte("text "), raw) == nil {
-			t.Fatal("one signature over two texts")
-		}
-	})
 }

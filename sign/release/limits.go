@@ -35,8 +35,4 @@ const (
 	// maxFactors bounds the second factors of one person that are not revoked.
 	maxFactors = 10
 	maxLabel   = 100
-	// maxKeyBytes bounds an SSH public key, which is 2 KiB for the largest RSA key in use.
-	maxKeyBytes = 8 << 10
-	// maxProofBytes bounds an SSH signature with its key, in armour.
-	maxProofBytes = 16 << 10
 )

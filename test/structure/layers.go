@@ -44,9 +44,12 @@ func Layers() []Row {
 		{Package: "store/storetest", Layer: layerLeaf, Beside: []string{"store"}, TestOnly: true},
 
 		{Package: "attest", Layer: layerEvidence},
+		{Package: "attest/gitcommit", Layer: layerEvidence, Beside: []string{"attest", "attest/sshsig"}},
+		{Package: "attest/gitcommit/committest", Layer: layerEvidence, TestOnly: true},
+		{Package: "attest/sshsig", Layer: layerEvidence},
 		{Package: "attest/repository", Layer: layerEvidence, Beside: []string{"attest"}},
 		{Package: "attest/mirror", Layer: layerEvidence, Beside: []string{"attest/repository"}},
-		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "audit/probe", "ledger/queue", "ledger/receipt", "notify", "rebuild/recipe"}},
+		{Package: "audit", Layer: layerEvidence, Beside: []string{"attest", "attest/gitcommit", "audit/probe", "ledger/queue", "ledger/receipt", "notify", "rebuild/recipe"}},
 		{Package: "audit/evidence", Layer: layerEvidence},
 		{Package: "audit/interchange", Layer: layerEvidence, Beside: []string{"attest", "audit"}},
 		{Package: "audit/probe", Layer: layerEvidence, Beside: []string{"attest"}},

@@ -14,7 +14,7 @@ import (
 
 // fuzzedFolders are the packages that what an installer runs reads outside bytes with.
 // Those below verify that read nothing from outside have no such function.
-var fuzzedFolders = regexp.MustCompile(`^(verify(/.*)?|format(/oci)?|attest|ledger/receipt|ext)$`)
+var fuzzedFolders = regexp.MustCompile(`^(verify(/.*)?|format(/oci)?|attest(/commit|/sshsig)?|ledger/receipt|ext)$`)
 
 // parserName is what a reader of outside bytes is called.
 var parserName = regexp.MustCompile(`^(Parse|Read|Open|Unmarshal|Decode|Split)([A-Z]|$)`)
