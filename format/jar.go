@@ -161,6 +161,9 @@ func (j *jarFile) signedManifest() (*manifest, error) {
 			if f.UncompressedSize64 != 0 {
 				return nil, refuse(UnsignedEntry, -1, "folder %.64q has content", f.Name)
 			}
+			if err := checkFolder(f); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if left -= int64(min(f.UncompressedSize64, maxJARContent+1)); left < 0 {

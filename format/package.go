@@ -114,7 +114,8 @@ func findControl(r io.ReaderAt, size int64) (member, error) {
 }
 
 // readControl unpacks the file "control". Every entry is looked at: of two with that
-// name the last one would be what dpkg gets.
+// name the last one would be what dpkg gets, and one that dpkg's tar might call so is
+// refused by checkControlEntry.
 func readControl(name string, raw []byte) ([]byte, error) {
 	r, err := unpack(name, raw)
 	if err != nil {
@@ -132,6 +133,9 @@ func readControl(name string, raw []byte) ([]byte, error) {
 			break
 		}
 		if err != nil {
+			return nil, err
+		}
+		if err := checkControlEntry(h); err != nil {
 			return nil, err
 		}
 		if path.Clean("/"+h.Name) != "/control" {

@@ -51,6 +51,7 @@ func readArchive(r io.ReaderAt, size int64) (*archive, error) {
 		}
 		return nil, refuse(BadHeader, -1, "ZIP: %v", err)
 	}
+	reader.RegisterDecompressor(zip.Deflate, inflateAll)
 	if len(reader.File) != entries {
 		return nil, refuse(BadHeader, a.end, "%d entries, its end says %d", len(reader.File), entries)
 	}
@@ -147,11 +148,10 @@ func (a *archive) checkRow(r io.ReaderAt, parts []zipPart) error {
 			next = parts[i+1].offset
 		}
 		if p.file.Flags&zipHasDescriptor != 0 {
-			// With or without its magic: both are in use, and which one, only the
-			// next header's place tells.
-			if gap := next - end; gap == zipDescriptorSize || gap == zipDescriptorSize+4 {
-				end = next
+			if err := a.checkDescriptor(r, p.file, end, next); err != nil {
+				return err
 			}
+			end = next
 		}
 		at = end
 	}

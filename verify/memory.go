@@ -37,7 +37,10 @@ func newMemory(t Trust, logs []note.Verifier) *memory {
 	}
 }
 
-// certificate parses a certificate. The result is shared: nobody changes it.
+// certificate parses a certificate. The result is shared: nobody changes it. It is made
+// of a copy, because what crypto/x509 returns points into the bytes that it was given:
+// those are the file's, or a caller's buffer, and would decide later what a certificate
+// says that was judged before.
 func (m *memory) certificate(der []byte) (*x509.Certificate, error) {
 	if m == nil {
 		return x509.ParseCertificate(der)
@@ -45,7 +48,7 @@ func (m *memory) certificate(der []byte) (*x509.Certificate, error) {
 	if c, ok := recent.GetBytes(&m.certificates, der); ok {
 		return c, nil
 	}
-	c, err := x509.ParseCertificate(der)
+	c, err := x509.ParseCertificate(bytes.Clone(der))
 	if err == nil {
 		m.certificates.Put(string(der), c)
 	}

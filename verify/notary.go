@@ -24,11 +24,13 @@ func (v *inquiry) layout(ctx context.Context, verdict *Verdict, path string) {
 	digest := a.Descriptor.SHA256()
 	about := subject{digests: format.Digests{SHA256: digest, Signed: digest}, algorithm: format.SHA256}
 	about.want.Timestamp = oidTimeStampToken
-	verdict.name(about)
 	if err := a.Check(ctx); err != nil {
+		// The verdict names no digest: until all below it was read, that is what the folder
+		// says and not what is in it, and an exception for it would let in anything.
 		verdict.refuse(explainLayout(err))
 		return
 	}
+	verdict.name(about)
 	signatures, err := a.Signatures()
 	if err != nil {
 		verdict.refuse(explainLayout(err))
