@@ -68,6 +68,25 @@ func TestRevokeLeftover(t *testing.T) {
 	wantRefusal(t, f.ca.Revoke(t.Context(), serial, store.Revocation{Reason: ReasonSuperseded}), CodeAlreadyRevoked)
 }
 
+// A key that is compromised takes all its certificates with it, also where the one that was
+// named was never recorded.
+func TestRevokeKeyOfLeftover(t *testing.T) {
+	f := newFixture(t)
+	f.assess("acme", "slsa-v0.1", "slsa", 3, year)
+	serial, key := f.interrupted()
+	f.open(f.store)
+	issued, err := f.ca.Issue(t.Context(), Request{Vendor: "acme", PublicKey: key, By: "alice", Way: "api"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if others, err := f.ca.RevokeKey(t.Context(), serial, store.Revocation{By: "olga"}); err != nil || others != 1 {
+		t.Errorf("%d others, %v", others, err)
+	}
+	if got := f.listed(); !slices.Contains(got, serial) || !slices.Contains(got, issued.Record.Serial) {
+		t.Errorf("listed %v", got)
+	}
+}
+
 // All of them at once, in whatever way they came to be; and again, when there are none.
 func TestRevokeLeftovers(t *testing.T) {
 	f := newFixture(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +45,10 @@ func logRevoked(tx store.Tx, cert store.Certificate, vendor string) error {
 		return err
 	}
 	_, err = notify.Put(tx, store.Notice{
-		ID:   strings.Join([]string{receipt.CertificateRevoked, cert.Serial, store.TimeKey(rev.At), store.TimeKey(rev.RevocationDate)}, "/"),
+		ID: strings.Join([]string{
+			receipt.CertificateRevoked, cert.Serial, store.TimeKey(rev.At), store.TimeKey(rev.RevocationDate), // and what else may become stricter
+			store.TimeKey(rev.InvalidityDate), strconv.Itoa(rev.Reason),
+		}, "/"),
 		Type: receipt.CertificateRevoked, At: rev.At, Body: body,
 	})
 	return err

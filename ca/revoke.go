@@ -53,7 +53,7 @@ func (c *CA) RevokeKey(ctx context.Context, serial string, rev store.Revocation)
 	var serials []string
 	err = c.store.Update(ctx, func(tx store.Tx) error {
 		others, rest, serials = 0, false, []string{serial}
-		cert, err := store.Certificates.Get(tx, serial)
+		cert, err := Revocable(tx, serial)
 		if err == nil {
 			err = c.RevokeIn(tx, serial, dated(rev, cert))
 		} else {

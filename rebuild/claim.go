@@ -70,23 +70,17 @@ func (q *Queue) Claim(ctx context.Context, w Worker, wait time.Duration) (*Assig
 // looking again. It only writes when there is something to write.
 func (q *Queue) claimNow(ctx context.Context, w Worker) (got *Assignment, pause time.Duration, err error) {
 	now := q.now()
-	err = q.Store.View(ctx, func(r store.Reader) error {
-		pause = lookInterval
-		for job, err := range store.RebuildJobs.Along(r, "due", w.Rebuilder+" ", store.Entry{}) {
-			if err != nil {
-				return err
-			}
-			pause = min(pause, max(0, job.NotBefore.Sub(now)))
-			break
-		}
-		return nil
+	var due []store.RebuildJob
+	err = q.Store.View(ctx, func(r store.Reader) (err error) {
+		due, pause, err = q.dueJobs(r, w, now)
+		return err
 	})
-	if err != nil || pause > 0 {
+	if err != nil || len(due) == 0 {
 		return nil, pause, err
 	}
 	var givenUp []store.RebuildJob
 	err = q.Store.Update(ctx, func(tx store.Tx) (err error) {
-		got, givenUp, err = q.claimIn(tx, w, now)
+		got, givenUp, err = q.claimIn(tx, w, due, now)
 		return err
 	})
 	if err != nil {
@@ -98,53 +92,76 @@ func (q *Queue) claimNow(ctx context.Context, w Worker) (got *Assignment, pause 
 	return got, 0, nil
 }
 
-// claimIn takes the first of the jobs that are due, and gives those up before it that
-// nobody may be given any more.
-func (q *Queue) claimIn(tx store.Tx, w Worker, now time.Time) (got *Assignment, givenUp []store.RebuildJob, err error) {
-	due, err := dueJobs(tx, w.Rebuilder, now)
-	if err != nil {
-		return nil, nil, err
-	}
+// dueJobs are the first jobs that may be claimed, up to one that can be given out; or it
+// says how long to wait before looking again. Those that the caller may not have, since a
+// scope names another operator, are passed over: one vendor's scope must not stand in the
+// way of everybody's rebuilds. Where there are none but those, the error says so.
+func (q *Queue) dueJobs(r store.Reader, w Worker, now time.Time) (due []store.RebuildJob, pause time.Duration, err error) {
+	pause = lookInterval
+	read := 0
 	var foreign *Refusal
-	for _, job := range due {
-		why, err := q.vet(tx, w, job, now)
+	passed := map[[2]string]bool{}
+	for job, err := range store.RebuildJobs.Along(r, "due", w.Rebuilder+" ", store.Entry{}) {
 		if err != nil {
-			var refusal *Refusal
-			if !errors.As(err, &refusal) {
-				return nil, nil, err
-			}
-			foreign = refusal
-			continue
+			return nil, 0, err
 		}
-		if why != "" {
-			if job, err = giveUp(tx, job, why, now); err != nil {
-				return nil, nil, err
-			}
-			givenUp = append(givenUp, job)
-			continue
-		}
-		got, err = give(tx, w, job, now)
-		return got, givenUp, err
-	}
-	if foreign != nil && len(givenUp) == 0 {
-		return nil, nil, foreign
-	}
-	return nil, givenUp, nil
-}
-
-// dueJobs are the first jobs of a rebuilder that may be claimed.
-func dueJobs(r store.Reader, rebuilder string, now time.Time) ([]store.RebuildJob, error) {
-	var due []store.RebuildJob
-	for job, err := range store.RebuildJobs.Along(r, "due", rebuilder+" ", store.Entry{}) {
-		if err != nil {
-			return nil, err
-		}
-		if now.Before(job.NotBefore) || len(due) == maxLook || job.Rebuilder != rebuilder {
+		if job.Rebuilder != w.Rebuilder {
 			break
 		}
-		due = append(due, job)
+		if now.Before(job.NotBefore) {
+			pause = min(pause, job.NotBefore.Sub(now))
+			break
+		}
+		if read++; read > maxPassed {
+			break
+		}
+		of := [2]string{job.Vendor, job.Product}
+		if passed[of] {
+			continue
+		}
+		why, err := q.vet(r, w, job, now)
+		switch {
+		case errors.As(err, &foreign):
+			passed[of] = true
+			continue
+		case err != nil:
+			return nil, 0, err
+		}
+		if due = append(due, job); why == "" || len(due) == maxLook {
+			break
+		}
 	}
-	return due, nil
+	if len(due) == 0 && foreign != nil {
+		return nil, 0, foreign
+	}
+	return due, pause, nil
+}
+
+// claimIn takes the first of the jobs that are due still, and gives those up before it that
+// nobody may be given any more.
+func (q *Queue) claimIn(tx store.Tx, w Worker, due []store.RebuildJob, now time.Time) (got *Assignment, givenUp []store.RebuildJob, err error) {
+	for _, seen := range due {
+		job, err := store.RebuildJobs.Get(tx, seen.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if job.IsOver() || now.Before(job.NotBefore) {
+			continue // somebody was quicker
+		}
+		why, err := q.vet(tx, w, job, now)
+		if err != nil {
+			return nil, nil, err
+		}
+		if why == "" {
+			got, err = give(tx, w, job, now)
+			return got, givenUp, err
+		}
+		if job, err = giveUp(tx, job, why, now); err != nil {
+			return nil, nil, err
+		}
+		givenUp = append(givenUp, job)
+	}
+	return nil, givenUp, nil
 }
 
 // vet says why a job is to be given up instead of given out. The error is a *Refusal

@@ -129,6 +129,25 @@ func TestClaimScope(t *testing.T) {
 	})
 }
 
+// TestClaimPassesOver: jobs of a vendor whose scope names another operator for a rebuilder,
+// however many, do not keep it from the jobs of others.
+func TestClaimPassesOver(t *testing.T) {
+	w := newWorld(t)
+	w.second("zeta", func(s *audit.Scope) { s.Rebuilders[0].Operator = "Somebody Else" })
+	for i := range maxLook + 1 {
+		r := w.request()
+		r.Vendor, r.SHA256 = "zeta", hexOf(fmt.Sprint(i))
+		w.ask(r)
+	}
+	w.pass(time.Millisecond)
+	_, err := w.queue.Claim(context.Background(), worker(north), 0)
+	requireCode(t, err, CodeOperator)
+	id := w.ask(w.request())[0].ID
+	if got := w.claim(north); got == nil || got.Job.ID != id {
+		t.Fatalf("%+v", got)
+	}
+}
+
 // TestWait: a claim that waits is woken by a job, by the end of the server and by its
 // own caller, and not before.
 func TestWait(t *testing.T) {

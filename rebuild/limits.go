@@ -41,6 +41,9 @@ const (
 	// maxLook is how many jobs one claim judges in one transaction, before it has found
 	// one to give out.
 	maxLook = 32
+	// maxPassed is how many jobs one claim reads, those that it passes over included: tens of
+	// milliseconds, and no more than one vendor's mistake makes of a day's builds. A guess.
+	maxPassed = 5000
 	// maxSwept is how many jobs one transaction gives up.
 	maxSwept = 200
 

@@ -211,9 +211,14 @@ func (w *world) scope() audit.Scope {
 // assessment makes the record of an assessment in force of this scope.
 func (w *world) assessment(scope audit.Scope) store.Assessment {
 	w.t.Helper()
+	return w.assessmentOf("acme", vendorURI, scope)
+}
+
+func (w *world) assessmentOf(vendor, uri string, scope audit.Scope) store.Assessment {
+	w.t.Helper()
 	a := audit.Assessment{
 		Framework: audit.FrameworkRef{ID: "slsa-v0.1", URI: "https://slsa.dev/spec/v0.1/", Version: "0.1", Track: "slsa", Digest: map[string]string{"sha256": strings.Repeat("0", 64)}},
-		Vendor:    audit.Party{ID: "acme", URI: vendorURI, Organization: "Acme Ltd"}, Auditor: audit.Party{ID: "quill", Organization: "Quill"},
+		Vendor:    audit.Party{ID: vendor, URI: uri, Organization: "Acme Ltd"}, Auditor: audit.Party{ID: "quill", Organization: "Quill"},
 		Level: 3, LevelID: "SLSA_LEVEL_3", AssessedAt: testStart, ValidUntil: testStart.AddDate(1, 0, 0), Scope: scope, Findings: []audit.Finding{},
 	}
 	envelope, err := audit.Sign(context.Background(), a, w.keys["auditor"])
@@ -222,10 +227,22 @@ func (w *world) assessment(scope audit.Scope) store.Assessment {
 	must(w.t, err)
 	sum := sha256.Sum256(u.Payload)
 	return store.Assessment{
-		ID: hex.EncodeToString(sum[:]), State: store.AssessmentInForce, Vendor: "acme", Framework: a.Framework.ID, FrameworkURI: a.Framework.URI,
+		ID: hex.EncodeToString(sum[:]), State: store.AssessmentInForce, Vendor: vendor, Framework: a.Framework.ID, FrameworkURI: a.Framework.URI,
 		Track: "slsa", Level: 3, LevelID: a.LevelID, Auditor: "quill", AuditorSPKI: w.keyID("auditor"), AssessedAt: a.AssessedAt, ValidUntil: a.ValidUntil,
 		Envelope: envelope, SubmittedAt: testStart, CatalogueSHA256: a.Framework.Digest["sha256"],
 	}
+}
+
+// second puts another vendor on record, with an assessment of its own.
+func (w *world) second(id string, change func(*audit.Scope)) {
+	w.t.Helper()
+	scope := w.scope()
+	change(&scope)
+	rec := w.assessmentOf(id, "https://"+id+".example.com/", scope)
+	w.update(func(tx store.Tx) error {
+		return errors.Join(store.Assessments.Insert(tx, rec),
+			store.Vendors.Insert(tx, store.Vendor{ID: id, URI: "https://" + id + ".example.com/", Organization: id, Country: "DE", CreatedAt: testStart}))
+	})
 }
 
 // rescope puts another scope in force instead.

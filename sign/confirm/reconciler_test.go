@@ -164,11 +164,33 @@ func TestRevokedElsewhere(t *testing.T) {
 	w := newWorld(t)
 	s := w.sign("good")
 	w.grant(s)
-	must(t, w.store.Update(t.Context(), func(tx store.Tx) error { return w.RevokeIn(tx, s.Serial, store.Revocation{At: w.now, By: "olga"}) }))
+	must(t, w.store.Update(t.Context(), func(tx store.Tx) error {
+		return w.RevokeIn(tx, s.Serial, store.Revocation{At: w.now, RevocationDate: s.At.Add(-time.Second), By: "olga"})
+	}))
 	w.sweep()
 	w.want(s, store.SignatureRevoked)
 	if len(w.incidents()) != 0 || len(w.filed) != 0 {
 		t.Error("an incident about what an officer did")
+	}
+}
+
+// TestRevokedTooLate: whoever revokes a certificate from now on does not save the
+// provisional signature that was made with it before, which a timestamp dates.
+func TestRevokedTooLate(t *testing.T) {
+	w := newWorld(t)
+	s := w.sign("bad")
+	w.contradict(s)
+	w.after(10 * time.Second)
+	must(t, w.store.Update(t.Context(), func(tx store.Tx) error {
+		return w.RevokeIn(tx, s.Serial, store.Revocation{At: w.now, RevocationDate: w.now, Reason: ca.ReasonSuperseded, By: "vera"})
+	}))
+	w.sweep()
+	w.want(s, store.SignatureRevoked)
+	if rev := w.certificate(s).Revocation; rev.RevocationDate.After(s.At.Add(-time.Second)) {
+		t.Errorf("revoked from %s, signed at %s", rev.RevocationDate, s.At)
+	}
+	if i := w.incidents(); len(i) != 1 || i[0].State != store.IncidentRevoked || !slices.Contains(w.notices(), notify.SignatureRevoked) || w.filed["acme: failed bad"] != 1 {
+		t.Errorf("%+v, told of %v, filed %v", i, w.notices(), w.filed)
 	}
 }
 

@@ -14,20 +14,26 @@ const machine = "hallmark"
 // settle judges one signature and does what follows.
 func (r *Reconciler) settle(ctx context.Context, id string) error {
 	var signature store.Signature
-	revoked := false
+	var revocation *store.Revocation
 	err := r.c.Store.View(ctx, func(rd store.Reader) (err error) {
 		if signature, err = store.Signatures.Get(rd, id); err != nil {
 			return err
 		}
 		cert, err := store.Certificates.Get(rd, signature.Serial)
-		revoked = err == nil && cert.Revocation != nil
+		revocation = cert.Revocation
 		return err
 	})
 	if err != nil || signature.Mode != store.SignatureModeProvisional {
 		return err
 	}
-	if signature.Open() && revoked {
-		return r.revokedElsewhere(ctx, signature)
+	if signature.Open() && revocation != nil {
+		if fromTheSignatureOn(*revocation, signature) {
+			return r.revokedElsewhere(ctx, signature)
+		}
+		// Nothing confirms it any more, and as it stands, its timestamp saves it: else a vendor
+		// would only have to revoke first, from now on, what it expects to be found out.
+		return r.takeBack(ctx, signature, Judgement{Detail: "its certificate was revoked before the signature was confirmed"},
+			decision{cause: store.CauseDeadline, by: machine})
 	}
 	if !signature.Open() && signature.State != store.SignatureConfirmed {
 		return nil
@@ -130,6 +136,11 @@ func (r *Reconciler) confirm(ctx context.Context, signature store.Signature, j J
 	}
 	r.c.Changed()
 	return r.fileAll(ctx)
+}
+
+// fromTheSignatureOn reports whether a revocation leaves nothing of a signature.
+func fromTheSignatureOn(rev store.Revocation, s store.Signature) bool {
+	return !rev.RevocationDate.After(s.At.Add(-listTick))
 }
 
 // revokedElsewhere notes that somebody else has revoked the certificate.

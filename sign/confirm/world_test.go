@@ -96,7 +96,7 @@ func (w *world) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error
 	if err != nil {
 		return err
 	}
-	if c.Revocation != nil {
+	if c.Revocation != nil && !rev.RevocationDate.Before(c.Revocation.RevocationDate) {
 		return &ca.Refusal{Code: ca.CodeAlreadyRevoked}
 	}
 	c.Revocation = &rev

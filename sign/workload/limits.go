@@ -36,6 +36,7 @@ const (
 
 	// maxUses is how often one token is taken: a run that signs some hundred files.
 	maxUses = 1000
-	// maxUsed bounds the tokens whose uses are remembered; each is for an hour at most.
-	maxUsed = 100_000
+	// maxUsed bounds the tokens of one vendor whose uses are remembered, some 100 bytes each
+	// and for an hour at most: three runs in a second.
+	maxUsed = 10_000
 )

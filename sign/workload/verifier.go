@@ -35,8 +35,11 @@ type Verifier struct {
 	issuers sync.Map // URL → *issuer; only those that a machine on record names
 
 	mu   sync.Mutex
-	used map[[sha256.Size]byte]use // by the SHA-256 of issuer and jti
+	used map[string]uses // by vendor: one vendor's tokens must not turn another's away
 }
+
+// uses are how often a vendor's tokens were taken, by the SHA-256 of issuer and jti.
+type uses map[[sha256.Size]byte]use
 
 // use is how often a token was taken.
 type use struct {
@@ -52,7 +55,7 @@ func New(c Config) (*Verifier, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Verifier{c: c, used: map[[sha256.Size]byte]use{}}, nil
+	return &Verifier{c: c, used: map[string]uses{}}, nil
 }
 
 // Identify returns the person of role "ci" whose token this is. The error is a *Refusal
@@ -73,7 +76,7 @@ func (v *Verifier) Identify(ctx context.Context, token string) (store.Person, er
 	if c.issuedAt.IsZero() || now.Sub(c.issuedAt) > maxAge || c.issuedAt.Sub(now) > leeway {
 		return store.Person{}, refuse(TooOld, "issued at %s; a token is taken for %s", c.issuedAt.UTC().Format(time.RFC3339), maxAge)
 	}
-	return person, v.count(c, now)
+	return person, v.count(c, machine.Vendor, now)
 }
 
 // machine finds the one machine on record that a token fits.
@@ -144,27 +147,32 @@ func (v *Verifier) verify(ctx context.Context, m store.Machine, token string) er
 
 // count bounds how often one token is taken, so that one that leaked from a build's log
 // is not a key. Only a token with a jti can be told from others.
-func (v *Verifier) count(c claims, now time.Time) error {
+func (v *Verifier) count(c claims, vendor string, now time.Time) error {
 	if c.id == "" {
 		return nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	used := v.used[vendor]
+	if used == nil {
+		used = uses{}
+		v.used[vendor] = used
+	}
 	key := sha256.Sum256([]byte(c.issuer + " " + c.id)) // an issuer has no blank
-	u, known := v.used[key]
-	if !known && len(v.used) >= maxUsed {
-		for k, old := range v.used {
+	u, known := used[key]
+	if !known && len(used) >= maxUsed {
+		for k, old := range used {
 			if now.After(old.until) {
-				delete(v.used, k)
+				delete(used, k)
 			}
 		}
-		if len(v.used) >= maxUsed {
+		if len(used) >= maxUsed {
 			return refuse(UsedUp, "more tokens in an hour than are remembered")
 		}
 	}
 	if u.n >= maxUses {
 		return refuse(UsedUp, "this token was taken %d times", u.n)
 	}
-	v.used[key] = use{u.n + 1, c.issuedAt.Add(maxAge + leeway)}
+	used[key] = use{u.n + 1, c.issuedAt.Add(maxAge + leeway)}
 	return nil
 }

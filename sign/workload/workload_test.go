@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,32 @@ func TestUses(t *testing.T) {
 	w.wantNo("once more", token, UsedUp)
 	if _, err := w.identify(w.issuer.Token(audience, subject, nil)); err != nil {
 		t.Errorf("another token: %v", err)
+	}
+}
+
+// A vendor that makes up tokens, with an issuer of its own, turns away its own machines and
+// nobody else's; after an hour they are forgotten.
+func TestUsesAreByVendor(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	flood := claims{issuer: "https://flood.example.com", issuedAt: now}
+	for i := range maxUsed {
+		flood.id = strconv.Itoa(i)
+		if err := w.v.count(flood, "zeta", now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flood.id = "one more"
+	var r *Refusal
+	if err := w.v.count(flood, "zeta", now); !errors.As(err, &r) || r.Reason != UsedUp {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := w.identify(w.issuer.Token(audience, subject, stepclient.Claims{"jti": "first"})); err != nil {
+		t.Errorf("another vendor: %v", err)
+	}
+	flood.issuedAt = now.Add(2 * time.Hour)
+	if err := w.v.count(flood, "zeta", flood.issuedAt); err != nil {
+		t.Errorf("hours later: %v", err)
 	}
 }
 
