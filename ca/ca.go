@@ -219,7 +219,7 @@ func (c *CA) setTiers() error {
 		if err != nil {
 			return err
 		}
-		p, err := newProfile(f.name, c.arc, c.publicURL, c.shards, c.random)
+		p, err := newProfile(f.name, c.arc, c.publicURL, c.shards, c.random, c.now)
 		if err != nil {
 			return err
 		}

@@ -276,7 +276,7 @@ func (t *tier) castLeaf(pub crypto.PublicKey, content leafContent, g *grant, fro
 
 // novelty draws a serial number and says what follows from it, from the key and the times.
 func (p *profile) novelty(spki []byte, from, until time.Time) (leafNovelty, error) {
-	serial, err := newSerial(p.random)
+	serial, err := newLeafSerial(p.random, p.now())
 	if err != nil {
 		return leafNovelty{}, err
 	}

@@ -139,6 +139,12 @@ const (
 // serialBytes is the length of a serial number: over 126 random bits, where the CABF BR ask for 64.
 const serialBytes = 16
 
+// A vendor's certificate has a longer one, see newLeafSerial: 96 random bits in each millisecond.
+const (
+	leafSerialBytes = 18
+	serialTimeBytes = 6
+)
+
 // leftoverBatch is how many leftovers one transaction puts on record: enough that a commit costs little, and few enough
 // that others do not wait for a second. A guess.
 const leftoverBatch = 500
