@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca/lint"
 	"github.com/hallmark-pki/hallmark/templates"
 	"go.step.sm/crypto/keyutil"
 	"go.step.sm/crypto/x509util"
@@ -47,8 +48,8 @@ func (i *issuer) prepare(template *x509.Certificate) (*ticket, error) {
 }
 
 // pressTBS is prepare for bytes that are complete.
-func (i *issuer) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm) (*ticket, error) {
-	return i.linter.pressTBS(tbs, outer, algorithm, i.cert, i.throwaway)
+func (i *issuer) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, like *lint.Certificate) (*ticket, error) {
+	return i.linter.pressTBS(tbs, outer, algorithm, i.cert, i.throwaway, like)
 }
 
 // sign uses up a ticket: the CA key signs its bytes, which nobody can have changed

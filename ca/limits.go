@@ -30,7 +30,7 @@ const (
 	maxRepositories = 8
 	// maxNote bounds the free text of a revocation. A guess.
 	maxNote = 1024
-	// maxLeafMolds bounds the molds kept for each issuing CA, of about 2 KB: one for each vendor and combination of levels
+	// maxLeafMolds bounds the molds kept for each issuing CA, of about 30 KB: one for each vendor and combination of levels
 	// that asks often. A guess.
 	maxLeafMolds = 1024
 	// maxPending bounds the requests of one vendor that wait for an officer: each may have brought the service a key to
