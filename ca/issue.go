@@ -213,7 +213,7 @@ func issuerField(t *tier) string {
 // stillGood returns why a certificate that has just been signed may not be
 // delivered, or nil.
 func (c *CA) stillGood(tx store.Tx, rec store.Certificate) (ended, err error) {
-	if _, err := activeVendor(tx, rec.Vendor); err != nil {
+	if _, err := c.activeVendor(tx, rec.Vendor); err != nil {
 		if IsRefusal(err) != nil {
 			return err, nil
 		}
