@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,6 +93,7 @@ type CA struct {
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
 	opener  audit.Opener
+	vendors store.Memo[store.Vendor]
 	shards  int
 	crls    sync.Mutex           // lists are made by one at a time
 	listed  map[string]time.Time // thisUpdate of lists seen on record; under crls
@@ -113,7 +115,7 @@ type tier struct {
 	issuer    *issuer
 	twin      *x509.Certificate
 	profile   *profile
-	policies  map[string]bool // dotted, what its certificate may vouch for
+	policies  []x509.OID // what its certificate may vouch for
 	responder responder
 	names     ocsp.Names // as OCSP requests name it
 }
@@ -121,7 +123,7 @@ type tier struct {
 // covers reports whether every policy lies under the tier's ceiling.
 func (t *tier) covers(policies []x509.OID) bool {
 	for _, p := range policies {
-		if !t.policies[p.String()] {
+		if !slices.ContainsFunc(t.policies, p.Equal) {
 			return false
 		}
 	}
@@ -219,16 +221,13 @@ func (c *CA) setTiers() error {
 		if err != nil {
 			return err
 		}
-		p, err := newProfile(f.name, c.arc, c.publicURL, c.shards, c.random)
+		p, err := newProfile(f.name, c.arc, c.publicURL, c.shards, c.random, c.now)
 		if err != nil {
 			return err
 		}
-		t := &tier{name: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: map[string]bool{}}
+		t := &tier{name: f.tier, current: f.current, chain: append([]*x509.Certificate{f.cert}, f.cross...), issuer: i, twin: f.twin, profile: p, policies: f.cert.Policies}
 		if t.names, err = ocsp.NewNames(f.cert); err != nil {
 			return err
-		}
-		for _, oid := range f.cert.Policies {
-			t.policies[oid.String()] = true
 		}
 		c.tiers = append(c.tiers, t)
 	}

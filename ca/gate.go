@@ -49,7 +49,7 @@ type support struct {
 // newest assessment relied on was made (and never more than backdate before now),
 // and ends before the first of them does. The error is a *Refusal, or the store's.
 func (c *CA) gate(r store.Reader, vendor string, wanted []Wanted, now time.Time) (*grant, error) {
-	v, err := activeVendor(r, vendor)
+	v, err := c.activeVendor(r, vendor)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +102,11 @@ func (c *CA) MayIssue(ctx context.Context, vendor string, wanted []Wanted) error
 }
 
 // activeVendor returns a vendor that may be issued certificates.
-func activeVendor(r store.Reader, id string) (store.Vendor, error) {
+func (c *CA) activeVendor(r store.Reader, id string) (store.Vendor, error) {
 	if id == "" {
 		return store.Vendor{}, refuse(CodeBadRequest, "", "no vendor named")
 	}
-	v, err := store.Vendors.Get(r, id)
+	v, err := c.vendors.Get(r, store.Vendors, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Vendor{}, refuse(CodeUnknownVendor, "register the vendor first", "no vendor %q", id)
 	}

@@ -118,7 +118,7 @@ func (c *CA) Issue(ctx context.Context, req Request) (Issued, error) {
 }
 
 // announce makes the intent durable. A serial number that was ever announced or
-// issued is refused: 127 random bits do not repeat, so the source is broken.
+// issued is refused: 96 random bits do not repeat, so the source is broken.
 func announce(tx store.Tx, intent store.Intent) error {
 	if _, err := store.Certificates.Get(tx, intent.Serial); !errors.Is(err, store.ErrNotFound) {
 		if err == nil {
@@ -213,7 +213,7 @@ func issuerField(t *tier) string {
 // stillGood returns why a certificate that has just been signed may not be
 // delivered, or nil.
 func (c *CA) stillGood(tx store.Tx, rec store.Certificate) (ended, err error) {
-	if _, err := activeVendor(tx, rec.Vendor); err != nil {
+	if _, err := c.activeVendor(tx, rec.Vendor); err != nil {
 		if IsRefusal(err) != nil {
 			return err, nil
 		}

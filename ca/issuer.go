@@ -7,12 +7,14 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca/lint"
 	"github.com/hallmark-pki/hallmark/templates"
 	"go.step.sm/crypto/keyutil"
 	"go.step.sm/crypto/x509util"
@@ -46,8 +48,8 @@ func (i *issuer) prepare(template *x509.Certificate) (*ticket, error) {
 }
 
 // pressTBS is prepare for bytes that are complete.
-func (i *issuer) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm) (*ticket, error) {
-	return i.linter.pressTBS(tbs, outer, algorithm, i.cert, i.throwaway)
+func (i *issuer) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, like *lint.Certificate) (*ticket, error) {
+	return i.linter.pressTBS(tbs, outer, algorithm, i.cert, i.throwaway, like)
 }
 
 // sign uses up a ticket: the CA key signs its bytes, which nobody can have changed
@@ -175,6 +177,20 @@ func newSerial(random io.Reader) (*big.Int, error) {
 			return nil, fmt.Errorf("draw serial number: %w", err)
 		}
 		b[0] &= 0x7f
+	}
+	return new(big.Int).SetBytes(b[:]), nil
+}
+
+// newLeafSerial draws a serial number for one of many certificates, of leafSerialBytes
+// bytes: the bits 01, so that the top hex digit is as newSerial wants it, 46 bits of
+// milliseconds since 1970, and random ones. Stores sort by serial number, so records of
+// certificates that are made together are written together; all random, each would be a
+// page of its own in each table and index. Nothing reads the time back.
+func newLeafSerial(random io.Reader, now time.Time) (*big.Int, error) {
+	var b [leafSerialBytes]byte
+	binary.BigEndian.PutUint64(b[:], (1<<46|uint64(now.UnixMilli())&(1<<46-1))<<16)
+	if _, err := io.ReadFull(random, b[serialTimeBytes:]); err != nil {
+		return nil, fmt.Errorf("draw serial number: %w", err)
 	}
 	return new(big.Int).SetBytes(b[:]), nil
 }

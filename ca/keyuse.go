@@ -25,9 +25,14 @@ type keyUse struct {
 // compromised, whoever had it (CABF Code Signing BR section 6.1.1.3).
 func keyIsFree(r store.Reader, spki, vendor string) error {
 	use, _, err := readKeyUse(r, spki)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return use.free(vendor)
+}
+
+func (use keyUse) free(vendor string) error {
+	switch {
 	case use.Compromised != "":
 		return refuse(CodeKeyCompromised, "make a new key", "the key was revoked as compromised (certificate %s)", use.Compromised)
 	case use.Vendor != "" && use.Vendor != vendor:
@@ -38,11 +43,11 @@ func keyIsFree(r store.Reader, spki, vendor string) error {
 
 // claimKey makes a free key the vendor's.
 func claimKey(tx store.Tx, spki, vendor string) error {
-	if err := keyIsFree(tx, spki, vendor); err != nil {
+	use, found, err := readKeyUse(tx, spki)
+	if err != nil {
 		return err
 	}
-	use, found, err := readKeyUse(tx, spki)
-	if err != nil || found {
+	if err := use.free(vendor); err != nil || found {
 		return err
 	}
 	use.Vendor = vendor

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
+	"github.com/hallmark-pki/hallmark/ca/lint"
 	"github.com/hallmark-pki/hallmark/ext"
 )
 
@@ -27,7 +28,8 @@ import (
 // list. The template and crypto/x509 wrote it, once; to have them write each certificate
 // cost several times what its signature costs. All fields are DER.
 type leafMold struct {
-	from leafContent // all that the template was filled with
+	from leafContent       // all that the template was filled with
+	like *lint.Certificate // the certificate that it was cut out of
 
 	signature  x509.SignatureAlgorithm
 	version    []byte   // [0]
@@ -245,7 +247,7 @@ func (t *tier) prepareLeaf(key requestedKey, g *grant, from, until time.Time) (*
 	if err != nil {
 		return nil, fmt.Errorf("build certificate: %w", err)
 	}
-	leave, err := t.issuer.pressTBS(tbs, m.algorithm, m.signature)
+	leave, err := t.issuer.pressTBS(tbs, m.algorithm, m.signature, m.like)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +270,7 @@ func (t *tier) castLeaf(pub crypto.PublicKey, content leafContent, g *grant, fro
 		spki: leave.cert.RawSubjectPublicKeyInfo, keyID: template.SubjectKeyId, crl: template.CRLDistributionPoints[0],
 	}
 	if m, err := takeLeafMold(leave.tbs, content, n); err == nil {
-		m.signature = leave.algorithm
+		m.signature, m.like = leave.algorithm, leave.read
 		t.profile.molds.keep(m)
 	}
 	return leave, n.check(leave.cert)
@@ -276,7 +278,7 @@ func (t *tier) castLeaf(pub crypto.PublicKey, content leafContent, g *grant, fro
 
 // novelty draws a serial number and says what follows from it, from the key and the times.
 func (p *profile) novelty(spki []byte, from, until time.Time) (leafNovelty, error) {
-	serial, err := newSerial(p.random)
+	serial, err := newLeafSerial(p.random, p.now())
 	if err != nil {
 		return leafNovelty{}, err
 	}

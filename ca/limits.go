@@ -30,7 +30,7 @@ const (
 	maxRepositories = 8
 	// maxNote bounds the free text of a revocation. A guess.
 	maxNote = 1024
-	// maxLeafMolds bounds the molds kept for each issuing CA, of about 2 KB: one for each vendor and combination of levels
+	// maxLeafMolds bounds the molds kept for each issuing CA, of about 30 KB: one for each vendor and combination of levels
 	// that asks often. A guess.
 	maxLeafMolds = 1024
 	// maxPending bounds the requests of one vendor that wait for an officer: each may have brought the service a key to
@@ -138,6 +138,12 @@ const (
 
 // serialBytes is the length of a serial number: over 126 random bits, where the CABF BR ask for 64.
 const serialBytes = 16
+
+// A vendor's certificate has a longer one, see newLeafSerial: 96 random bits in each millisecond.
+const (
+	leafSerialBytes = 18
+	serialTimeBytes = 6
+)
 
 // leftoverBatch is how many leftovers one transaction puts on record: enough that a commit costs little, and few enough
 // that others do not wait for a second. A guess.

@@ -33,9 +33,9 @@ func newLinter() (*linter, error) {
 }
 
 // lint returns a refusal that names each finding of level warning or worse. issuer nil
-// means that the certificate is its own.
-func (l *linter) lint(der []byte, issuer *x509.Certificate) (*lint.Certificate, error) {
-	cert, err := lint.Read(der, lint.Context{Issuer: issuer, Arc: l.arc, PublicURL: l.publicURL})
+// means that the certificate is its own; like is one with much in common, or nil.
+func (l *linter) lint(der []byte, issuer *x509.Certificate, like *lint.Certificate) (*lint.Certificate, error) {
+	cert, err := lint.Read(der, lint.Context{Issuer: issuer, Arc: l.arc, PublicURL: l.publicURL, Like: like})
 	if err != nil {
 		return nil, refuse(CodeLint, "", "%v", err)
 	}
@@ -60,6 +60,7 @@ type ticket struct {
 	algorithm x509.SignatureAlgorithm
 	outer     []byte            // DER of signatureAlgorithm, the same AlgorithmIdentifier as inside tbs
 	cert      *x509.Certificate // as linted, under the throwaway key
+	read      *lint.Certificate // the same
 	used      atomic.Bool
 }
 
@@ -80,16 +81,16 @@ func (l *linter) press(template, parent *x509.Certificate, pub, real crypto.Publ
 	if template == parent {
 		issuer = nil
 	}
-	return l.judge(der, issuer)
+	return l.judge(der, issuer, nil)
 }
 
 // pressTBS is press for bytes that are complete.
-func (l *linter) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, issuer *x509.Certificate, throwaway crypto.Signer) (*ticket, error) {
+func (l *linter) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, issuer *x509.Certificate, throwaway crypto.Signer, like *lint.Certificate) (*ticket, error) {
 	der, err := signTBS(tbs, outer, algorithm, throwaway)
 	if err != nil {
 		return nil, err
 	}
-	leave, err := l.judge(der, issuer)
+	leave, err := l.judge(der, issuer, like)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +100,9 @@ func (l *linter) pressTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, 
 	return leave, nil
 }
 
-// judge lints a certificate under a throwaway key. issuer nil means that it is its own.
-func (l *linter) judge(der []byte, issuer *x509.Certificate) (*ticket, error) {
-	read, err := l.lint(der, issuer)
+// judge lints a certificate under a throwaway key. issuer and like are as in lint.
+func (l *linter) judge(der []byte, issuer *x509.Certificate, like *lint.Certificate) (*ticket, error) {
+	read, err := l.lint(der, issuer, like)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (l *linter) judge(der []byte, issuer *x509.Certificate) (*ticket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ticket{tbs: read.X509.RawTBSCertificate, algorithm: read.X509.SignatureAlgorithm, outer: outer, cert: read.X509}, nil
+	return &ticket{tbs: read.X509.RawTBSCertificate, algorithm: read.X509.SignatureAlgorithm, outer: outer, cert: read.X509, read: read}, nil
 }
 
 func isCodeSigning(c *x509.Certificate) bool {

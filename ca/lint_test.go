@@ -45,7 +45,7 @@ func TestNoFindings(t *testing.T) {
 	certs["responder"] = made{lint.KindResponder, responder.Cert, f.ca.tiers[0].issuer.cert}
 	certs["client"] = made{lint.KindOther, client, h.operator}
 	for name, c := range certs {
-		read, err := f.ca.linter.lint(c.cert.Raw, c.issuer)
+		read, err := f.ca.linter.lint(c.cert.Raw, c.issuer, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -40,7 +40,7 @@ func (c *CA) IssueClient(ctx context.Context, pub crypto.PublicKey, person store
 	v := templates.Values{CommonName: person.ID, Organization: person.Organization}
 	if person.Vendor != "" {
 		err := c.store.View(ctx, func(r store.Reader) error {
-			vendor, err := activeVendor(r, person.Vendor)
+			vendor, err := c.activeVendor(r, person.Vendor)
 			v.URIs = []string{vendor.URI}
 			return err
 		})

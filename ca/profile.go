@@ -27,10 +27,11 @@ type profile struct {
 	caIssuers string
 	ocsp      string
 	random    io.Reader
+	now       func() time.Time
 	molds     leafMolds
 }
 
-func newProfile(issuer string, arc ext.Arc, publicURL string, shards int, random io.Reader) (*profile, error) {
+func newProfile(issuer string, arc ext.Arc, publicURL string, shards int, random io.Reader, now func() time.Time) (*profile, error) {
 	t, err := templates.Load(templates.CodeSigning)
 	if err != nil {
 		return nil, err
@@ -44,6 +45,7 @@ func newProfile(issuer string, arc ext.Arc, publicURL string, shards int, random
 		caIssuers: publicURL + "/ca/" + issuer + ".cer",
 		ocsp:      publicURL + "/ocsp",
 		random:    random,
+		now:       now,
 	}
 	key, err := newP256()
 	if err != nil {
@@ -93,6 +95,9 @@ func (p *profile) fill(pub crypto.PublicKey, g *grant, from, until time.Time) (*
 	}
 	t, err := render(p.template, pub, p.values(vendorSubject(g.vendor), dotted, raw), p.random, from, until)
 	if err != nil {
+		return nil, err
+	}
+	if t.SerialNumber, err = newLeafSerial(p.random, p.now()); err != nil {
 		return nil, err
 	}
 	p.distribute(t)

@@ -153,7 +153,7 @@ func TestProfiles(t *testing.T) {
 		if got, want := c.NotAfter.Sub(c.NotBefore)+time.Second, time.Duration(days)*24*time.Hour; got > want || got < want-time.Hour || days == 7 && got != want {
 			t.Errorf("%q lasts %s, want %s", name, got, want)
 		}
-		if _, err := f.ca.linter.lint(c.Raw, issued.Chain[0]); err != nil {
+		if _, err := f.ca.linter.lint(c.Raw, issued.Chain[0], nil); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 		if len(c.CRLDistributionPoints) != 1 || len(c.OCSPServer) != 1 {

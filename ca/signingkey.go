@@ -26,7 +26,7 @@ func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey
 		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
 	}
 	err = c.store.Update(ctx, func(tx store.Tx) error {
-		if _, err := activeVendor(tx, vendor); err != nil {
+		if _, err := c.activeVendor(tx, vendor); err != nil {
 			return err
 		}
 		return store.SigningKeys.Insert(tx, rec)

@@ -20,6 +20,9 @@ type Context struct {
 	Issuer    *x509.Certificate // the CA that issues it; nil: not known, or itself when it names itself
 	Arc       ext.Arc           // of the marks
 	PublicURL string            // what stands before /crl, /ca and /ocsp
+	// Like is a certificate that was read before and has much in common with this one; nil
+	// if none is known. It changes how long reading takes, and nothing else.
+	Like *Certificate
 }
 
 // Certificate is one certificate as rules see it.
@@ -42,6 +45,9 @@ type fields struct {
 	outerAlgorithm []byte
 	uniqueIDs      bool
 	extensions     []extension
+
+	// DER, of the whole element; versionDER is empty when absent.
+	tbs, versionDER, serial, issuer, validity, subject, key, signature []byte
 }
 
 type extension struct {
@@ -49,6 +55,7 @@ type extension struct {
 	critical      bool
 	falseCritical bool // critical FALSE is written out, which DER does not allow
 	value         []byte
+	raw           []byte // DER of the whole
 }
 
 // Read reads a certificate for Findings and All. It fails only for what is no
@@ -66,7 +73,7 @@ func Read(raw []byte, ctx Context) (*Certificate, error) {
 		c.X509 = nil
 		c.trouble = append(c.trouble, err)
 	}
-	if c.zcrypto, err = zx509.ParseCertificate(raw); err != nil {
+	if c.zcrypto, err = c.readZcrypto(); err != nil {
 		c.zcrypto = nil
 		c.trouble = append(c.trouble, err)
 	}
@@ -77,6 +84,7 @@ func Read(raw []byte, ctx Context) (*Certificate, error) {
 		c.Kind = c.guess()
 	}
 	c.readMark()
+	c.Like = nil // has served
 	return c, nil
 }
 
@@ -91,24 +99,27 @@ var errNoCertificate = errors.New("not a certificate")
 func readFields(raw []byte) (fields, error) {
 	f := fields{version: 1}
 	in := cryptobyte.String(raw)
-	var cert, tbs, outer, inner, version, skipped cryptobyte.String
+	var cert, tbs, version, skipped cryptobyte.String
 	var hasVersion bool
 	ok := in.ReadASN1(&cert, cbasn1.SEQUENCE) && in.Empty() &&
-		cert.ReadASN1(&tbs, cbasn1.SEQUENCE) && cert.ReadASN1Element(&outer, cbasn1.SEQUENCE) &&
-		cert.ReadASN1(&skipped, cbasn1.BIT_STRING) && cert.Empty() &&
-		tbs.ReadOptionalASN1(&version, &hasVersion, context(0))
+		element(&cert, &f.tbs, cbasn1.SEQUENCE) && element(&cert, &f.outerAlgorithm, cbasn1.SEQUENCE) &&
+		element(&cert, &f.signature, cbasn1.BIT_STRING) && cert.Empty()
+	whole := cryptobyte.String(f.tbs)
+	ok = ok && whole.ReadASN1(&tbs, cbasn1.SEQUENCE)
+	behind := tbs
+	ok = ok && tbs.ReadOptionalASN1(&version, &hasVersion, context(0))
 	if ok && hasVersion {
+		f.versionDER = behind[:len(behind)-len(tbs)]
 		ok = version.ReadASN1Integer(&f.version) && version.Empty()
 		f.version++
 	}
-	ok = ok && tbs.ReadASN1(&skipped, cbasn1.INTEGER) && tbs.ReadASN1Element(&inner, cbasn1.SEQUENCE)
-	for range 4 { // issuer, validity, subject, key
-		ok = ok && tbs.ReadASN1(&skipped, cbasn1.SEQUENCE)
+	ok = ok && element(&tbs, &f.serial, cbasn1.INTEGER)
+	for _, to := range []*[]byte{&f.innerAlgorithm, &f.issuer, &f.validity, &f.subject, &f.key} {
+		ok = ok && element(&tbs, to, cbasn1.SEQUENCE)
 	}
 	if !ok {
 		return fields{}, errNoCertificate
 	}
-	f.innerAlgorithm, f.outerAlgorithm = inner, outer
 	for n := range uint8(2) {
 		var present bool
 		if !tbs.ReadOptionalASN1(&skipped, &present, cbasn1.Tag(n+1).ContextSpecific()) {
@@ -119,6 +130,10 @@ func readFields(raw []byte) (fields, error) {
 	var err error
 	f.extensions, err = readExtensions(tbs)
 	return f, err
+}
+
+func element(in *cryptobyte.String, to *[]byte, tag cbasn1.Tag) bool {
+	return in.ReadASN1Element((*cryptobyte.String)(to), tag)
 }
 
 func readExtensions(rest cryptobyte.String) ([]extension, error) {
@@ -137,9 +152,11 @@ func readExtensions(rest cryptobyte.String) ([]extension, error) {
 	for !list.Empty() {
 		var one, value cryptobyte.String
 		var e extension
+		behind := list
 		if !list.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&e.id) {
 			return nil, errNoCertificate
 		}
+		e.raw = behind[:len(behind)-len(list)]
 		if one.PeekASN1Tag(cbasn1.BOOLEAN) {
 			var flag cryptobyte.String
 			if !one.ReadASN1(&flag, cbasn1.BOOLEAN) || len(flag) != 1 {

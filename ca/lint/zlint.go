@@ -10,6 +10,7 @@ import (
 	zx509 "github.com/zmap/zcrypto/x509"
 	_ "github.com/zmap/zlint/v3" // registers the rules
 	"github.com/zmap/zlint/v3/lint"
+	"github.com/zmap/zlint/v3/util"
 )
 
 // allowedFindings are zlint findings that stand, by rule name, each with the reason.
@@ -22,19 +23,21 @@ func (l *Linter) runZlint(c *Certificate, report func(Result)) {
 		return // readable has said so
 	}
 	for i := range l.general {
-		l.runOne(&l.general[i], c.zcrypto, report)
+		l.runOne(&l.general[i], c.zcrypto, false, report)
 	}
 	subject := c.zcrypto
 	if c.Kind == KindLeaf {
 		subject = twin(subject)
 	}
+	asserts := util.IsCodeSigning(subject.PolicyIdentifiers) // for all of them, because it spells policies out
 	for i := range l.codeSigning {
-		l.runOne(&l.codeSigning[i], subject, report)
+		l.runOne(&l.codeSigning[i], subject, asserts, report)
 	}
 }
 
-func (l *Linter) runOne(rule *zlintRule, c *zx509.Certificate, report func(Result)) {
-	r := rule.execute(c, l.config)
+// runOne applies a rule; asserts as for execute.
+func (l *Linter) runOne(rule *zlintRule, c *zx509.Certificate, asserts bool, report func(Result)) {
+	r := rule.execute(c, asserts, l.config)
 	status := statusOf(r.Status)
 	if status >= Warning && allowedFindings[rule.Name] != "" {
 		status = Pass
@@ -62,15 +65,15 @@ func newZlintRules(all []*lint.CertificateLint) []zlintRule {
 	return rules
 }
 
-// filtered reports whether the framework's own filter lets a rule at every certificate
-// that run shows it: only TLS servers' and mail's are kept from others, and the code-signing
-// ones from certificates without the policy that twin adds.
+// filtered reports whether execute knows what the framework's own filter does with a rule:
+// TLS servers' and mail's are kept from others.
 func filtered(r *lint.CertificateLint) bool {
-	return r.Source != lint.CABFBaselineRequirements && r.Source != lint.CABFSMIMEBaselineRequirements && r.Source != lint.CABFCSBaselineRequirements
+	return r.Source != lint.CABFBaselineRequirements && r.Source != lint.CABFSMIMEBaselineRequirements
 }
 
-// execute does what CertificateLint.Execute does, in its order.
-func (r *zlintRule) execute(c *zx509.Certificate, config lint.Configuration) (result *lint.LintResult) {
+// execute does what CertificateLint.Execute does, in its order. asserts is whether the
+// certificate asserts one of the code-signing policies: without, their rules are kept from it.
+func (r *zlintRule) execute(c *zx509.Certificate, asserts bool, config lint.Configuration) (result *lint.LintResult) {
 	if r.plain == nil {
 		return r.Execute(c, config)
 	}
@@ -80,7 +83,7 @@ func (r *zlintRule) execute(c *zx509.Certificate, config lint.Configuration) (re
 		}
 	}()
 	switch {
-	case !r.plain.CheckApplies(c):
+	case r.Source == lint.CABFCSBaselineRequirements && !asserts && !r.OverrideFrameworkFilter, !r.plain.CheckApplies(c):
 		return &notApplicable
 	case !r.CheckEffective(c):
 		return &notInForce
