@@ -113,7 +113,7 @@ const weakKey = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDOijguBW4FhMjFf7rHIaLfoSX
 func TestSignedCommitsGranted(t *testing.T) {
 	for what, change := range map[string]func(*docket){
 		"as it is":                   func(*docket) {},
-		"a committer of this source": func(d *docket) { d.assessment.Scope.Committers[0].Sources = []string{sourceOf(d)} },
+		"a committer of this source": func(d *docket) { d.assessment.Scope.Committers[0].Sources = []string{scopeSource(d)} },
 		"the tree that it has": func(d *docket) {
 			set(d.predicate, "invocation.configSource.digest.gitTree", must2(gitcommit.Read(author().Commit("good"))).Tree)
 		},
@@ -144,7 +144,7 @@ func TestSignedCommitsGranted(t *testing.T) {
 }
 
 // sourceOf is the source that was built, as a scope names it.
-func sourceOf(d *docket) string { return d.assessment.Scope.Sources[0].URI }
+func scopeSource(d *docket) string { return d.assessment.Scope.Sources[0].URI }
 
 func signedMerge() []byte {
 	merge := committest.Insert(committest.Object("merge"), "mergetag", committest.New("quill").Signature("git", []byte("v1")))
