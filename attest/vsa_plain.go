@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"slices"
 	"time"
+
+	"github.com/hallmark-pki/hallmark/plainjson"
 )
 
 // Signer signs with one key, whose name is worked out once. It is safe for concurrent
@@ -60,89 +62,71 @@ const (
 // appendPlain writes the statement of a summary; ok is false for one that needs more care:
 // unusual fields, text that JSON escapes, or anything that NewVSA may refuse.
 func (v VSA) appendPlain(b []byte) (out []byte, ok bool) {
-	w := plain{b, true}
+	w := plain{plainjson.Writer{B: b, OK: true, HTML: true}}
 	w.claim(len(v.VerifierVersions) == 0 && len(v.DependencyLevels) == 0)
 	w.claim(v.VerifierID != "" && v.ResourceURI != "" && (v.Result == Passed || v.Result == Failed))
 	w.claim(len(v.Subjects) > 0 && len(v.Subjects) <= maxPlain && len(v.InputAttestations) <= maxPlain && len(v.VerifiedLevels) <= maxPlain)
 	w.claim(v.ConfirmBy.IsZero() || v.Result == Passed && len(v.VerifiedLevels) == 0)
-	if !w.ok {
+	if !w.OK {
 		return b, false
 	}
-	w.raw(`{"_type":"` + StatementType + `","subject":[`)
+	w.Raw(`{"_type":"` + StatementType + `","subject":[`)
 	for i, s := range v.Subjects {
 		w.comma(i)
 		w.claim(s.URI == "" && len(s.Digest) > 0)
 		w.descriptor(s.Name, "", s.Digest)
 	}
-	w.raw(`],"predicateType":"` + VSAType + `","predicate":{"verifier":{"id":`)
-	w.text(v.VerifierID)
-	w.raw(`},"timeVerified":`)
-	w.time(v.TimeVerified)
-	w.raw(`,"resourceUri":`)
-	w.text(v.ResourceURI)
-	w.raw(`,"policy":`)
+	w.text(`],"predicateType":"`+VSAType+`","predicate":{"verifier":{"id":`, v.VerifierID)
+	w.time(`},"timeVerified":`, v.TimeVerified)
+	w.text(`,"resourceUri":`, v.ResourceURI)
+	w.Raw(`,"policy":`)
 	w.resource(v.Policy)
 	for i, d := range v.InputAttestations {
 		if i == 0 {
-			w.raw(`,"inputAttestations":[`)
+			w.Raw(`,"inputAttestations":[`)
 		}
 		w.comma(i)
 		w.resource(d)
 	}
 	if len(v.InputAttestations) > 0 {
-		w.raw(`]`)
+		w.Raw(`]`)
 	}
-	w.raw(`,"verificationResult":"` + v.Result + `","verifiedLevels":[`)
+	w.Raw(`,"verificationResult":"` + v.Result + `","verifiedLevels":[`)
 	for i, level := range v.VerifiedLevels {
 		w.comma(i)
 		w.claim(level != "")
-		w.text(level)
+		w.text("", level)
 	}
-	w.raw(`]`)
+	w.Raw(`]`)
 	if v.SLSAVersion != "" {
-		w.raw(`,"slsaVersion":`)
-		w.text(v.SLSAVersion)
+		w.text(`,"slsaVersion":`, v.SLSAVersion)
 	}
 	if !v.ConfirmBy.IsZero() {
-		w.raw(`,"` + ConfirmByField + `":`)
-		w.time(v.ConfirmBy.UTC().Truncate(time.Second))
+		w.time(`,"`+ConfirmByField+`":`, v.ConfirmBy.UTC().Truncate(time.Second))
 	}
-	w.raw(`}}`)
-	return w.b, w.ok
+	w.Raw(`}}`)
+	return w.B, w.OK
 }
 
-// plain writes JSON as encoding/json would, as long as there is nothing special about it.
-type plain struct {
-	b  []byte
-	ok bool
-}
+// plain is the Writer with what summaries are held to beside it.
+type plain struct{ plainjson.Writer }
 
-func (w *plain) claim(ok bool)   { w.ok = w.ok && ok }
-func (w *plain) raw(text string) { w.b = append(w.b, text...) }
+func (w *plain) claim(ok bool) { w.OK = w.OK && ok }
 
 func (w *plain) comma(i int) {
 	if i > 0 {
-		w.b = append(w.b, ',')
+		w.Raw(",")
 	}
 }
 
-// text is for printable ASCII that encoding/json leaves as it is.
-func (w *plain) text(s string) {
+func (w *plain) text(before, s string) {
 	w.claim(len(s) <= maxPlainText)
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			w.ok = false
-			return
-		}
-	}
-	w.b = append(append(append(w.b, '"'), s...), '"')
+	w.Member(before, s)
 }
 
-// time is for years that RFC 3339 can say.
-func (w *plain) time(t time.Time) {
-	t = t.UTC()
-	w.claim(!t.IsZero() && t.Year() > 0 && t.Year() <= 9999)
-	w.b = append(t.AppendFormat(append(w.b, '"'), time.RFC3339Nano), '"')
+func (w *plain) time(before string, t time.Time) {
+	w.claim(!t.IsZero() && t.UTC().Year() > 0)
+	w.Time(before, t.UTC())
 }
 
 func (w *plain) resource(d ResourceDescriptor) {
@@ -152,25 +136,23 @@ func (w *plain) resource(d ResourceDescriptor) {
 }
 
 func (w *plain) descriptor(name, uri string, digest map[string]string) {
-	w.raw(`{`)
+	w.Raw(`{`)
 	sep := ""
 	if name != "" {
-		w.raw(`"name":`)
-		w.text(name)
+		w.text(`"name":`, name)
 		sep = `,`
 	}
 	if uri != "" {
-		w.raw(sep + `"uri":`)
-		w.text(uri)
+		w.text(sep+`"uri":`, uri)
 		sep = `,`
 	}
 	if len(digest) > 0 {
 		w.claim(len(digest) <= maxPlain)
-		w.raw(sep + `"digest":{`)
+		w.Raw(sep + `"digest":{`)
 		w.digests(digest)
-		w.raw(`}`)
+		w.Raw(`}`)
 	}
-	w.raw(`}`)
+	w.Raw(`}`)
 }
 
 func (w *plain) digests(digest map[string]string) {
@@ -182,8 +164,7 @@ func (w *plain) digests(digest map[string]string) {
 	for i, algorithm := range algorithms {
 		w.comma(i)
 		w.claim(checkDigest(algorithm, digest[algorithm]) == "")
-		w.text(algorithm)
-		w.raw(`:`)
-		w.text(digest[algorithm])
+		w.text("", algorithm)
+		w.text(`:`, digest[algorithm])
 	}
 }

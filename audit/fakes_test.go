@@ -45,10 +45,14 @@ func (l *fakeLedger) Append(_ context.Context, e receipt.Entry) ([]byte, uint64,
 	return fmt.Appendf(nil, "receipt %d", index), index, nil
 }
 
-// AppendAll appends one after the other.
-func (l *fakeLedger) AppendAll(ctx context.Context, list []receipt.Entry) ([]uint64, error) {
+// AppendRaw appends one after the other.
+func (l *fakeLedger) AppendRaw(ctx context.Context, list [][]byte) ([]uint64, error) {
 	var indexes []uint64
-	for _, e := range list {
+	for _, raw := range list {
+		e, err := receipt.ParseEntry(raw)
+		if err != nil {
+			return nil, err
+		}
 		_, index, err := l.Append(ctx, e)
 		if err != nil {
 			return nil, err

@@ -75,7 +75,7 @@ func TestClockKilledForGood(t *testing.T) {
 func stampAndDie(t *testing.T, file string, start time.Time, lines int) (times []time.Time) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestStampingProcess$")
-	cmd.Env = append(os.Environ(), envStampStore+"="+file, envStampStart+"="+start.Format(time.RFC3339Nano))
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), envStampStore+"="+file, envStampStart+"="+start.Format(time.RFC3339Nano))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

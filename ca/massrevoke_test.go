@@ -422,7 +422,7 @@ func TestMassRevocationUnderKills(t *testing.T) {
 	}
 	for range kills {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMassRevocationChild$")
-		cmd.Env = append(os.Environ(), massDir+"="+dir, fmt.Sprintf("%s=%d", massKill, 1+rand.IntN(3)), fmt.Sprintf("%s=%d", massDelay, rand.IntN(30000)))
+		cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), massDir+"="+dir, fmt.Sprintf("%s=%d", massKill, 1+rand.IntN(3)), fmt.Sprintf("%s=%d", massDelay, rand.IntN(30000)))
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {

@@ -184,10 +184,10 @@ func (k *killer) Append(ctx context.Context, e receipt.Entry) ([]byte, uint64, e
 	return k.log.Append(ctx, e)
 }
 
-func (k *killer) AppendAll(ctx context.Context, list []receipt.Entry) ([]uint64, error) {
+func (k *killer) AppendRaw(ctx context.Context, list [][]byte) ([]uint64, error) {
 	k.at("before append")
 	defer k.at("after append")
-	return k.log.AppendAll(ctx, list)
+	return k.log.AppendRaw(ctx, list)
 }
 
 func (k *killer) View(ctx context.Context, fn func(store.Reader) error) error {

@@ -28,11 +28,11 @@ const (
 // of them are there when the store is opened again, those that were given out with their
 // lease, and the others can be claimed.
 func TestRestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hallmark.db")
 	if child := os.Getenv(restartStore); child != "" {
 		queueAndWait(t, child)
 		return
 	}
+	path := filepath.Join(t.TempDir(), "hallmark.db") // not before: the child is killed, and would leave its own
 	child := exec.Command(os.Args[0], "-test.run=^TestRestart$")
 	child.Env = append(os.Environ(), restartStore+"="+path)
 	out, err := child.StdoutPipe()

@@ -223,9 +223,13 @@ type fakeLedger struct {
 
 func (l *fakeLedger) Origin() string { return "log.example" }
 
-func (l *fakeLedger) AppendAll(ctx context.Context, list []receipt.Entry) ([]uint64, error) {
+func (l *fakeLedger) AppendRaw(ctx context.Context, list [][]byte) ([]uint64, error) {
 	var indexes []uint64
-	for _, e := range list {
+	for _, raw := range list {
+		e, err := receipt.ParseEntry(raw)
+		if err != nil {
+			return nil, err
+		}
 		_, index, err := l.Append(ctx, e)
 		if err != nil {
 			return nil, err

@@ -47,8 +47,8 @@ func TestLogFails(t *testing.T) {
 
 type wrongCount struct{ Log }
 
-func (w wrongCount) AppendAll(ctx context.Context, e []receipt.Entry) ([]uint64, error) {
-	indexes, err := w.Log.AppendAll(ctx, e)
+func (w wrongCount) AppendRaw(ctx context.Context, raw [][]byte) ([]uint64, error) {
+	indexes, err := w.Log.AppendRaw(ctx, raw)
 	return indexes[1:], err
 }
 
@@ -64,42 +64,18 @@ func TestLogMiscounts(t *testing.T) {
 // A record that this release cannot read stops the queue: what stands behind it may rest
 // on it.
 func TestUnreadable(t *testing.T) {
-	for _, raw := range []bool{false, true} {
-		s, l := storetest.NewMemory(), &memoryLog{}
-		err := s.Update(t.Context(), func(tx store.Tx) error {
-			return store.LedgerEntries.Insert(tx, store.LedgerEntry{ID: store.NewID(noon), About: "x", Entry: []byte(`{"v":2}`), At: noon})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, s, noon, "a")
-		if n, err := newQueue(s, l.as(raw)).Flush(t.Context()); n != 0 || !receipt.Is(err, receipt.UnknownVersion) {
-			t.Errorf("raw %v: logged %d, %v", raw, n, err)
-		}
-		wantReasons(t, l)
+	s, l := storetest.NewMemory(), &memoryLog{}
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		return store.LedgerEntries.Insert(tx, store.LedgerEntry{ID: store.NewID(noon), About: "x", Entry: []byte(`{"v":2}`), At: noon})
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-// rawLog takes entries as they are on record.
-type rawLog struct{ *memoryLog }
-
-func (l rawLog) AppendRaw(ctx context.Context, raw [][]byte) ([]uint64, error) {
-	entries := make([]receipt.Entry, len(raw))
-	for i := range raw {
-		var err error
-		if entries[i], err = receipt.ParseEntry(raw[i]); err != nil {
-			return nil, err
-		}
+	put(t, s, noon, "a")
+	if n, err := newQueue(s, l).Flush(t.Context()); n != 0 || !receipt.Is(err, receipt.UnknownVersion) {
+		t.Errorf("logged %d, %v", n, err)
 	}
-	return l.AppendAll(ctx, entries)
-}
-
-// as is the log that takes entries as they are on record, or the one that does not.
-func (l *memoryLog) as(raw bool) Log {
-	if raw {
-		return rawLog{l}
-	}
-	return l
+	wantReasons(t, l)
 }
 
 // A record that another release wrote, with a member of its own or in another spelling, is
@@ -123,7 +99,7 @@ func TestOtherSpelling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flush(t, newQueue(s, l.as(true)), 2)
+	flush(t, newQueue(s, l), 2)
 	wantReasons(t, l, "a", "b")
 	settled(t, s, l, 2)
 }
@@ -161,7 +137,7 @@ func TestStoreFails(t *testing.T) {
 			if err == nil || errors.Is(err, store.ErrUncertain) {
 				want = append(want, reasons...)
 			}
-			if n, err := newQueue(f, l.as(i%2 == 0)).Flush(t.Context()); err != nil && n != 0 {
+			if n, err := newQueue(f, l).Flush(t.Context()); err != nil && n != 0 {
 				t.Errorf("%d logged with error %v", n, err)
 			}
 		}

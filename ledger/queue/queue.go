@@ -31,15 +31,11 @@ type Store interface {
 	Update(context.Context, func(store.Tx) error) error
 }
 
-// Log is the transparency log. Entries are in it, durably and in this order, when
-// AppendAll returns without error; after an error some may be or not.
+// Log is the transparency log. It takes entries as receipt.Entry.Marshal has written them,
+// which are in it, durably and in this order, when AppendRaw returns without error. It
+// refuses what receipt.ParseEntry refuses, with its error, and then adds none; after
+// another error some may be in it or not.
 type Log interface {
-	AppendAll(context.Context, []receipt.Entry) (indexes []uint64, err error)
-}
-
-// RawLog is a Log that takes entries as receipt.Entry.Marshal has written them. It refuses
-// what receipt.ParseEntry refuses, with its error, and then adds none.
-type RawLog interface {
 	AppendRaw(context.Context, [][]byte) (indexes []uint64, err error)
 }
 
@@ -143,7 +139,11 @@ func (q *Queue) flushSome(ctx context.Context) (int, error) {
 	if err != nil || len(waiting) == 0 {
 		return 0, err
 	}
-	indexes, err := q.append(ctx, waiting)
+	raw := make([][]byte, len(waiting))
+	for i, rec := range waiting {
+		raw[i] = rec.Entry
+	}
+	indexes, err := q.Log.AppendRaw(ctx, raw)
 	if err != nil {
 		return 0, err
 	}
@@ -156,26 +156,6 @@ func (q *Queue) flushSome(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	return len(waiting), nil
-}
-
-// append hands entries to the log as they are, where it takes them so: it parses what it
-// is given anyhow.
-func (q *Queue) append(ctx context.Context, waiting []store.LedgerEntry) ([]uint64, error) {
-	if log, ok := q.Log.(RawLog); ok {
-		raw := make([][]byte, len(waiting))
-		for i, rec := range waiting {
-			raw[i] = rec.Entry
-		}
-		return log.AppendRaw(ctx, raw)
-	}
-	entries := make([]receipt.Entry, len(waiting))
-	for i, rec := range waiting {
-		var err error
-		if entries[i], err = receipt.ParseEntry(rec.Entry); err != nil {
-			return nil, fmt.Errorf("entry %s on record: %w", rec.ID, err)
-		}
-	}
-	return q.Log.AppendAll(ctx, entries)
 }
 
 // waiting reads the oldest entries that wait.

@@ -29,7 +29,14 @@ type memoryLog struct {
 	added   func(ctx context.Context, batch int) // after all of it is
 }
 
-func (l *memoryLog) AppendAll(ctx context.Context, entries []receipt.Entry) ([]uint64, error) {
+func (l *memoryLog) AppendRaw(ctx context.Context, raw [][]byte) ([]uint64, error) {
+	entries := make([]receipt.Entry, len(raw))
+	for i := range raw {
+		var err error
+		if entries[i], err = receipt.ParseEntry(raw[i]); err != nil {
+			return nil, err
+		}
+	}
 	l.mu.Lock()
 	batch := len(l.batches)
 	l.batches = append(l.batches, len(entries))
