@@ -68,7 +68,7 @@ type Builds interface {
 	Abandon(ctx context.Context, serial string) error
 }
 
-// Config is what a Service needs. All fields but Now, Builds, Release, Elsewhere and Clients are required.
+// Config is what a Service needs. All fields but Now, Builds, Release, Elsewhere, Clients and Installer are required.
 type Config struct {
 	Store    Store
 	Keys     Keys
@@ -82,6 +82,9 @@ type Config struct {
 	Elsewhere Elsewhere
 	// Clients reads evidence as clients do; nil: no build shows that they can verify it.
 	Clients Clients
+	// Installer judges finished signatures where an assessment asks that clients can verify;
+	// nil: they go out as they are made.
+	Installer Installer
 	// VSASigner signs verification summaries; verifiers find its key in the trust bundle.
 	VSASigner crypto.Signer
 	// VerifierID is the URI by which summaries name this service.
@@ -228,6 +231,9 @@ func (s *Service) finish(ctx context.Context, r Request, g ground, d gate.Decisi
 		return Result{}, err
 	}
 	if res.CMS, err = s.signature(ctx, r, g, res.VSA, now); err != nil {
+		return Result{}, err
+	}
+	if err := s.tryOut(ctx, r, g, res); err != nil {
 		return Result{}, err
 	}
 	if err := s.recordSignature(ctx, r, g, res); err != nil {

@@ -199,7 +199,7 @@ func (in *instance) serve(dir string, catalogue *audit.Catalogue, vkey string) e
 		return err
 	}
 	signing, err := sign.New(sign.Config{
-		Provisional: provisional, Release: releases, Elsewhere: elsewhere, Clients: clients,
+		Provisional: provisional, Release: releases, Elsewhere: elsewhere, Clients: clients, Installer: installer{in.ca, vkey},
 		Store: in.store, Keys: in.ca, Stamper: in.ca, Issuers: in.ca, Builds: in.ca, Evidence: attestations, Arc: in.ca.Arc(),
 		VSASigner: in.ca.VSASigner(), VerifierID: in.config.APIURL, Catalogue: catalogue, Gate: judge, Now: time.Now,
 		Formats: formats(),
