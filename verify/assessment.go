@@ -107,7 +107,7 @@ func (v *inquiry) checkAssessments(verdict *Verdict, claims []ext.Claim, trusted
 		verdict.refuse(v.knowsAssessments())
 	}
 	for _, c := range claims {
-		if today && v.asOf.After(c.Assessment.ValidUntil) {
+		if today && !v.asOf.Before(c.Assessment.ValidUntil) {
 			verdict.refuse(because(AssessmentExpired, "%s track %s: in force until %s, the policy wants it in force on %s",
 				c.Framework, c.Track, day(c.Assessment.ValidUntil), day(v.asOf)))
 		}

@@ -56,6 +56,12 @@ func assessmentNegatives() []negative {
 			p.Leaf = p.NewLeaf(t, p.High, claims)
 			c.Policy.Assessments = verify.InForceToday
 		}},
+		{name: "running out now, wanted in force today", want: verify.AssessmentExpired, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
+			claims := p.Claims(3)
+			claims[0].Assessment.ValidUntil = p.Now
+			p.Leaf = p.NewLeaf(t, p.High, claims)
+			c.Policy.Assessments = verify.InForceToday
+		}},
 		{name: "no status bundle", want: verify.AssessmentUnknown, config: today(func(_ *testing.T, _ *pki.PKI, c *verify.Config) {
 			c.Policy.Revocation, c.Status = verify.IfAvailable, verify.Status{}
 		})},

@@ -45,3 +45,40 @@ func TestExceptionIsForAWholeImage(t *testing.T) {
 		t.Errorf("%v %v %q", got.Outcome, got.Reasons, got.Digest)
 	}
 }
+
+// TestWarnSparesNoHiddenName: where the mode is warn but for one package, a file that may
+// be that package, because its name cannot be read, is refused.
+func TestWarnSparesNoHiddenName(t *testing.T) {
+	p := pki.New(t)
+	dir := t.TempDir()
+	hidden := pki.Write(t, dir, "hidden.deb", pki.Deb(nil), nil)
+	malformed := pki.Write(t, dir, "malformed.deb", append(pki.Package(t, "hello", "1.0", "all", nil), "trailing"...), nil)
+	other := pki.Write(t, dir, "other.deb", pki.Package(t, "other", "1.0", "all", nil), nil)
+	plain := pki.Write(t, dir, "plain", []byte("no package"), nil)
+	for _, c := range []struct {
+		rule, path string
+		warn       bool
+	}{
+		{"{package: hello, mode: enforce}", hidden, false},
+		{"{package: hello, mode: enforce}", malformed, false},
+		{"{package: hello, mode: enforce}", other, true},
+		{"{package: hello, mode: enforce}", plain, true},
+		{"{package: hello, mode: warn}", hidden, true},
+		{`{vendor: "https://vendor.example.com", mode: enforce}`, hidden, true},
+	} {
+		cfg := config(t, p)
+		cfg.Policy, cfg.Packages = parsePolicy(t, "version: 1\nmode: warn\nrules:\n- "+c.rule+"\n"), true
+		if got := newVerifier(t, cfg).File(t.Context(), c.path); got.Outcome == verify.Valid || got.Warn != c.warn {
+			t.Errorf("%s, %s: %v %v, warn %t", c.rule, c.path, got.Outcome, got.Reasons, got.Warn)
+		}
+	}
+	cfg := config(t, p)
+	cfg.Policy = parsePolicy(t, "version: 1\nmode: warn\nattestations: fetch\nrules:\n- {package: hello, mode: enforce}\n")
+	cfg.Fetcher = fetcher(func(string) ([]byte, error) { panic("at the very end") })
+	signed := pki.Write(t, dir, "signed.deb", pki.Package(t, "hello", "1.0", "all", nil), func(d [32]byte) []byte {
+		return p.Sign(t, d, func(c *pki.CMS) { c.Staple.VSA = nil })
+	})
+	if got := newVerifier(t, cfg).File(t.Context(), signed); got.Warn || !got.Has(verify.InternalError) {
+		t.Errorf("after a panic: %v, warn %t", got.Reasons, got.Warn)
+	}
+}

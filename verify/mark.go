@@ -48,10 +48,10 @@ func (v *Verifier) readMark(leaf *x509.Certificate) (knownMark, error) {
 }
 
 // checkPeriods demands that every claim's assessment was in force at the trusted
-// time, both ends included.
+// time: from its first moment on, and no more at ValidUntil, which is how the CA counts.
 func checkPeriods(claims []ext.Claim, at time.Time) error {
 	for _, c := range claims {
-		if a := c.Assessment; at.Before(a.AssessedAt) || at.After(a.ValidUntil) {
+		if a := c.Assessment; at.Before(a.AssessedAt) || !at.Before(a.ValidUntil) {
 			return because(AssessmentExpired, "%s track %s: in force %s to %s, judged at %s",
 				c.Framework, c.Track, day(a.AssessedAt), day(a.ValidUntil), at.UTC().Format(time.RFC3339))
 		}

@@ -236,6 +236,11 @@ func markNegatives() []negative {
 			claims[0].Assessment.ValidUntil = p.Signed.Add(-time.Second)
 			return p.SignAs(t, p.NewLeaf(t, p.High, claims), d)
 		}},
+		{name: "assessment ended at that very moment", want: verify.AssessmentExpired, sign: func(t *testing.T, p *pki.PKI, d [32]byte) []byte {
+			claims := p.Claims(3)
+			claims[0].Assessment.ValidUntil = p.Signed
+			return p.SignAs(t, p.NewLeaf(t, p.High, claims), d)
+		}},
 		{name: "level", want: verify.RequirementUnmet, config: require(verify.Requirement{Framework: pki.SLSA, Track: pki.Track, Level: 4})},
 		{name: "track", want: verify.RequirementUnmet, config: require(verify.Requirement{Framework: pki.SLSA, Track: "build", Level: 1})},
 		{name: "framework", want: verify.RequirementUnmet, config: require(verify.Requirement{Framework: "https://slsa.dev/spec/v0.1", Track: pki.Track, Level: 1})},

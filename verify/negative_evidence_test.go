@@ -146,6 +146,9 @@ func revocationNegatives() []negative {
 		{name: "only CRLs of tomorrow", want: verify.ClockBehind, config: onlyCRL(func(l *x509.RevocationList) {
 			l.ThisUpdate = l.ThisUpdate.AddDate(0, 0, 1)
 		})},
+		{name: "one of tomorrow beside an older one", want: verify.ClockBehind, config: func(t *testing.T, p *pki.PKI, c *verify.Config) {
+			c.Status.CRLs = append(c.Status.CRLs, p.CRL(t, p.High, 8, func(l *x509.RevocationList) { l.ThisUpdate = l.ThisUpdate.AddDate(0, 0, 1) }))
+		}},
 	}
 }
 

@@ -22,11 +22,12 @@ type standing struct {
 // the highest number counts, wherever it came from: an older one that is served
 // again changes nothing. If it is too old by its own nextUpdate or the policy's
 // max_status_age, what it lists still counts, but that it does not list something
-// proves nothing.
+// proves nothing. Nor does it where another one is from the future: that clock is behind
+// by which this one would be the newest.
 func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []*crl) standing {
 	var newest *parsedCRL
 	var deltas []*parsedCRL
-	var rejected error
+	var rejected, future error
 	others := 0
 	fromBundle := false
 	for i, list := range [][]*crl{v.crls, extra} {
@@ -39,6 +40,9 @@ func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []
 				continue
 			}
 			p, err := candidate.usable(c, issuer, sharded, v.clock)
+			if codeOf(err) == ClockBehind {
+				future = err
+			}
 			if err != nil {
 				rejected = err
 				continue
@@ -61,6 +65,9 @@ func (v *inquiry) standingOf(c, issuer *x509.Certificate, sharded bool, extra []
 	s := standing{missing: v.stale(newest), of: newest.ThisUpdate}
 	if fromBundle && s.missing == nil {
 		s.missing = v.status.over(v.clock)
+	}
+	if s.missing == nil {
+		s.missing = future
 	}
 	e, listed, err := newest.lookup(c.SerialNumber)
 	if err != nil {

@@ -155,6 +155,13 @@ func (p Policy) mayLackTimestamp() bool {
 	return p.Timestamp != Required || p.someRule(func(r Rule) bool { return r.Timestamp == IfAvailable })
 }
 
+// EnforcesPackages reports whether a rule refuses packages by their name, whatever the mode
+// is for others. A file that may be any package, because its name cannot be read, is then
+// none that a warning lets pass.
+func (p Policy) EnforcesPackages() bool {
+	return p.someRule(func(r Rule) bool { return r.Package != "" && either(r.Mode, p.Mode) == Enforce })
+}
+
 // namesPackages reports whether the name of a package can change what is demanded.
 func (p Policy) namesPackages() bool {
 	return p.someRule(func(r Rule) bool { return r.Package != "" }) ||

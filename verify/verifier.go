@@ -111,6 +111,7 @@ func (v *Verifier) file(ctx context.Context, path string, read func() *Reading) 
 		if r := recover(); r != nil {
 			// Nothing of the half-made verdict is kept: it might say Valid.
 			verdict = v.start(path)
+			verdict.Warn = verdict.Warn && !v.policy.EnforcesPackages()
 			verdict.refuse(because(InternalError, "%v", r))
 			verdict.conclude()
 		}
@@ -132,6 +133,9 @@ func (v *Verifier) file(ctx context.Context, path string, read func() *Reading) 
 	verdict.name(s)
 	q.choose(&verdict)
 	if err != nil {
+		if s.algorithm == "" || codeOf(err) == PackageUnreadable { // whichever package it is
+			verdict.Warn = verdict.Warn && !v.policy.EnforcesPackages()
+		}
 		verdict.refuse(err)
 	} else {
 		q.judge(ctx, &verdict, s)

@@ -176,9 +176,9 @@ def standing(c, issuer, sharded, crls, w):
     """The entries about a certificate, why that is not enough, and of when it is."""
     mine = [(l.number, l.begin, -i) for i, l in enumerate(crls) if l.issuer == issuer.subject and l.usable(c, issuer, sharded, w.now)]
     if not mine: return [], "no usable CRL", None
-    l = crls[-max(mine)[2]]
+    l, behind = crls[-max(mine)[2]], any(l.begin - SKEW > w.now and l.issuer == issuer.subject and l.usable(c, issuer, sharded, l.begin) for l in crls)
     old = l.end is None or w.now > l.end or w.max_age and w.now - l.begin > w.max_age or l in w.crls and w.now > w.next_update
-    return [e for e in l.entries if e[0] == c.serial], old and "CRL too old", l.begin
+    return [e for e in l.entries if e[0] == c.serial], old and "CRL too old" or behind and "CRL from the future", l.begin
 
 # CMS, RFC 5652, and timestamps, RFC 3161.
 def attributes(b, ordered):
@@ -395,7 +395,7 @@ def judge(form, raw, proof, w):
             if any(reason not in (0, 3, 4, 5) or made >= since for _, since, reason, _ in standing(c, issuer, False, crls, w)[0])]
     claims, policies = read_mark(leaf, w.arc)
     need(all(policies <= set(c.policies) for c in chain[1:-1] or chain[1:]), "above the tier")
-    need(all(k["begin"] <= t <= k["end"] for k in claims), "assessment not in force")
+    need(all(k["begin"] <= t < k["end"] for k in claims), "assessment not in force")
     has = lambda r: any((k["framework"], k["track"]) == (r["framework"], r["track"]) and k["level"] >= r["level"] for k in claims)
     met = not d["require"] or any(all(map(has, a)) for a in d["require"])
     return vendor, why + assessments(claims, t, w) + evidence(proof, w, vendor, claims, parts.get(0x80), proofs, by, as_of), [] if met else [Bad("requirement unmet")], claims, t
@@ -406,7 +406,7 @@ def assessments(claims, t, w):
     for k in claims:
         to, since, level = w.transitions.get(k["payload"], (None, w.now, 0))
         stands = to == "superseded" or to == "lowered" and k["level"] <= level
-        if to and since <= w.now and (today or t >= since and not stands) or today and w.now > k["end"]:
+        if to and since <= w.now and (today or t >= since and not stands) or today and w.now >= k["end"]:
             why.append(Bad("assessment ended"))
     return why
 def evidence(proof, w, vendor, claims, vsa, proofs, by, as_of):
@@ -440,7 +440,7 @@ def weigh(payload, s, signatures, k, vendor, t):
     p, subject = s["predicate"], [{"name": vendor, "digest": {"sha256": hashlib.sha256(vendor.encode()).hexdigest()}}]
     need(s["predicateType"] == OURS + "assessment/v1" and s["subject"] == subject and p["vendor"]["uri"] == vendor, "assessment of another vendor")
     need((p["framework"]["uri"], p["framework"]["track"]) == (k["framework"], k["track"]) and p["level"] >= k["level"], "assessment of another level")
-    need((time_of(p["assessedAt"]), time_of(p["validUntil"])) == (k["begin"], k["end"]) and k["begin"] <= t <= k["end"], "assessment of another time")
+    need((time_of(p["assessedAt"]), time_of(p["validUntil"])) == (k["begin"], k["end"]) and k["begin"] <= t < k["end"], "assessment of another time")
     keys = [load_der_public_key(b64(x["publicKey"])) for x in signatures if hashlib.sha256(b64(x.get("publicKey", ""))).hexdigest() == k["auditor"]]
     need(not keys or any(dsse(keys, IN_TOTO, payload, b64(x["sig"])) for x in signatures), "assessment: the auditor's signature does not verify")
     return "shown" if keys else "key missing", p["scope"].get("rebuilders", [])

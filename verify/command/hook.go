@@ -59,9 +59,9 @@ func (c console) gate(ctx *cli.Context) (install.Gate, error) {
 		c.complain(fmt.Sprintf("--openpgp %q", ctx.String("openpgp")), install.RefuseOpenPGP+" or "+install.DebsigVerify)
 		return g, Exit(WrongUsage)
 	}
-	v, _, problem := Options{Now: time.Now, Packages: true}.load()
+	v, policy, problem := Options{Now: time.Now, Packages: true}.load()
 	if problem == nil {
-		g.Judge = v.File
+		g.Judge, g.EnforcesPackages = v.File, policy.EnforcesPackages()
 		return g, nil
 	}
 	if problem.hint != "" {

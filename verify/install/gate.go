@@ -23,6 +23,9 @@ type Gate struct {
 	// Such a signature says who packed something, never how: no level, no revocation by
 	// the CA. And anybody can take our signature out of a package.
 	OpenPGP func(ctx context.Context, path string) error
+	// EnforcesPackages: Policy.EnforcesPackages of the judge's policy. What dpkg finds in a
+	// file without a name known here may be one of those packages.
+	EnforcesPackages bool
 }
 
 // openPGPMember is the ar member with the OpenPGP signature of a package's origin.
@@ -41,6 +44,9 @@ func (g Gate) File(ctx context.Context, path string) verify.Verdict {
 	}
 	if where == nil && err == nil && len(v.Reasons) == 1 && v.Has(verify.Unsigned) && slices.Contains(names, openPGPMember) {
 		g.askOthers(ctx, &v, path)
+	}
+	if g.EnforcesPackages && (v.Package == format.Package{}) {
+		v.Warn = false
 	}
 	var r verify.Reason
 	if errors.As(where, &r) && !v.Has(r.Code) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/format"
 	"github.com/hallmark-pki/hallmark/test/pki"
 	"github.com/hallmark-pki/hallmark/verify"
 	"github.com/hallmark-pki/hallmark/verify/install"
@@ -94,6 +95,27 @@ func TestGate(t *testing.T) {
 	g := install.Gate{Judge: says(), Owners: install.Owners()}
 	if v := g.File(t.Context(), path); v.Outcome != verify.NotValid || !v.Has(verify.ContainerMalformed) {
 		t.Errorf("%v %v", v.Outcome, v.Reasons)
+	}
+}
+
+// TestGateWarns: a warning lets no file pass that dpkg may take for a package which is
+// refused by its name.
+func TestGateWarns(t *testing.T) {
+	for _, c := range []struct {
+		enforces bool
+		is       format.Package
+		warn     bool
+	}{
+		{false, format.Package{}, true},
+		{true, format.Package{}, false},
+		{true, format.Package{Name: "other", Version: "1", Architecture: "all"}, true},
+	} {
+		g := install.Gate{Owners: install.Owners(), EnforcesPackages: c.enforces, Judge: func(_ context.Context, path string) verify.Verdict {
+			return verify.Verdict{File: path, Outcome: verify.NotValid, Reasons: []verify.Reason{{Code: verify.Unsigned}}, Warn: true, Package: c.is}
+		}}
+		if v := g.File(t.Context(), deb(t)); v.Warn != c.warn {
+			t.Errorf("%+v: warn %t", c, v.Warn)
+		}
 	}
 }
 

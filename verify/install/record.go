@@ -3,6 +3,7 @@ package install
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -23,11 +24,18 @@ type Recorder struct {
 	Now    func() time.Time // the clock
 }
 
+// errNameless is returned for a package that is valid and does not say which one it is in
+// a form that is read here: it would be on the machine, and in no answer about it.
+var errNameless = errors.New("its name cannot be read, so there is nothing to record it under")
+
 // Record leaves a record of a Debian package that is about to be unpacked. When it returns
-// nil the record is on disk; or there is nothing to record, because the file could not be
-// read far enough to say what it is.
+// nil the record is on disk; or there is nothing to record, because the file is not valid
+// and could not be read far enough to say what it is.
 func (r Recorder) Record(v verify.Verdict) error {
 	if (v.Package == format.Package{}) || v.Digest == "" {
+		if v.Outcome == verify.Valid {
+			return fmt.Errorf("record of %s: %w", v.File, errNameless)
+		}
 		return nil
 	}
 	return r.RecordAs(installed.Package{Manager: installed.Dpkg, Name: v.Package.Name, Version: v.Package.Version, Architecture: v.Package.Architecture}, v)

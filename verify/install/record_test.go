@@ -56,6 +56,9 @@ func TestRecord(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if err := r.Record(verify.Verdict{Outcome: verify.Valid, Digest: v.Digest}); err == nil {
+		t.Error("a package that nobody could name later was let in")
+	}
 	r.Dir = filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(r.Dir, nil, 0o600); err != nil {
 		t.Fatal(err)

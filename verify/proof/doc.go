@@ -73,5 +73,5 @@
 // level of which all must hold; [] for some claim, whichever), revocation, timestamp, attestations,
 // confirmed, assessments, max_status_age (seconds; 0: what each CRL says of itself) and
 // exceptions (digest, vendor, expires). Words and meaning are those of the policy file;
-// rules by package or vendor have been applied.
+// rules by package or vendor, and exceptions by package, have been applied.
 package proof

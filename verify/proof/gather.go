@@ -115,13 +115,13 @@ func (p *Proof) readImage(ctx context.Context, path string) error {
 	}
 	defer a.Close()
 	p.File.Kind, p.File.Algorithm = string(oci.Kind), format.SHA256
-	p.File.SHA256 = a.Descriptor.Hex()
-	p.File.Signed = p.File.SHA256
 	// The time stamp's name says where the parts of a JWS would stand in a CMS.
 	p.ToBeSigned = ToBeSigned{MediaType: a.Descriptor.MediaType, Size: a.Descriptor.Size, Timestamp: ext.TimeStampToken().String()}
 	if err := a.Check(ctx); err != nil {
 		return err
 	}
+	p.File.SHA256 = a.Descriptor.Hex() // not before: exceptions go by it
+	p.File.Signed = p.File.SHA256
 	list, err := a.Signatures()
 	if err != nil {
 		return err
@@ -160,6 +160,13 @@ func demandsOf(policy verify.Policy, v verify.Verdict) *Demands {
 		d.Require = append(d.Require, items)
 	}
 	for _, e := range policy.Exceptions {
+		if e.Package != "" {
+			// By package: what it means for this one, and nothing for the vendor's others.
+			if v.Vendor == "" || !e.Covers(v.Package.Name, v.Vendor) {
+				continue
+			}
+			e.Vendor = v.Vendor
+		}
 		d.Exceptions = append(d.Exceptions, Exception{e.Digest, e.Vendor, e.Expires.UTC()})
 	}
 	return d

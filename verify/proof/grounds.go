@@ -213,7 +213,7 @@ func (a assessed) fits(c ext.Claim, vendor string, at time.Time) error {
 		return fmt.Errorf("it finds level %d, the certificate claims %d", a.Level, c.Level)
 	case !a.AssessedAt.Equal(r.AssessedAt) || !a.ValidUntil.Equal(r.ValidUntil):
 		return errors.New("its period is another")
-	case at.Before(a.AssessedAt) || at.After(a.ValidUntil):
+	case at.Before(a.AssessedAt) || !at.Before(a.ValidUntil):
 		return errors.New("it was not in force when the file was signed")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +85,51 @@ func TestGatherRefuses(t *testing.T) {
 		if _, err := gathered(t, change); !errors.Is(err, proof.ErrChanged) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestExceptionsByPackage: for others a proof says what an exception means for this file.
+// One for a package of a vendor is none for the vendor's other packages.
+func TestExceptionsByPackage(t *testing.T) {
+	p, expires := pki.New(t), time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	path := pki.Write(t, t.TempDir(), "x.deb", pki.Package(t, "hello", "1.0", "all", nil), func(d [32]byte) []byte { return p.Sign(t, d) })
+	for _, c := range []struct {
+		exception verify.Exception
+		want      []proof.Exception
+	}{
+		{verify.Exception{Package: "hello"}, []proof.Exception{{Vendor: pki.Vendor, Expires: expires}}},
+		{verify.Exception{Package: "hel*", Vendor: pki.Vendor}, []proof.Exception{{Vendor: pki.Vendor, Expires: expires}}},
+		{verify.Exception{Package: "other", Vendor: pki.Vendor}, []proof.Exception{}},
+		{verify.Exception{Package: "hello", Vendor: "https://other.example.com"}, []proof.Exception{}},
+	} {
+		demands := policy()
+		c.exception.Reason, c.exception.Expires = "r", expires
+		demands.Exceptions = []verify.Exception{c.exception}
+		v, err := verify.New(verify.Config{Trust: p.Trust(), Status: p.Status(t), Policy: demands, Now: func() time.Time { return p.Now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := proof.Gather(t.Context(), path, proof.Input{Demands: &demands, At: p.Now, Verdict: v.File(t.Context(), path)})
+		if err != nil || !slices.Equal(got.Demands.Exceptions, c.want) {
+			t.Errorf("%+v: %+v %v", c.exception, got.Demands, err)
+		}
+	}
+}
+
+// TestImageThatIsNotWhole: a manifest whose layers are not what it says has no digest by
+// which somebody's exception could let it in.
+func TestImageThatIsNotWhole(t *testing.T) {
+	p, demands := pki.New(t), policy()
+	l := pki.NewLayout(t, filepath.Join(t.TempDir(), "layout"))
+	l.Tag(t, l.Image(t, "a layer"), "v1")
+	l.Flip(t, l.Blob(t, "application/vnd.oci.image.layer.v1.tar", []byte("a layer")))
+	v, err := verify.New(verify.Config{Trust: p.Trust(), Policy: demands, Now: func() time.Time { return p.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := proof.Gather(t.Context(), l.Dir, proof.Input{Demands: &demands, At: p.Now, Verdict: v.File(t.Context(), l.Dir)})
+	if err != nil || got.File.SHA256 != "" || got.Container != verify.DigestMismatch {
+		t.Errorf("%+v %v", got, err)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/trustedmetadata"
+
+	"github.com/hallmark-pki/hallmark/verify"
 )
 
 // Candidate is the root of a repository that is not trusted yet: each version signed by
@@ -60,9 +62,10 @@ func (u Updater) Add(ctx context.Context, src Source, replace bool, confirm func
 }
 
 // begin writes a new trust. Old bundles go first where another CA's are replaced: their
-// numbers mean nothing to this one's.
+// numbers mean nothing to this one's. Where the CA is the same they do.
 func (u Updater) begin(src Source, got found, replaced bool) (Result, error) {
-	if _, err := checkPair(got, u.Now()); err != nil {
+	status, err := checkPair(got, u.Now())
+	if err != nil {
 		return Result{}, err
 	}
 	if err := os.MkdirAll(u.State, 0o755); err != nil {
@@ -74,6 +77,9 @@ func (u Updater) begin(src Source, got found, replaced bool) (Result, error) {
 	}
 	defer unlock()
 	if replaced {
+		if err := u.checkSuccession(status, got.trust); err != nil {
+			return Result{}, err
+		}
 		for _, path := range []string{u.Status, u.Trust} {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return Result{}, &Error{Disk, err}
@@ -96,6 +102,28 @@ func (u Updater) begin(src Source, got found, replaced bool) (Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// checkSuccession refuses a status bundle that is older than the one at hand, if that one
+// is by the same CA: signed by a key that the new trust bundle lists. Somebody who adds a
+// CA again, from a mirror that was left behind, would go back to before a revocation.
+func (u Updater) checkSuccession(status verify.Status, newTrust []byte) error {
+	held, err := readIfThere(u.Status, verify.MaxStatusBytes)
+	if err != nil {
+		return err
+	}
+	trust, err := verify.ParseTrust(newTrust)
+	if err != nil {
+		return &Error{Malformed, err}
+	}
+	old, err := verify.OpenStatus(held, trust, u.Now())
+	if err != nil {
+		return nil // another CA's, or damaged: it says nothing here
+	}
+	if err := status.Follows(old); err != nil {
+		return explain(err)
+	}
+	return nil
 }
 
 // followRoots fetches the roots of a repository and follows them from the first.

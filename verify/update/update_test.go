@@ -327,6 +327,27 @@ func TestAddTwice(t *testing.T) {
 	}
 }
 
+// TestAddAgain: to add the same CA anew is no way back to an older state of it.
+func TestAddAgain(t *testing.T) {
+	ctx := context.Background()
+	r := newRepository(t)
+	stale := r.files
+	r.later(time.Hour)
+	u := trusting(t, r)
+	trust, status := held(t, u)
+	_, err := u.Add(ctx, stale, true, yes)
+	var e *update.Error
+	if !errors.As(err, &e) || e.Reason != update.Rollback {
+		t.Error(err)
+	}
+	if nowTrust, nowStatus := held(t, u); nowTrust != trust || nowStatus != status {
+		t.Error("the bundles changed")
+	}
+	if _, err := u.Add(ctx, r.files, true, yes); err != nil {
+		t.Error("the same state:", err)
+	}
+}
+
 // TestDisk: what stops in the middle is finished the next time.
 func TestDisk(t *testing.T) {
 	ctx := context.Background()
