@@ -327,12 +327,13 @@ func TestPropertiesAreThoseOfEveryBuilder(t *testing.T) {
 }
 
 func TestOrganizationsAreComparedAsPeopleDo(t *testing.T) {
-	for _, pair := range [][2]string{{"Acme Ltd", "ACME, Ltd."}, {"Ünal  AG", "ünal ag"}, {"A-B", "ab"}, {"!", "!"}} {
+	for _, pair := range [][2]string{{"Acme Ltd", "ACME, Ltd."}, {"Ünal  AG", "ünal ag"}, {"A-B", "ab"}, {"!", "!"},
+		{"\u00dcnal AG", "U\u0308nal AG"}, {"\uff21\uff43\uff4d\uff45", "Acme"}, {"Ac\u034fme", "Acme"}, {"Acme\ufe0f", "Acme"}, {"Ac\u200bme", "Acme"}, {"U\u034f\u0308nal", "\u00dcnal"}} {
 		if !sameOrganization(pair[0], pair[1]) {
 			t.Errorf("%q and %q differ", pair[0], pair[1])
 		}
 	}
-	for _, pair := range [][2]string{{"Acme Ltd", "Acme GmbH"}, {"!", "?"}, {"A1", "A2"}} {
+	for _, pair := range [][2]string{{"Acme Ltd", "Acme GmbH"}, {"!", "?"}, {"A1", "A2"}, {"Ünal", "Unal"}, {"\u0915\u093f", "\u0915\u0940"}} {
 		if sameOrganization(pair[0], pair[1]) {
 			t.Errorf("%q and %q are the same", pair[0], pair[1])
 		}

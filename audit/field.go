@@ -13,6 +13,7 @@ import (
 
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/ext"
+	"golang.org/x/text/unicode/norm"
 )
 
 // tokenSyntax is the form of ids: safe as store key, file name and URL segment.
@@ -225,20 +226,24 @@ func (p *problems) scopeCount(field string, n, least int) {
 }
 
 // sameOrganization compares names as people do: case, spaces and punctuation carry
-// no difference, so that "ACME, Ltd." is "Acme Ltd".
+// no difference, so that "ACME, Ltd." is "Acme Ltd", and neither does what cannot be seen:
+// which of several encodings a letter has, and characters without a shape.
 func sameOrganization(a, b string) bool { return foldOrganization(a) == foldOrganization(b) }
 
 func foldOrganization(s string) string {
 	folded := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+		switch {
+		case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			return -1
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
 			return unicode.ToLower(unicode.ToUpper(r))
 		}
 		return -1
-	}, s)
+	}, norm.NFKC.String(s))
 	if folded == "" {
 		return s
 	}
-	return folded
+	return norm.NFKC.String(folded) // what was taken out may have kept two apart
 }
 
 func joinKinds(kinds []EvidenceKind) string {

@@ -195,23 +195,32 @@ func TestDisabledAndRevoked(t *testing.T) {
 	if got := w.do("olga", "POST", "/v1/people/olga/disable", nil); got.problem.Code != "own-account" {
 		t.Errorf("disabling oneself: %d %s", got.status, got.body)
 	}
-	err := w.store.Update(context.Background(), func(tx store.Tx) error {
-		var mine []store.ClientCertificate
-		for c, err := range store.ClientCertificates.By(tx, "person", "acme") {
-			if err != nil {
-				return err
+	change := func(who string, how func(*store.ClientCertificate)) {
+		t.Helper()
+		err := w.store.Update(context.Background(), func(tx store.Tx) error {
+			var mine []store.ClientCertificate
+			for c, err := range store.ClientCertificates.By(tx, "person", who) {
+				if err != nil {
+					return err
+				}
+				mine = append(mine, c)
 			}
-			mine = append(mine, c)
+			if len(mine) != 1 {
+				t.Fatalf("%s has %d client certificates", who, len(mine))
+			}
+			how(&mine[0])
+			return store.ClientCertificates.Put(tx, mine[0])
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if len(mine) != 1 {
-			t.Fatalf("acme has %d client certificates", len(mine))
-		}
-		mine[0].RevokedAt = time.Now()
-		return store.ClientCertificates.Put(tx, mine[0])
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	// A connection may outlive the certificate that it was made with.
+	change("rita", func(c *store.ClientCertificate) { c.NotAfter = time.Now().Add(-time.Second) })
+	if got := w.do("rita", "GET", "/v1/whoami", nil); got.problem.Code != "certificate-expired" {
+		t.Errorf("expired client certificate: %d %s", got.status, got.body)
+	}
+	change("acme", func(c *store.ClientCertificate) { c.RevokedAt = time.Now() })
 	if got := w.do("acme", "GET", "/v1/whoami", nil); got.problem.Code != "certificate-revoked" {
 		t.Errorf("revoked client certificate: %d %s", got.status, got.body)
 	}

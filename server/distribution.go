@@ -64,6 +64,10 @@ func (s *Server) distribute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.distributeStatus(ctx, status)
+}
+
+func (s *Server) distributeStatus(ctx context.Context, status store.StatusBundle) error {
 	trust, err := s.currentTrust(ctx)
 	if err != nil {
 		return err
@@ -71,6 +75,13 @@ func (s *Server) distribute(ctx context.Context) error {
 	var step distribution.Step
 	var before []byte // the timestamp that the step was made from
 	err = s.Store.View(ctx, func(r store.Reader) error {
+		// Another request may have found a revocation and published it since status was read:
+		// what is older must not take its place again.
+		if newest, err := lastStatus(r); err != nil {
+			return err
+		} else if newest.Number > status.Number {
+			return errOvertaken
+		}
 		have := readerOf(r)
 		if before, err = have(distribution.Timestamp); err != nil {
 			return err

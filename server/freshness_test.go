@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -275,6 +276,38 @@ func TestDistributeAtOnce(t *testing.T) {
 
 // TestDistributeOnAFailingStore: whatever write fails, what is served is a whole state,
 // and the next try publishes the news under a higher number.
+// TestDistributeNothingOlder: who has read the status before a revocation, and publishes
+// after somebody else has published that, takes nothing back.
+func TestDistributeNothingOlder(t *testing.T) {
+	w := newWorld(t)
+	older, err := w.server.currentStatus(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must("acme", "POST", "/v1/certificates/"+w.certificate+"/revoke", api.NewRevocation{Reason: "keyCompromise"}, nil)
+	if err := w.server.Distribute(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	published := func() (timestamp string) {
+		err := w.store.View(t.Context(), func(r store.Reader) error {
+			f, err := store.RepositoryFiles.Get(r, distribution.Timestamp)
+			timestamp = string(f.Body)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return timestamp
+	}
+	before := published()
+	if err := w.server.distributeStatus(t.Context(), older); !errors.Is(err, errOvertaken) {
+		t.Errorf("%v", err)
+	}
+	if published() != before {
+		t.Error("the older status was published again")
+	}
+}
+
 func TestDistributeOnAFailingStore(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -57,6 +57,9 @@ func (s *Server) identify(ctx context.Context, state *tls.ConnectionState) (stor
 		if !cert.RevokedAt.IsZero() {
 			return problem(http.StatusForbidden, "certificate-revoked", "this client certificate is revoked", "ask an officer for a new invitation")
 		}
+		if s.Now().After(cert.NotAfter) { // TLS looked when the connection was made, which may be long ago
+			return problem(http.StatusForbidden, "certificate-expired", "this client certificate has expired", "ask an officer for a new invitation")
+		}
 		person, err = s.people.Get(r, store.People, cert.Person)
 		return err
 	})

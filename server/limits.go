@@ -32,6 +32,8 @@ const (
 	// maxUploads bounds the files that are taken in at once, to be signed: eight of the
 	// largest need 8 GiB of the folder for temporary files. A guess.
 	maxUploads = 8
+	// maxVendorUploads bounds those of one vendor: they may take an hour each.
+	maxVendorUploads = 3
 
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second

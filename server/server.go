@@ -26,7 +26,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -105,7 +104,7 @@ type Server struct {
 	probing sync.Map // ids of assessments whose probes somebody has asked to run
 	clients store.Memo[store.ClientCertificate]
 	people  store.Memo[store.Person]
-	uploads atomic.Int32 // files that are being taken in, to be signed
+	uploads seats // of files that are being taken in, to be signed
 
 	summaries summaries
 	fresh     freshness

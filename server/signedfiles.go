@@ -34,7 +34,7 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 	if err := checkUpload(x.request); err != nil {
 		return nil, err
 	}
-	digests, err := s.digestUpload(format.Kind(in.Format), x.body())
+	digests, err := s.digestUpload(caller(ctx).Vendor, format.Kind(in.Format), x.body())
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,12 @@ func (s *Server) signFile(ctx context.Context, in *SignFileInput) (*body[api.Sig
 
 // digestUpload writes an upload to a file of its own, takes its digests and deletes it.
 // What a crash leaves is in the system's folder for temporary files.
-func (s *Server) digestUpload(kind format.Kind, from io.Reader) (format.Digests, error) {
-	defer s.uploads.Add(-1)
-	if s.uploads.Add(1) > maxUploads {
+func (s *Server) digestUpload(vendor string, kind format.Kind, from io.Reader) (format.Digests, error) {
+	leave, ok := s.uploads.take(vendor, maxUploads, maxVendorUploads)
+	if !ok {
 		return format.Digests{}, problem(http.StatusServiceUnavailable, "busy", "too many files are being sent at once", "try again in a moment")
 	}
+	defer leave()
 	f, err := format.Find(format.Files(), kind)
 	if err != nil {
 		return format.Digests{}, invalid("format", err.Error(), "")

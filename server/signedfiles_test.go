@@ -136,12 +136,42 @@ func TestUpload(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %q", name, got.status, got.body, c.status, c.says)
 		}
 	}
-	w.server.uploads.Store(maxUploads)
-	if got := w.send("acme", query, streamType, bytes.NewReader(good.raw)); got.status != 503 {
-		t.Errorf("one too many at once: %d %s", got.status, got.body)
-	}
+	w.crowd(query, good)
 	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "hallmark-upload-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// crowd holds uploads open: one too many of all is turned away, and one too many of a
+// vendor, which leaves the others alone.
+func (w *world) crowd(query string, good program) {
+	w.t.Helper()
+	take := func(vendor string) func() {
+		leave, ok := w.server.uploads.take(vendor, maxUploads, maxVendorUploads)
+		if !ok {
+			w.t.Fatal("no seat for " + vendor)
+		}
+		return leave
+	}
+	want := func(what string, status int) {
+		if got := w.send("acme", query, streamType, bytes.NewReader(good.raw)); got.status != status {
+			w.t.Errorf("%s: %d %s, want %d", what, got.status, got.body, status)
+		}
+	}
+	var leave []func()
+	for range maxVendorUploads {
+		leave = append(leave, take("acme"))
+	}
+	want("one too many of a vendor", http.StatusServiceUnavailable)
+	for _, l := range leave {
+		l()
+	}
+	for i := range maxUploads {
+		leave[i%len(leave)] = take(string(rune('a' + i/maxVendorUploads)))
+		if i < maxVendorUploads {
+			want("another vendor has its share", http.StatusOK)
+		}
+	}
+	want("one too many of all", http.StatusServiceUnavailable)
 }

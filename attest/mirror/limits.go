@@ -19,6 +19,8 @@ const (
 	// maxPulls is how many pulls run at once, for all vendors: each may hold a
 	// repository's largest file in memory.
 	maxPulls = 16
+	// maxVendorPulls is how many of them are one vendor's.
+	maxVendorPulls = 4
 	// maxAddresses is how many addresses are asked for one artifact: as many as a
 	// certificate names.
 	maxAddresses = 8

@@ -28,6 +28,9 @@ type Puller struct {
 	once  sync.Once
 	slots chan struct{}
 	asked recent.Values[string, time.Time] // by address and digest
+
+	mu   sync.Mutex
+	busy map[string]int // pulls under way, by vendor
 }
 
 // ErrBusy is returned when too many pulls run already.
@@ -39,6 +42,10 @@ var ErrBusy = errors.New("too many looks at vendors' repositories at once")
 // not be filed; what others had is filed all the same.
 func (p *Puller) Pull(ctx context.Context, vendor, digest string, addresses []string) (added int, err error) {
 	p.once.Do(func() { p.slots = make(chan struct{}, maxPulls) })
+	if !p.enter(vendor) {
+		return 0, ErrBusy
+	}
+	defer p.leave(vendor)
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -56,6 +63,28 @@ func (p *Puller) Pull(ctx context.Context, vendor, digest string, addresses []st
 		}
 	}
 	return added, errors.Join(errs...)
+}
+
+// enter counts a vendor's pull: one whose host does not answer must not take all slots.
+func (p *Puller) enter(vendor string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy[vendor] >= maxVendorPulls {
+		return false
+	}
+	if p.busy == nil {
+		p.busy = map[string]int{}
+	}
+	p.busy[vendor]++
+	return true
+}
+
+func (p *Puller) leave(vendor string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy[vendor]--; p.busy[vendor] == 0 {
+		delete(p.busy, vendor)
+	}
 }
 
 // due picks the addresses that are to be asked now, and notes that they are.

@@ -105,18 +105,23 @@ func TestPullBounds(t *testing.T) {
 	blocked, release := make(chan struct{}), make(chan struct{})
 	h.answers(func(http.ResponseWriter, *http.Request) bool { blocked <- struct{}{}; <-release; return false })
 	done := make(chan error)
+	full := func(what, vendor string) {
+		t.Helper()
+		if _, err := p.Pull(ctx, vendor, hexOf("one more"), []string{h.URL}); !errors.Is(err, ErrBusy) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	for i := range maxPulls {
+		vendor := fmt.Sprintf("vendor-%d", i/maxVendorPulls)
 		go func() {
-			_, err := p.Pull(ctx, "acme", hexOf(fmt.Sprint(i)), []string{h.URL})
+			_, err := p.Pull(ctx, vendor, hexOf(fmt.Sprint(i)), []string{h.URL})
 			done <- err
 		}()
+		if <-blocked; i == maxVendorPulls-1 {
+			full("one more of a vendor", vendor)
+		}
 	}
-	for range maxPulls {
-		<-blocked
-	}
-	if _, err := p.Pull(ctx, "acme", hexOf("one more"), []string{h.URL}); !errors.Is(err, ErrBusy) {
-		t.Errorf("one more: %v", err)
-	}
+	full("one more", "acme")
 	close(release)
 	for range maxPulls {
 		if err := <-done; err != nil {

@@ -38,7 +38,10 @@ func (r *Reconciler) Hold(ctx context.Context, id string, officer store.Person, 
 			i.Cause = store.CauseOfficer
 		}
 		s.Incident = i.ID
-		asked := i.HoldAskedBy != "" && now.Before(i.HoldAskedAt.Add(AgreeWithin))
+		asked, err := stillAsked(tx, s, i, now)
+		if err != nil {
+			return i, err
+		}
 		switch {
 		case asked && i.HoldAskedBy == officer.ID:
 			return i, refuse(CodeSecond, "another officer runs the same command", "officer %s has asked for the hold already; another one must agree", officer.ID)
@@ -53,6 +56,19 @@ func (r *Reconciler) Hold(ctx context.Context, id string, officer store.Person, 
 		return i, errors.Join(store.Signatures.Put(tx, s), store.Incidents.Put(tx, i),
 			store.Events.Insert(tx, store.NewEvent(now, officer.ID, "ask.hold", s.Digest, eventDetail(s))))
 	})
+}
+
+// stillAsked reports whether an officer who may still decide has asked for a hold a moment
+// ago: who was sent away since is none of the two.
+func stillAsked(r store.Reader, s store.Signature, i store.Incident, now time.Time) (bool, error) {
+	if i.HoldAskedBy == "" || !now.Before(i.HoldAskedAt.Add(AgreeWithin)) {
+		return false, nil
+	}
+	err := audit.CheckOfficer(r, i.HoldAskedBy, s.Vendor)
+	if _, refused := audit.IsRefusal(err); refused {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // hold is what the second officer brings about.

@@ -57,6 +57,23 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// An officer who was sent away after asking is none of the two: the next one only asks.
+func TestHoldByWhoMayStill(t *testing.T) {
+	w := newWorld(t)
+	s := w.sign("late")
+	_, err := w.r.Hold(t.Context(), s.ID, officer("olga"), "the rebuilder is broken", time.Hour)
+	must(t, err)
+	gone := officer("olga")
+	gone.DisabledAt = w.now
+	must(t, w.store.Update(t.Context(), func(tx store.Tx) error { return store.People.Put(tx, gone) }))
+	i, err := w.r.Hold(t.Context(), s.ID, officer("otto"), "so it is", time.Hour)
+	must(t, err)
+	if i.State != store.IncidentAsked || i.HoldAskedBy != "otto" || len(i.HeldBy) != 0 {
+		t.Errorf("%+v", i)
+	}
+	w.want(s, store.SignatureProvisional)
+}
+
 // wantNamed looks for both officers in the audit trail, the log and the notice.
 func (w *world) wantNamed(s store.Signature, names string) {
 	w.t.Helper()

@@ -46,7 +46,8 @@ func newWorldOn(t testing.TB, d storetest.Driver) *world {
 	t.Helper()
 	w := &world{t: t, store: d, now: start, judgements: map[string]Judgement{}, filed: map[string]int{}, storm: DefaultStorm()}
 	must(t, d.Update(context.Background(), func(tx store.Tx) error {
-		return store.Vendors.Put(tx, store.Vendor{ID: "acme", URI: "https://acme.example.com", Organization: "Acme", Country: "NL", Owners: []string{"Holding"}, CreatedAt: start})
+		return errors.Join(store.People.Put(tx, officer("olga")), store.People.Put(tx, officer("otto")),
+			store.Vendors.Put(tx, store.Vendor{ID: "acme", URI: "https://acme.example.com", Organization: "Acme", Country: "NL", Owners: []string{"Holding"}, CreatedAt: start}))
 	}))
 	w.open()
 	return w
