@@ -148,7 +148,7 @@ func New(c Config) (*Server, error) {
 }
 
 // API returns the handler of the TLS listener.
-func (s *Server) API() http.Handler { return s.instrument("api", slog.LevelInfo, s.apiMux) }
+func (s *Server) API() http.Handler { return withRoom(s.instrument("api", slog.LevelInfo, s.apiMux)) }
 
 // Public returns the handler of the plain HTTP listener.
 func (s *Server) Public() http.Handler {

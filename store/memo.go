@@ -31,7 +31,7 @@ type memory[T any] struct {
 	raw   []byte
 	rec   T
 	stamp Stamp // of the table when this was read last; zero: not known
-	none  bool  // there is no such record; only by the stamp
+	none  error // that there is no such record; only by the stamp
 }
 
 // listed is what By yielded, all of it.
@@ -46,19 +46,18 @@ func (m *Memo[T]) Get(r Reader, t Table[T], key string) (T, error) {
 	stamp := stampOf(r, t.name)
 	known, ok := m.recall(key)
 	if ok && known.stamp == stamp && !stamp.IsZero() {
-		if known.none {
-			return zero, fmt.Errorf("get %s %q: %w", t.name, key, ErrNotFound)
-		}
-		return known.rec, nil
+		return known.rec, known.none
 	}
 	raw, err := r.GetRaw(t.name, key)
 	if err != nil {
-		if errors.Is(err, ErrNotFound) && !stamp.IsZero() {
-			m.remember(key, memory[T]{stamp: stamp, none: true})
+		missing := errors.Is(err, ErrNotFound)
+		err = fmt.Errorf("get %s %q: %w", t.name, key, err)
+		if missing && !stamp.IsZero() {
+			m.remember(key, memory[T]{stamp: stamp, none: err})
 		}
-		return zero, fmt.Errorf("get %s %q: %w", t.name, key, err)
+		return zero, err
 	}
-	if ok && !known.none && bytes.Equal(known.raw, raw) {
+	if ok && known.none == nil && bytes.Equal(known.raw, raw) {
 		if !stamp.IsZero() {
 			known.stamp = stamp
 			m.remember(key, known)
@@ -87,12 +86,14 @@ func (m *Memo[T]) By(r Reader, t Table[T], index, value string) iter.Seq2[T, err
 			return
 		}
 		get := func(r Reader, key string) (T, error) { return m.Get(r, t, key) }
+		stopped := false // the caller has what it wants; a list is remembered whole or not at all
 		for rec, err := range t.entries(r, index, value+indexSeparator, "", "", get) {
 			told = told && err == nil && len(now.recs) < memoList
 			if told {
 				now.recs = append(now.recs, rec)
 			}
-			if !yield(rec, err) {
+			stopped = stopped || !yield(rec, err)
+			if stopped && !told {
 				return
 			}
 		}

@@ -72,3 +72,38 @@ func TestMemoForgets(t *testing.T) {
 		t.Errorf("%d remembered", n)
 	}
 }
+
+// stamped is a reader of tables that never change, and counts what is searched for.
+type stamped struct {
+	store.Reader
+	scans int
+}
+
+func (s *stamped) Stamp(string) store.Stamp { return store.NewStamp("test", 1) }
+
+func (s *stamped) ScanRaw(table, prefix, after string, fn func(string, []byte) bool) error {
+	s.scans++
+	return s.Reader.ScanRaw(table, prefix, after, fn)
+}
+
+// TestMemoStops: a caller who stops at what it looked for has the list remembered, whole.
+func TestMemoStops(t *testing.T) {
+	d := storetest.NewMemory()
+	update(t, d, func(tx store.Tx) error {
+		return errors.Join(store.Certificates.Put(tx, cert("1", "acme", noon)), store.Certificates.Put(tx, cert("2", "acme", noon)))
+	})
+	var memo store.Memo[store.Certificate]
+	view(t, d, func(r store.Reader) error {
+		s := &stamped{Reader: r}
+		for c, err := range memo.By(s, store.Certificates, "vendor", "acme") {
+			if err != nil || c.Serial != "1" {
+				t.Errorf("%s, %v", c.Serial, err)
+			}
+			break
+		}
+		if got, err := serials(memo.By(s, store.Certificates, "vendor", "acme")); err != nil || fmt.Sprint(got) != "[1 2]" || s.scans != 1 {
+			t.Errorf("%v, %v after %d scans", got, err, s.scans)
+		}
+		return nil
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -56,6 +57,7 @@ func (e *env) serve(c *cli.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	runtime.MemProfileRate = 0 // a profile that nobody can read costs a walk over the stack for every 512 KB
 	ctx := c.Context
 	in, err := openInstance(ctx, c.String("dir"), secrets, log)
 	if err != nil {
