@@ -15,17 +15,21 @@ import (
 )
 
 func (s *Server) requestCertificate(ctx context.Context, in *body[api.NewCertificate]) (*certificateAnswer, error) {
+	return s.certify(ctx, in.Body)
+}
+
+func (s *Server) certify(ctx context.Context, in api.NewCertificate) (*certificateAnswer, error) {
 	vendor := caller(ctx).Vendor
-	wanted := wantedClaims(in.Body.Claims)
+	wanted := wantedClaims(in.Claims)
 	request := ca.Request{
-		Vendor: vendor, Claims: wanted, By: caller(ctx).ID, Way: "api", Profile: in.Body.Profile,
-		Validity: time.Duration(in.Body.ValidityDays) * 24 * time.Hour,
+		Vendor: vendor, Claims: wanted, By: caller(ctx).ID, Way: "api", Profile: in.Profile,
+		Validity: time.Duration(in.ValidityDays) * 24 * time.Hour,
 	}
 	var err error
-	if request.Attestation, err = s.keyAttestation(ctx, in.Body.Attestation, in.Body.CSR); err != nil {
+	if request.Attestation, err = s.keyAttestation(ctx, in.Attestation, in.CSR); err != nil {
 		return nil, err
 	}
-	if request.PublicKey, request.SigningKey, err = s.certificateKey(ctx, vendor, wanted, in.Body.CSR); err != nil {
+	if request.PublicKey, request.SigningKey, err = s.certificateKey(ctx, vendor, wanted, in.CSR); err != nil {
 		return nil, err
 	}
 	return s.issue(ctx, request)

@@ -20,6 +20,9 @@ const (
 	// maxPlainSignature bounds a request for a signature that is read without the schema:
 	// several times what all its members take.
 	maxPlainSignature = 4 << 10
+	// maxPlainCertificate bounds a request for a certificate that is read without the schema:
+	// a CSR of an RSA-8192 key has 3 KB, in base64 4.
+	maxPlainCertificate = 8 << 10
 	// maxPlainProduct bounds the product that it names, as the schema does.
 	maxPlainProduct = 200
 	// bodyTimeout is how long such a body may take, as long as others may.

@@ -1,78 +1,11 @@
 package server
 
 import (
-	"bytes"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/hallmark-pki/hallmark/server/api"
 )
-
-// plainSignatures answers requests for signatures that are written as our client writes
-// them without asking the schema, which reads each request twice and through reflection:
-// as much as a signature costs. It takes only what the schema would (FuzzPlainSignature
-// holds them against each other). Anything else, what is wrong above all, goes on to the
-// schema with all its bytes.
-func (s *Server) plainSignatures(ctx huma.Context, next func(huma.Context)) {
-	r, w := humago.Unwrap(ctx)
-	in, ok := readPlainSignature(w, r)
-	if !ok {
-		next(ctx)
-		return
-	}
-	out, err := s.signDigest(ctx.Context(), in)
-	if err != nil {
-		writeProblem(ctx, s.asProblem(ctx.Context(), err))
-		return
-	}
-	s.writeSignature(ctx, out)
-}
-
-// readPlainSignature reads the body of a request where it may be plain. When it is not,
-// the request has a body that reads as before.
-func readPlainSignature(w http.ResponseWriter, r *http.Request) (in api.NewSignature, ok bool) {
-	if r.ContentLength <= 0 || r.ContentLength > maxPlainSignature || r.URL.RawQuery != "" || r.Header.Get("Content-Type") != "application/json" {
-		return in, false
-	}
-	// As long as the schema waits; a timer of our own costs less than one of the connection's.
-	late := time.AfterFunc(bodyTimeout, func() { http.NewResponseController(w).SetReadDeadline(time.Now()) })
-	raw := make([]byte, r.ContentLength+1) // one more, to meet the end
-	n, err := 0, error(nil)
-	for n < len(raw) && err == nil {
-		var more int
-		more, err = r.Body.Read(raw[n:])
-		n += more
-	}
-	late.Stop()
-	raw = raw[:n]
-	if err == io.EOF && int64(n) == r.ContentLength {
-		if in, ok := parsePlainSignature(raw); ok {
-			return in, true
-		}
-	}
-	if err == nil {
-		err = io.ErrUnexpectedEOF // more than was announced: no server hands that on
-	}
-	r.Body = readAlready{io.MultiReader(bytes.NewReader(raw), endsWith{err}), r.Body}
-	return in, false
-}
-
-// readAlready is a body of which a part was read.
-type readAlready struct {
-	io.Reader
-	io.Closer
-}
-
-// endsWith has nothing but an error.
-type endsWith struct{ err error }
-
-// Read returns the error.
-func (e endsWith) Read([]byte) (int, error) { return 0, e.err }
 
 // plainFormats are those that the schema lists.
 var plainFormats = []string{"detached", "deb", "pe", "msi", "cab", "jar", "oci"}

@@ -2,10 +2,14 @@ package server
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,10 +81,22 @@ func FuzzPlainSignature(f *testing.F) {
 	for _, text := range append(plainRequests(), otherRequests()...) {
 		f.Add([]byte(text))
 	}
+	holdAgainstSchema(f, parsePlainSignature)
+}
+
+// FuzzPlainCertificate is FuzzPlainSignature for certificates.
+func FuzzPlainCertificate(f *testing.F) {
+	for _, text := range append(plainCertificates(), otherCertificates()...) {
+		f.Add([]byte(text))
+	}
+	holdAgainstSchema(f, parsePlainCertificate)
+}
+
+func holdAgainstSchema[In any](f *testing.F, parse func([]byte) (In, bool)) {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	schema := registry.Schema(reflect.TypeFor[api.NewSignature](), true, "")
+	schema := registry.Schema(reflect.TypeFor[In](), true, "")
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, ok := parsePlainSignature(raw)
+		got, ok := parse(raw)
 		if !ok {
 			return
 		}
@@ -93,7 +109,7 @@ func FuzzPlainSignature(f *testing.F) {
 		if len(res.Errors) > 0 {
 			t.Fatalf("%q: the schema says %v", raw, res.Errors)
 		}
-		var want api.NewSignature
+		var want In
 		if err := json.Unmarshal(raw, &want); err != nil {
 			t.Fatal(err)
 		}
@@ -101,6 +117,37 @@ func FuzzPlainSignature(f *testing.F) {
 			t.Errorf("%q:\n%s", raw, diff)
 		}
 	})
+}
+
+// plainCertificates are taken without the schema.
+func plainCertificates() []string {
+	return []string{`{"csr":"AA=="}`, `{"csr":"+/8="}`, `{"csr":"MIIB"}`}
+}
+
+// otherCertificates are left to the schema, which takes some of them.
+func otherCertificates() []string {
+	return []string{
+		``, `{}`, `{"csr":""}`, `{"csr":null}`, `{"csr":"AA"}`, `{"csr":"AA="}`, `{"csr":"AB=="}`, `{"csr":"AA==","profile":"x"}`, `{"csr":"AA=="} `, ` {"csr":"AA=="}`,
+		`{"csr":"AA==\n"}`, "{\"csr\":\"AA=\n=\"}", "{\"csr\":\"AA==\r\"}", `{"csr":"-_8="}`, `{"csr":"AA==","csr":"AA=="}`, `{"Csr":"AA=="}`, `{"csr":"A\u0041=="}`, `{"csr":"AA=="`, `{"csr":"A"A="}`,
+	}
+}
+
+func TestPlainCertificate(t *testing.T) {
+	for _, text := range plainCertificates() {
+		var want api.NewCertificate
+		if err := json.Unmarshal([]byte(text), &want); err != nil {
+			t.Fatal(err)
+		}
+		got, ok := parsePlainCertificate([]byte(text))
+		if diff := cmp.Diff(want, got); !ok || diff != "" {
+			t.Errorf("%s: %v\n%s", text, ok, diff)
+		}
+	}
+	for _, text := range otherCertificates() {
+		if _, ok := parsePlainCertificate([]byte(text)); ok {
+			t.Errorf("taken: %s", text)
+		}
+	}
 }
 
 // TestPlainLikeTheSchema: nobody can tell by which way a request was read.
@@ -138,10 +185,54 @@ func TestPlainLikeTheSchema(t *testing.T) {
 	}
 }
 
+// TestPlainCertificateLikeTheSchema: nor can they with certificates.
+func TestPlainCertificateLikeTheSchema(t *testing.T) {
+	w := newWorld(t)
+	good := base64.StdEncoding.EncodeToString(csrOf(t, newTestKey(t), x509.CertificateRequest{}))
+	for name, c := range map[string]struct {
+		csr  string
+		want int
+	}{
+		"good":         {good, http.StatusOK},
+		"no request":   {"AAAA", http.StatusUnprocessableEntity},
+		"not its key":  {good[:len(good)-8] + "AAAAAAAA", http.StatusUnprocessableEntity},
+		"not base64":   {"A", http.StatusUnprocessableEntity},
+		"lost padding": {"AA", http.StatusUnprocessableEntity},
+	} {
+		text := `{"csr":"` + c.csr + `"}`
+		plain, plainBody := w.postText("/v1/certificates", text, "application/json")
+		slow, slowBody := w.postText("/v1/certificates", " "+text, "application/json")
+		if plain.StatusCode != c.want || slow.StatusCode != c.want || plain.Header.Get("Content-Type") != slow.Header.Get("Content-Type") {
+			t.Errorf("%s: %s %s\nand by the schema %s %s", name, plain.Status, plainBody, slow.Status, slowBody)
+		}
+		slowBody = strings.Replace(slowBody, `"value":" {`, `"value":"{`, 1) // it quotes what was sent
+		if c.want != http.StatusOK && plainBody != slowBody {
+			t.Errorf("%s: %s\nand by the schema %s", name, plainBody, slowBody)
+		}
+		if c.want == http.StatusOK && !slices.Equal(slices.Sorted(maps.Keys(membersOf(t, plainBody))), slices.Sorted(maps.Keys(membersOf(t, slowBody)))) {
+			t.Errorf("%s: %s\nand by the schema %s", name, plainBody, slowBody)
+		}
+	}
+}
+
+func membersOf(t *testing.T, text string) (members map[string]json.RawMessage) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &members); err != nil {
+		t.Fatal(err)
+	}
+	return members
+}
+
 // postSignature is acme's request with this very body.
 func (w *world) postSignature(text, media string, query ...string) (*http.Response, string) {
 	w.t.Helper()
-	req, err := http.NewRequest("POST", w.http.URL+"/v1/signatures"+strings.Join(query, ""), bytes.NewReader([]byte(text)))
+	return w.postText("/v1/signatures"+strings.Join(query, ""), text, media)
+}
+
+// postText is acme's request with this very body.
+func (w *world) postText(path, text, media string) (*http.Response, string) {
+	w.t.Helper()
+	req, err := http.NewRequest("POST", w.http.URL+path, bytes.NewReader([]byte(text)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -177,7 +268,7 @@ func TestPlainBodyBreaksOff(t *testing.T) {
 		}
 		r.ContentLength = int64(c.length)
 		r.Header.Set("Content-Type", "application/json")
-		if _, ok := readPlainSignature(nil, r); ok {
+		if _, ok := readPlain(nil, r, maxPlainSignature, parsePlainSignature); ok {
 			t.Errorf("%s: taken", name)
 		}
 		raw, err := io.ReadAll(r.Body)

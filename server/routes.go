@@ -97,7 +97,7 @@ func (s *Server) assessmentRoutes() []Route {
 // certificateRoutes are about what vendors get, and what they give for it.
 func (s *Server) certificateRoutes() []Route {
 	return []Route{
-		orAccepted(post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, s.requestCertificate)),
+		s.plainCertificates(orAccepted(post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, s.requestCertificate))),
 		get("/v1/certificates", "list-certificates", "List certificates: a vendor's own, or all", certificateReaders, s.listCertificates),
 		get("/v1/certificate-groups", "list-certificate-groups", "Certificates for single builds, summed up by vendor, day and assessments", certificateReaders, s.listBuildGroups),
 		get("/v1/certificates/{serial}", "show-certificate", "One certificate with its chain", certificateReaders, s.showCertificate),

@@ -18,7 +18,7 @@ import (
 // without the schema.
 func (s *Server) asCMS(r Route) Route {
 	r.shape = func(op *huma.Operation) {
-		op.Middlewares = append(op.Middlewares, s.plainSignatures)
+		op.Middlewares = append(op.Middlewares, plainly(s, maxPlainSignature, parsePlainSignature, s.signDigest, s.writeSignature))
 		op.Responses = map[string]*huma.Response{"200": {
 			Description: "The signature. As " + api.TypeCMS + ", where Accept names that and the format's signature is CMS, it is the body, and the rest is in headers: Hallmark-Serial, -Sha256, -At, -Id, -State, -Confirm-By",
 			Content: map[string]*huma.MediaType{
