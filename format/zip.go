@@ -174,7 +174,11 @@ func (a *archive) checkLocal(r io.ReaderAt, p zipPart) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	start := p.offset + zipLocalBytes + n + int64(binary.LittleEndian.Uint16(head[28:]))
+	extra, err := readPart(r, p.offset+zipLocalBytes+n, int64(binary.LittleEndian.Uint16(head[28:])), a.zipped)
+	if err != nil {
+		return 0, err
+	}
+	start := p.offset + zipLocalBytes + n + int64(len(extra))
 	same := string(head[:4]) == zipLocal && string(name) == f.Name &&
 		binary.LittleEndian.Uint16(head[6:]) == f.Flags && binary.LittleEndian.Uint16(head[8:]) == f.Method
 	if f.Flags&zipHasDescriptor == 0 {
@@ -182,6 +186,8 @@ func (a *archive) checkLocal(r io.ReaderAt, p zipPart) (int64, error) {
 			uint64(binary.LittleEndian.Uint32(head[18:])) == f.CompressedSize64 && uint64(binary.LittleEndian.Uint32(head[22:])) == f.UncompressedSize64
 	}
 	switch {
+	case hasOtherName(f.Extra, f.Name) || hasOtherName(extra, f.Name):
+		return 0, refuse(BadHeader, p.offset, "ZIP: %.64q has a second name", f.Name)
 	case !same:
 		return 0, refuse(BadHeader, p.offset, "ZIP: the local header of %.64q differs from the central directory", f.Name)
 	case f.Method != zip.Store && f.Method != zip.Deflate:

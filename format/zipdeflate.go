@@ -32,6 +32,26 @@ func (a *archive) checkDescriptor(r io.ReaderAt, f *zip.File, from, to int64) er
 	return nil
 }
 
+// zipUnicodePath is the extra field, APPNOTE.TXT §4.6.9, with a name that Info-ZIP and
+// others take instead of the entry's own. Java does not know it, and nothing signs it.
+const zipUnicodePath = 0x7075
+
+// hasOtherName looks for one in an entry's extra fields.
+func hasOtherName(extra []byte, name string) bool {
+	const head, before = 4, 5 // of each field; of this one, a version and a checksum
+	for len(extra) >= head {
+		id, n := binary.LittleEndian.Uint16(extra), int(binary.LittleEndian.Uint16(extra[2:]))
+		if extra = extra[head:]; n > len(extra) {
+			return false
+		}
+		if id == zipUnicodePath && (n < before || string(extra[before:n]) != name) {
+			return true
+		}
+		extra = extra[n:]
+	}
+	return false
+}
+
 // inflateAll unpacks an entry and demands that its compressed data ends where the
 // directory says. A reader from the front looks for the next entry where the data ends
 // by itself: in what is left over, entries could hide that no reader from the back sees.

@@ -103,3 +103,48 @@ func TestHiddenEntry(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondName: an extra field of an entry, which no signature covers, must not name it
+// another way: some tools unpack it under that name.
+func TestSecondName(t *testing.T) {
+	field := func(id uint16, name string) []byte {
+		b := binary.LittleEndian.AppendUint16(nil, id)
+		b = binary.LittleEndian.AppendUint16(b, uint16(5+len(name)))
+		b = binary.LittleEndian.AppendUint32(append(b, 1), crc32.ChecksumIEEE([]byte("a.txt")))
+		return append(b, name...)
+	}
+	other, same, unknown := field(zipUnicodePath, "../x"), field(zipUnicodePath, "a.txt"), field(0x5455, "../x")
+	for _, c := range []struct {
+		name           string
+		local, central []byte
+		good           bool
+	}{
+		{"of another kind", unknown, unknown, true},
+		{"the same name", same, same, true},
+		{"in both places", other, other, false},
+		{"behind another", append(bytes.Clone(unknown), other...), append(bytes.Clone(unknown), unknown...), false},
+		{"in the local header", other, unknown, false},
+		{"in the directory", unknown, other, false},
+	} {
+		var out bytes.Buffer
+		w := zip.NewWriter(&out)
+		m, err := w.Create(manifestName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Write([]byte("Manifest-Version: 1.0\n\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.CreateRaw(&zip.FileHeader{Name: "a.txt", Extra: c.local})
+		if err := errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		jar := out.Bytes()
+		copy(jar[bytes.LastIndex(jar, c.local):], c.central)
+		_, err = readArchive(bytes.NewReader(jar), int64(len(jar)))
+		if (err == nil) != c.good || err != nil && !errors.Is(err, &Error{Reason: BadHeader}) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

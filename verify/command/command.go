@@ -104,6 +104,10 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 		}
 		return c.judge(ctx, o, l.files)
 	}
+	if asksVersion(args) && len(args) > 2 {
+		c.complain("--version stands alone", "a file of that name is ./--version")
+		return WrongUsage
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	app := &cli.App{
@@ -126,6 +130,21 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 	}
 	c.complain(err.Error(), "")
 	return WrongUsage
+}
+
+// asksVersion reports whether the flag library would print the version, judge nothing and
+// say 0: whoever has a folder judged with * and gets a file of that name into it must not
+// have the others found valid.
+func asksVersion(args []string) bool {
+	for _, a := range args[min(1, len(args)):] {
+		if !strings.HasPrefix(a, "-") {
+			return false
+		}
+		if name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "="); name == "version" || name == "v" {
+			return true
+		}
+	}
+	return false
 }
 
 // console is where the command talks to.

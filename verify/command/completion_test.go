@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -50,6 +51,14 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 	// The flag library's own completion would say 0 to anything.
+	for _, word := range []string{"--version", "-v", "-version", "--version=true", "-h", "--help"} {
+		if code := command.Run(t.Context(), []string{"hallmark-verify", word, "/nowhere/x.deb"}, "test", io.Discard, &stderr); code != command.WrongUsage {
+			t.Errorf("a file called %s: exit code %d", word, code)
+		}
+	}
+	if code := command.Run(t.Context(), []string{"hallmark-verify", "--version"}, "test", io.Discard, &stderr); code != command.AllValid {
+		t.Errorf("--version: exit code %d", code)
+	}
 	if code := command.Run(t.Context(), []string{"hallmark-verify", "/nowhere/x.deb", "--generate-bash-completion"}, "test", &script, &stderr); code == 0 {
 		t.Error("a question about completion was taken for a good file")
 	}
