@@ -42,6 +42,9 @@ type exhibit struct {
 	signers    []string // key ids of builders of the scope that signed it
 	owners     []int    // indexes in scope.Builders of those whose signature it bears
 	err        error    // why statement or provenance is nil
+
+	sources []revision // what revisions has found
+	sought  bool       // and whether it was asked
 }
 
 func newFile(b Build, a Assessed, r *roll, documents []signed, steps []*layout.Document, c Config) *file {

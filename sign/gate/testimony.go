@@ -95,6 +95,13 @@ type revision struct {
 
 // revisions are the sources of the build, each with a commit; nil where one has none.
 func (e *exhibit) revisions() []revision {
+	if !e.sought {
+		e.sources, e.sought = e.findRevisions(), true // several rules ask
+	}
+	return e.sources
+}
+
+func (e *exhibit) findRevisions() []revision {
 	var out []revision
 	for _, s := range e.provenance.Sources {
 		r := revision{commit: commitOf(s), tree: s.Digest["gitTree"]}

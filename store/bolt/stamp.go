@@ -1,7 +1,9 @@
 package bolt
 
 import (
+	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -12,26 +14,39 @@ import (
 // has all that was ever written. A commit that failed leaves a number that is too great,
 // which costs a read and no more.
 type touched struct {
-	mu sync.RWMutex
-	at map[string]uint64
+	mu sync.Mutex // for a table that is written to for the first time
+	at atomic.Pointer[map[string]*atomic.Uint64]
+}
+
+// of returns a table's number; nil: nothing has been written to it since the store was opened.
+func (t *touched) of(table string) *atomic.Uint64 {
+	if at := t.at.Load(); at != nil {
+		return (*at)[table]
+	}
+	return nil
 }
 
 func (t *touched) last(table string) uint64 {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.at[table]
+	if n := t.of(table); n != nil {
+		return n.Load()
+	}
+	return 0
 }
 
+// note is for the one transaction that may write.
 func (t *touched) note(table string, id int) {
-	if t.last(table) == uint64(id) {
+	if n := t.of(table); n != nil {
+		n.Store(uint64(id))
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.at == nil {
-		t.at = map[string]uint64{}
+	next := map[string]*atomic.Uint64{table: new(atomic.Uint64)}
+	next[table].Store(uint64(id))
+	if at := t.at.Load(); at != nil {
+		maps.Copy(next, *at)
 	}
-	t.at[table] = uint64(id)
+	t.at.Store(&next)
 }
 
 // Stamp implements store.Stamper.
