@@ -26,7 +26,9 @@ const notHere = `Not here: ` + "`rpm` and `openpgp`" + ` (the verifier reads nei
 
 const jarAbout = `Signed JAR files (Android's apksig, as jarsigner of JDK 17 judges them; relic; SignServer), as whole judgements. All are signed by
 somebody else, so that none can be valid; the page shows for what each is refused. A file that jarsigner takes for verified must be
-refused for what we demand beyond it.`
+refused for what we demand beyond it.
+The suite ends at the container, whose signature files all have another name than ours; renamed, they would be archives that
+jarsigner never judged. What lies behind is held against jarsigner with archives that are signed here (tests of package format, compatibility.md).`
 
 func jars(t *testing.T, dir string) []row {
 	var table struct {
