@@ -104,6 +104,9 @@ func (s *Server) addMachine(ctx context.Context, in *machineInput) (*body[api.Ma
 
 // newMachine checks what was asked for.
 func (s *Server) newMachine(ctx context.Context, vendor string, in api.NewMachine) (store.Machine, error) {
+	if err := checkName(in.ID); err != nil {
+		return store.Machine{}, err
+	}
 	m := store.Machine{
 		Person: in.ID, Vendor: vendor, Products: in.Products, Issuer: in.Issuer, Audience: in.Audience, Subject: in.Subject, Claims: in.Claims,
 		AddedAt: s.Now().UTC(), AddedBy: caller(ctx).ID,

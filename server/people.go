@@ -79,6 +79,9 @@ func (s *Server) addPerson(ctx context.Context, in *body[api.NewPerson]) (*body[
 }
 
 func insertPerson(tx store.Tx, person store.Person, enrolment store.Enrolment, event store.Event) error {
+	if err := checkName(person.ID); err != nil {
+		return err
+	}
 	if err := store.People.Insert(tx, person); err != nil {
 		if errors.Is(err, store.ErrExists) {
 			return problem(http.StatusConflict, "person-exists", "there is a person "+person.ID+" already", "choose another name, or invite them again")
