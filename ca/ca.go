@@ -20,6 +20,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ca/ocsp"
 	"github.com/hallmark-pki/hallmark/ext"
 	"github.com/hallmark-pki/hallmark/keys/attestation"
+	"github.com/hallmark-pki/hallmark/recent"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -93,6 +94,7 @@ type CA struct {
 	reserved  map[string]bool // SHA-256 of the SPKI of each of the CA's own keys
 
 	opener  audit.Opener
+	levels  recent.Values[string, computed] // by the assessment's id
 	vendors store.Memo[store.Vendor]
 	shards  int
 	crls    sync.Mutex           // lists are made by one at a time

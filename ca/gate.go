@@ -136,6 +136,12 @@ func (c *CA) supports(r store.Reader, v store.Vendor, now time.Time) ([]support,
 	return all, nil
 }
 
+// computed is the level that the findings of an assessment give.
+type computed struct {
+	level int
+	id    string
+}
+
 // verify reads an assessment from its signed bytes and computes its level again. A
 // record that fails is not passed over: it was accepted once, so something is wrong
 // that a person must look at.
@@ -151,9 +157,14 @@ func (c *CA) verify(r store.Reader, v store.Vendor, rec store.Assessment) (suppo
 	if err != nil {
 		return support{}, fmt.Errorf("assessment %s: %w", rec.ID, err)
 	}
-	got := track.Compute(a.Findings)
-	if got.Level != a.Level || got.LevelID != a.LevelID || a.Level != rec.Level {
-		return support{}, refuse(CodeLevelUnsupported, "ask the auditor for a new assessment", "assessment %s says %s, its findings give %q", rec.ID, a.LevelID, got.LevelID)
+	got, known := c.levels.Get(rec.ID) // the digest of what was signed: findings, and the catalogue's digest
+	if !known {
+		result := track.Compute(a.Findings)
+		got = computed{result.Level, result.LevelID}
+		c.levels.Put(rec.ID, got)
+	}
+	if got.level != a.Level || got.id != a.LevelID || a.Level != rec.Level {
+		return support{}, refuse(CodeLevelUnsupported, "ask the auditor for a new assessment", "assessment %s says %s, its findings give %q", rec.ID, a.LevelID, got.id)
 	}
 	return support{record: rec, assessment: a, framework: framework, track: track}, nil
 }

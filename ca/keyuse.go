@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -75,6 +76,9 @@ func readKeyUse(r store.Reader, spki string) (use keyUse, found bool, err error)
 	if err != nil {
 		return keyUse{}, false, fmt.Errorf("read use of key %s: %w", spki, err)
 	}
+	if use, ok := plainKeyUse(raw); ok {
+		return use, true, nil
+	}
 	var envelope struct {
 		Version int    `json:"v"`
 		Data    keyUse `json:"d"`
@@ -83,6 +87,13 @@ func readKeyUse(r store.Reader, spki string) (use keyUse, found bool, err error)
 		return keyUse{}, false, fmt.Errorf("read use of key %s: version %d: %w", spki, envelope.Version, errors.Join(err, errors.New("not a record this program knows")))
 	}
 	return envelope.Data, true, nil
+}
+
+// plainKeyUse reads a record that says whose the key is and no more, as nearly all do.
+func plainKeyUse(raw []byte) (use keyUse, ok bool) {
+	rest, begins := strings.CutPrefix(string(raw), `{"d":{"vendor":"`)
+	vendor, ends := strings.CutSuffix(rest, `"},"v":1}`)
+	return keyUse{Vendor: vendor}, begins && ends && !strings.ContainsAny(vendor, `"\`)
 }
 
 func writeKeyUse(tx store.Tx, spki string, use keyUse) error {
