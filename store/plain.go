@@ -57,6 +57,46 @@ func (s Signature) writePlain(w *plainjson.Writer) {
 	w.Raw(`}`)
 }
 
+func (i Intent) writePlain(w *plainjson.Writer) {
+	w.Member(`{"serial":`, i.Serial)
+	w.Member(`,"tier":`, i.Tier)
+	w.Member(`,"vendor":`, i.Vendor)
+	w.Bytes(`,"tbs":`, i.TBS)
+	w.Texts(`,"assessments":`, i.Assessments)
+	w.Member(`,"requested_by":`, i.RequestedBy)
+	w.Member(`,"way":`, i.Way)
+	w.Time(`,"at":`, i.At)
+	w.Optional(`,"build":`, i.Build)
+	w.Optional(`,"issuer":`, i.Issuer)
+	w.Raw(`}`)
+}
+
+func (c Certificate) writePlain(w *plainjson.Writer) {
+	w.Member(`{"serial":`, c.Serial)
+	w.Member(`,"tier":`, c.Tier)
+	w.Optional(`,"issuer":`, c.Issuer)
+	w.Member(`,"vendor":`, c.Vendor)
+	w.Bytes(`,"der":`, c.DER)
+	w.Member(`,"spki_sha256":`, c.SPKISHA256)
+	w.Time(`,"not_before":`, c.NotBefore)
+	w.Time(`,"not_after":`, c.NotAfter)
+	w.Texts(`,"assessments":`, c.Assessments)
+	w.Optional(`,"signing_key":`, c.SigningKey)
+	w.Time(`,"issued_at":`, c.IssuedAt)
+	w.Member(`,"requested_by":`, c.RequestedBy)
+	w.Optional(`,"profile":`, c.Profile)
+	w.Optional(`,"request":`, c.Request)
+	w.Optional(`,"replaces":`, c.Replaces)
+	if c.Revocation != nil {
+		w.OK = false // rare: encoding/json writes it
+	}
+	w.Optional(`,"build":`, c.Build)
+	if c.Leftover {
+		w.Raw(`,"leftover":true`)
+	}
+	w.Raw(`}`)
+}
+
 func (e Event) writePlain(w *plainjson.Writer) {
 	w.Member(`{"id":`, e.ID)
 	w.Time(`,"at":`, e.At)

@@ -33,6 +33,7 @@ func fullOf[T any](t testing.TB) T {
 			*f = true
 		case *uint64:
 			*f = uint64(i) << 40
+		case **Revocation: // not plain, see TestSealRevoked
 		case *map[string]string:
 			*f = map[string]string{"b": "1", "a": "2", "": ""}
 		default:
@@ -81,6 +82,25 @@ func TestSealPlain(t *testing.T) {
 	sealedLikeJSON[Signature](t)
 	sealedLikeJSON[Event](t)
 	sealedLikeJSON[LedgerEntry](t)
+	sealedLikeJSON[Intent](t)
+	sealedLikeJSON[Certificate](t)
+}
+
+// TestSealRevoked: a certificate with a revocation is no plain record, and loses nothing.
+func TestSealRevoked(t *testing.T) {
+	rec := fullOf[Certificate](t)
+	rec.Revocation = &Revocation{At: plainAt, RevocationDate: plainAt.Add(-time.Hour), Reason: 1, Note: "lost", By: "officer"}
+	if raw, ok := sealPlain(rec); ok {
+		t.Errorf("plain: %s", raw)
+	}
+	raw, err := seal(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := unseal[Certificate](raw)
+	if diff := cmp.Diff(rec, got); err != nil || diff != "" {
+		t.Errorf("reads as %v\n%s", err, diff)
+	}
 }
 
 // TestSealNotPlain: what is not plain has them too.
