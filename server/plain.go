@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,11 +100,15 @@ func parsePlainCertificate(raw []byte) (in api.NewCertificate, ok bool) {
 	return api.NewCertificate{CSR: csr}, err == nil
 }
 
-// writeCertificate writes what huma would.
+// writeCertificate writes what huma would, and says before how much that is: a client
+// then reads it into one buffer.
 func writeCertificate(ctx huma.Context, out *certificateAnswer) {
-	ctx.SetHeader("Content-Type", "application/json")
-	ctx.SetStatus(out.Status)
-	to := json.NewEncoder(ctx.BodyWriter())
+	var raw bytes.Buffer
+	to := json.NewEncoder(&raw)
 	to.SetEscapeHTML(false)
-	to.Encode(out.Body)
+	to.Encode(out.Body) // of structs, strings, numbers and times of this era: cannot fail
+	ctx.SetHeader("Content-Type", "application/json")
+	ctx.SetHeader("Content-Length", strconv.Itoa(raw.Len()))
+	ctx.SetStatus(out.Status)
+	ctx.BodyWriter().Write(raw.Bytes())
 }
