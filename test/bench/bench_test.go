@@ -120,7 +120,7 @@ func TestReferenceSigns(t *testing.T) {
 	}
 	server := startReference(&reference{key: key, db: db, record: []byte("{}")})
 	defer server.Close()
-	clients, err := clientsOf(server)
+	clients, err := clientsOf(server.URL, server.Certificate())
 	if err != nil {
 		t.Fatal(err)
 	}

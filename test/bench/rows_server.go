@@ -107,15 +107,19 @@ func (l *lab) besideReferences(ctx context.Context, a *authority, what string, g
 	if err != nil {
 		return nil, err
 	}
-	limits, err := l.references()
+	plain, err := l.runReference(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, limits.close()) }()
+	l.stores++
+	durable, err := l.runReference(ctx, l.path(fmt.Sprintf("reference-%d.db", l.stores)))
+	if err != nil {
+		return nil, err
+	}
 	bare := func(ctx context.Context, c *api.Client, worker int) error {
 		return c.Post(ctx, "/", api.NewSignature{SHA256: a.artifacts[worker], Format: "detached", Product: exampleProduct}, &api.Signature{})
 	}
-	medians, err := rates(httpRounds, callRate(ctx, clients, ours), callRate(ctx, limits.plain, bare), callRate(ctx, limits.durable, bare))
+	medians, err := rates(httpRounds, callRate(ctx, clients, ours), callRate(ctx, plain, bare), callRate(ctx, durable, bare))
 	if err != nil {
 		return nil, err
 	}
