@@ -114,7 +114,7 @@ func signTBS(tbs, outer []byte, algorithm x509.SignatureAlgorithm, signer crypto
 	if err != nil {
 		return nil, fmt.Errorf("sign certificate: %w", err)
 	}
-	der, err := encodeAbout(len(tbs)+encodeRoom, func(b *cryptobyte.Builder) {
+	der, err := encodeAbout(len(tbs)+len(outer)+len(sig)+encodeRoom, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddBytes(tbs)
 			b.AddBytes(outer)

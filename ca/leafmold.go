@@ -110,8 +110,12 @@ func (m *leafMold) takeExtension(list *cryptobyte.String) bool {
 	return true
 }
 
-// encodeRoom is more than what a leaf has around its lengths, its key and its names.
-const encodeRoom = 1 << 10
+const (
+	// encodeRoom is more than the headers around the three parts of a certificate.
+	encodeRoom = 16
+	// leafRoom is more than the content of most leaves.
+	leafRoom = 2 << 10
+)
 
 // encodeAbout runs a builder that grows from size bytes.
 func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
@@ -122,7 +126,7 @@ func encodeAbout(size int, fn func(*cryptobyte.Builder)) ([]byte, error) {
 
 // fill returns a TBSCertificate.
 func (m *leafMold) fill(n leafNovelty) ([]byte, error) {
-	return encodeAbout(encodeRoom, func(b *cryptobyte.Builder) {
+	return encodeAbout(leafRoom, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddBytes(m.version)
 			b.AddASN1BigInt(n.serial)

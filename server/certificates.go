@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -109,7 +110,7 @@ type SerialPath struct {
 	Serial string `path:"serial" pattern:"^[0-9a-f]{2,40}$"`
 }
 
-func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*body[api.Certificate], error) {
+func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*certificateAnswer, error) {
 	rec, err := s.visibleCertificate(ctx, in.Serial)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (s *Server) showCertificate(ctx context.Context, in *SerialPath) (*body[api
 	for _, c := range s.CA.Cross(rec.IssuingCA()) {
 		out.Chain = append(out.Chain, c.Raw)
 	}
-	return answer(out), nil
+	return &certificateAnswer{http.StatusOK, api.CertificateAnswer{Certificate: &out}}, nil
 }
 
 func (s *Server) visibleCertificate(ctx context.Context, serial string) (store.Certificate, error) {

@@ -38,12 +38,6 @@ func orAccepted(r Route) Route {
 	return r
 }
 
-// certificateAnswer is a certificate, or a request and 202.
-type certificateAnswer struct {
-	Status int
-	Body   api.CertificateAnswer
-}
-
 // issue issues, or puts the request before the officers where that is asked for.
 func (s *Server) issue(ctx context.Context, request ca.Request) (*certificateAnswer, error) {
 	issued, err := s.CA.Issue(ctx, request)

@@ -97,10 +97,10 @@ func (s *Server) assessmentRoutes() []Route {
 // certificateRoutes are about what vendors get, and what they give for it.
 func (s *Server) certificateRoutes() []Route {
 	return []Route{
-		s.plainCertificates(orAccepted(post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, s.requestCertificate))),
+		s.plainCertificates(asDER("CertificateAnswer", orAccepted(post("/v1/certificates", "request-certificate", "Request a code-signing certificate", vendors, certificateStream(s, s.requestCertificate))))),
 		get("/v1/certificates", "list-certificates", "List certificates: a vendor's own, or all", certificateReaders, s.listCertificates),
 		get("/v1/certificate-groups", "list-certificate-groups", "Certificates for single builds, summed up by vendor, day and assessments", certificateReaders, s.listBuildGroups),
-		get("/v1/certificates/{serial}", "show-certificate", "One certificate with its chain", certificateReaders, s.showCertificate),
+		asDER("Certificate", get("/v1/certificates/{serial}", "show-certificate", "One certificate with its chain", certificateReaders, certificateStream(s, s.showCertificate))),
 		post("/v1/certificates/{serial}/revoke", "revoke-certificate", "Revoke a certificate: an officer any, a vendor its own", []string{api.RoleOfficer, api.RoleVendor}, s.revokeCertificate),
 		post("/v1/revocations", "mass-revoke", "Revoke the certificates of a vendor, an assessment, a key or a tier, or count them", officers, s.massRevoke),
 		get("/v1/revocations/{id}", "show-mass-revocation", "How far a mass revocation is", readers, s.showMassRevocation),

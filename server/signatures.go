@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/hallmark-pki/hallmark/format/oci"
@@ -52,25 +50,14 @@ func (s signed) answer() api.Signature {
 	return s.Signature
 }
 
-// writeSignature answers in one piece: what fits a frame travels in one. That writing
-// fails is known when the client has gone.
+// writeSignature answers with the signature as it is, or with JSON.
 func (s *Server) writeSignature(ctx huma.Context, out signed) {
-	if len(out.CMS) > 0 && api.WantsCMS(ctx.Header("Accept")) {
+	if len(out.CMS) > 0 && api.Wants(ctx.Header("Accept"), api.TypeCMS) {
 		out.Headers(ctx.SetHeader)
-		ctx.SetHeader("Content-Length", strconv.Itoa(len(out.CMS)))
-		ctx.SetStatus(http.StatusOK)
-		ctx.BodyWriter().Write(out.CMS)
+		writeWhole(ctx, http.StatusOK, api.TypeCMS, out.CMS)
 		return
 	}
-	raw, err := json.Marshal(out.answer())
-	if err != nil {
-		writeProblem(ctx, s.asProblem(ctx.Context(), err))
-		return
-	}
-	ctx.SetHeader("Content-Type", "application/json")
-	ctx.SetHeader("Content-Length", strconv.Itoa(len(raw)))
-	ctx.SetStatus(http.StatusOK)
-	ctx.BodyWriter().Write(raw)
+	s.writeJSON(ctx, http.StatusOK, out.answer())
 }
 
 func (s *Server) signDigest(ctx context.Context, in api.NewSignature) (signed, error) {

@@ -11,9 +11,13 @@ import (
 
 // plainRecord is a record that is written so often that it writes itself, the same as
 // encoding/json does.
-type plainRecord interface{ writePlain(*plainjson.Writer) }
+type plainRecord interface {
+	writePlain(*plainjson.Writer)
+	// longest is the member that makes some of them longer than others, in base64.
+	longest() []byte
+}
 
-// plainRoom is about what such a record takes.
+// plainRoom is about what such a record takes beside its longest member.
 const plainRoom = 640
 
 // sealPlain is seal for a plain record; ok is false for others.
@@ -22,12 +26,14 @@ func sealPlain(rec any) (raw []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	w := plainjson.Writer{B: make([]byte, 0, plainRoom), OK: true, HTML: true}
+	w := plainjson.Writer{B: make([]byte, 0, plainRoom+base64.StdEncoding.EncodedLen(len(p.longest()))), OK: true, HTML: true}
 	w.Raw(sealBegin)
 	p.writePlain(&w)
 	w.Raw(sealEnd)
 	return w.B, w.OK
 }
+
+func (Signature) longest() []byte { return nil }
 
 func (s Signature) writePlain(w *plainjson.Writer) {
 	w.Member(`{"id":`, s.ID)
@@ -57,6 +63,8 @@ func (s Signature) writePlain(w *plainjson.Writer) {
 	w.Raw(`}`)
 }
 
+func (i Intent) longest() []byte { return i.TBS }
+
 func (i Intent) writePlain(w *plainjson.Writer) {
 	w.Member(`{"serial":`, i.Serial)
 	w.Member(`,"tier":`, i.Tier)
@@ -70,6 +78,8 @@ func (i Intent) writePlain(w *plainjson.Writer) {
 	w.Optional(`,"issuer":`, i.Issuer)
 	w.Raw(`}`)
 }
+
+func (c Certificate) longest() []byte { return c.DER }
 
 func (c Certificate) writePlain(w *plainjson.Writer) {
 	w.Member(`{"serial":`, c.Serial)
@@ -97,6 +107,8 @@ func (c Certificate) writePlain(w *plainjson.Writer) {
 	w.Raw(`}`)
 }
 
+func (Event) longest() []byte { return nil }
+
 func (e Event) writePlain(w *plainjson.Writer) {
 	w.Member(`{"id":`, e.ID)
 	w.Time(`,"at":`, e.At)
@@ -118,6 +130,8 @@ func (e Event) writePlain(w *plainjson.Writer) {
 	}
 	w.Raw(`}`)
 }
+
+func (e LedgerEntry) longest() []byte { return e.Entry }
 
 func (e LedgerEntry) writePlain(w *plainjson.Writer) {
 	w.Member(`{"id":`, e.ID)

@@ -5,15 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 )
-
-// TypeCMS is the media type of a signature that is answered as it is (RFC 7193 §2), and
-// not in base64 as a member of Signature. It is for who asks for it by name in Accept, and
-// for formats whose signature is CMS; what else there is to say is in the headers below.
-// The verdicts of the rules are left out: all that had to pass did.
-const TypeCMS = "application/cms"
 
 // Headers of an answer of TypeCMS. They hold what the members of Signature hold.
 const (
@@ -24,17 +17,6 @@ const (
 	headerState     = "Hallmark-State"
 	headerConfirmBy = "Hallmark-Confirm-By"
 )
-
-// WantsCMS reports whether an Accept header (RFC 9110 §12.5.1) names TypeCMS.
-func WantsCMS(accept string) bool {
-	for one := range strings.SplitSeq(accept, ",") {
-		name, parameters, _ := strings.Cut(one, ";")
-		if strings.EqualFold(strings.TrimSpace(name), TypeCMS) {
-			return strings.ReplaceAll(parameters, " ", "") != "q=0"
-		}
-	}
-	return false
-}
 
 // Headers calls set for each header of an answer of TypeCMS.
 func (s Signature) Headers(set func(name, value string)) {
@@ -54,26 +36,12 @@ func (s Signature) Headers(set func(name, value string)) {
 // Sign has a digest signed: Post to /v1/signatures, with the signature itself as the
 // answer where its format is CMS. Rules is nil then.
 func (c *Client) Sign(ctx context.Context, in NewSignature) (Signature, error) {
-	req, err := c.newJSON(ctx, http.MethodPost, "/v1/signatures", in)
-	if err != nil {
-		return Signature{}, err
-	}
-	req.Header.Set("Accept", TypeCMS+", application/json")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return Signature{}, fmt.Errorf("reach server: %w", err)
-	}
-	defer resp.Body.Close()
 	var out Signature
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != TypeCMS {
-		err = readAnswer(resp, &out)
+	raw, header, err := c.postFor(ctx, "/v1/signatures", TypeCMS, in, &out)
+	if raw == nil || err != nil {
 		return out, err
 	}
-	var raw []byte
-	if err := readAnswer(resp, &raw); err != nil {
-		return Signature{}, err
-	}
-	return signatureOf(resp.Header, raw)
+	return signatureOf(header, raw)
 }
 
 // signatureOf puts an answer of TypeCMS together.

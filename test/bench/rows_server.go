@@ -62,11 +62,8 @@ func issueHTTP(ctx context.Context, l *lab) (_ []measurement, err error) {
 		return nil, err
 	}
 	medians, err := rates(httpRounds, callRate(ctx, clients, func(ctx context.Context, c *api.Client, worker int) error {
-		var out struct { // what is decoded of the peer's answer too
-			DER []byte `json:"der"`
-		}
-		err := c.Post(ctx, "/v1/certificates", api.NewCertificate{CSR: requests[worker]}, &out)
-		if err == nil && len(out.DER) == 0 {
+		der, _, err := c.Certify(ctx, api.NewCertificate{CSR: requests[worker]})
+		if err == nil && len(der) == 0 {
 			err = errors.New("the answer holds no certificate")
 		}
 		return err
