@@ -24,9 +24,11 @@ const (
 	// beside whenever something is put there.
 	queueInterval = time.Second
 	// gcPercent lets the heap grow to five times what is alive before it is collected,
-	// unless $GOGC says otherwise. What is alive are some ten megabytes; at Go's own 100
-	// a server that issues spends a third of its time collecting (docs/performance.md).
+	// unless $GOGC says otherwise, and gcFloor counts as alive: 32 MB that nobody touches,
+	// so that the system never provides them. What is alive are some ten megabytes; at Go's
+	// own 100 a server that issues spends a third of its time collecting (docs/performance.md).
 	gcPercent = 400
+	gcFloor   = 32 << 20
 	// revokeInterval is how soon a mass revocation that failed is tried again.
 	revokeInterval = time.Minute
 )
@@ -56,6 +58,7 @@ func (e *env) serve(c *cli.Context) error {
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+		defer runtime.KeepAlive(make([]byte, gcFloor))
 	}
 	runtime.MemProfileRate = 0 // a profile that nobody can read costs a walk over the stack for every 512 KB
 	ctx := c.Context
