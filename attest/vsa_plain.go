@@ -39,7 +39,7 @@ func (s *Signer) SignVSA(ctx context.Context, v VSA) ([]byte, error) {
 	if err != nil {
 		return nil, &Error{Reason: SigningFailed, Err: err}
 	}
-	out := make([]byte, 0, base64.StdEncoding.EncodedLen(len(payload))+plainCapacity)
+	out := make([]byte, 0, base64.StdEncoding.EncodedLen(len(payload))+plainEnvelope)
 	out = append(out, `{"payloadType":"`+PayloadType+`","payload":"`...)
 	out = base64.StdEncoding.AppendEncode(out, payload)
 	out = append(out, `","signatures":[{"keyid":"`...)
@@ -50,9 +50,10 @@ func (s *Signer) SignVSA(ctx context.Context, v VSA) ([]byte, error) {
 }
 
 const (
-	// plainCapacity is what a summary takes, and an envelope without its payload. A guess:
+	// plainCapacity is what a summary takes, and plainEnvelope what is around it. Guesses:
 	// what is larger is moved once.
 	plainCapacity = 2 << 10
+	plainEnvelope = 512
 	// maxPlain bounds the items of each list of a plain summary, and its texts. With it no
 	// plain summary comes near what ParseStatement and ParseVSA bound.
 	maxPlain     = 16

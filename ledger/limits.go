@@ -6,9 +6,9 @@ const (
 	// batchAge is how long the log library waits for more entries to write together.
 	// What we hand it at once is added in less; a longer batch may be cut in two.
 	batchAge = time.Millisecond
-	// batchSize is how many entries are written together: some bundles of the tile
-	// layout, which saves the partial files in between.
-	batchSize = 1024
+	// batchSize is how many entries are written together: bundles of the tile layout, which
+	// saves the partial files in between.
+	batchSize = 4096
 	// maxCommit is how many entries are added before a checkpoint is written: about what
 	// takes half a second.
 	maxCommit = 4096

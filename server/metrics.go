@@ -99,8 +99,8 @@ func (s *Server) instrument(listener string, level slog.Level, next http.Handler
 			took := s.Now().Sub(start)
 			s.metrics.requests.WithLabelValues(listener, route, strconv.Itoa(rec.status)).Inc()
 			s.metrics.seconds.WithLabelValues(listener, route).Observe(took.Seconds())
-			s.Log.Log(r.Context(), level, "request", "listener", listener, "route", route, "status", rec.status,
-				"duration_ms", took.Milliseconds(), "remote", r.RemoteAddr)
+			s.Log.LogAttrs(r.Context(), level, "request", slog.String("listener", listener), slog.String("route", route), slog.Int("status", rec.status),
+				slog.Int64("duration_ms", took.Milliseconds()), slog.String("remote", r.RemoteAddr))
 		}()
 		next.ServeHTTP(rec, r)
 	})

@@ -211,7 +211,8 @@ func boundBodies(next http.Handler) http.Handler {
 		if r.Method == http.MethodPut { // there is one such route
 			bound = evidence.MaxBytes
 		}
-		http.MaxBytesHandler(next, bound).ServeHTTP(w, r)
+		r.Body = http.MaxBytesReader(w, r.Body, bound)
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -26,7 +26,7 @@ type marked struct {
 
 // read parses a certificate with its mark.
 func (r *records) read(arc ext.Arc, der []byte) (marked, error) {
-	if known, ok := r.marks.Get(string(der)); ok {
+	if known, ok := recent.GetBytes(&r.marks, der); ok {
 		return known, nil
 	}
 	cert, err := x509.ParseCertificate(der)

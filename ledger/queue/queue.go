@@ -151,11 +151,16 @@ func (q *Queue) flushSome(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("the log gave %d places for %d entries", len(indexes), len(waiting))
 	}
 	// In the log now: a caller that gives up must not keep that from the records.
-	err = q.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error { return q.mark(tx, waiting, indexes) })
-	if err != nil {
-		return 0, err
+	ctx = context.WithoutCancel(ctx)
+	marked := 0
+	for some := range slices.Chunk(waiting, maxMark) {
+		places := indexes[marked:][:len(some)]
+		if err := q.Store.Update(ctx, func(tx store.Tx) error { return q.mark(tx, some, places) }); err != nil {
+			return marked, err
+		}
+		marked += len(some)
 	}
-	return len(waiting), nil
+	return marked, nil
 }
 
 // waiting reads the oldest entries that wait.

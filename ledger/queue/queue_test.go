@@ -222,15 +222,15 @@ func TestLogged(t *testing.T) {
 	}
 }
 
-// 3,000 entries wait, as after a long outage: they go in portions, each written down
+// 5,000 entries wait, as after a long outage: they go in portions, each written down
 // before the next is read.
-func TestThreeThousandWait(t *testing.T) {
+func TestFiveThousandWait(t *testing.T) {
 	db, err := bolt.Open(filepath.Join(t.TempDir(), "x.db"), bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	const n = 3000
+	const n = 5000
 	var want []string
 	for from := 0; from < n; from += 500 {
 		var reasons []string
@@ -315,4 +315,36 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	default:
 	}
+}
+
+// failsOnce refuses one of its updates.
+type failsOnce struct {
+	Store
+	n, at int
+}
+
+func (f *failsOnce) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if f.n++; f.n == f.at {
+		return errors.New("down")
+	}
+	return f.Store.Update(ctx, fn)
+}
+
+// One of the transactions that write places down fails: what those before it wrote stays,
+// and the rest is logged again.
+func TestMarksInPortions(t *testing.T) {
+	s, l := storetest.NewMemory(), &memoryLog{}
+	const n = 2*maxMark + 1
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprint(i))
+	}
+	put(t, s, noon, want...)
+	q := newQueue(&failsOnce{Store: s, at: 2}, l)
+	if got, err := q.Flush(t.Context()); got != maxMark || err == nil {
+		t.Fatalf("wrote the places of %d, %v; want the first portion only", got, err)
+	}
+	flush(t, q, n-maxMark)
+	wantReasons(t, l, append(want, want[maxMark:]...)...)
+	settled(t, s, l, n)
 }

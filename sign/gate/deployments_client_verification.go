@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hallmark-pki/hallmark/attest"
+	"github.com/hallmark-pki/hallmark/sign/layout"
 )
 
 // deploymentsClientVerification: CNCF, deployments.client-verification: "Clients can verify
@@ -54,12 +55,11 @@ func (g *Gate) Clients(assessed []Assessed) bool {
 }
 
 // openPublished reads and verifies what clients find, nothing where it was not looked up.
-func (g *Gate) openPublished(p *Published, rolls []*roll, ring *attest.Keyring) *file {
+func (g *Gate) openPublished(p *Published, rolls []*roll, ring *attest.Keyring) ([]signed, []*layout.Document) {
 	if p == nil {
-		return &file{}
+		return nil, nil
 	}
-	all := slices.Concat(p.Artifact, p.Steps)
-	return &file{documents: g.opener.open(p.Artifact, ring), steps: g.opener.openSteps(all, rolls)}
+	return g.opener.open(p.Artifact, ring), g.opener.openSteps(slices.Concat(p.Artifact, p.Steps), rolls)
 }
 
 // clientVerifies returns the envelopes with which a client verifies the artifact, or why it

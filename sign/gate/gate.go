@@ -175,12 +175,12 @@ func (g *Gate) Decide(b Build, evidence [][]byte, assessed []Assessed, further .
 	documents := g.opener.open(evidence, ring)
 	steps := g.opener.openSteps(evidence, rolls)
 	inputs := g.openInputs(b.Inputs, ring)
-	published := g.openPublished(b.Published, rolls, ring)
+	shown, shownSteps := g.openPublished(b.Published, rolls, ring)
 	for i, a := range assessed {
 		f := newFile(b, a, rolls[i], documents, steps, g.c)
 		f.inputEvidence = inputs
 		if b.Published != nil {
-			f.client = newFile(Build{Digest: b.Digest}, a, rolls[i], published.documents, published.steps, g.c)
+			f.client = newFile(Build{Digest: b.Digest}, a, rolls[i], shown, shownSteps, g.c)
 		}
 		judged := f.judge(custom)
 		if i == 0 {
