@@ -105,7 +105,7 @@ func (s *acmeServer) provisioner() (*provisioner.ACME, error) {
 func (s *acmeServer) handler() http.Handler {
 	router := chi.NewRouter()
 	router.Route("/acme", func(r chi.Router) { acmeapi.Route(offered{r}) })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return ofKeySize(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := s.provisioner()
 		if err != nil {
 			http.Error(w, "internal error", http.StatusInternalServerError)
@@ -114,7 +114,7 @@ func (s *acmeServer) handler() http.Handler {
 		ctx := acme.NewContext(r.Context(), &acmeDB{DB: s.db, server: s, provisioner: p}, acme.NewClient(),
 			linker{acme.NewLinker(r.Host, "/acme")}, nil)
 		router.ServeHTTP(w, r.WithContext(acme.NewProvisionerContext(ctx, p)))
-	})
+	}))
 }
 
 // offered leaves out the routes that do not pass the gate.

@@ -23,6 +23,12 @@ func (a *Authority) sign(w http.ResponseWriter, r *http.Request) {
 		render.Error(w, r, errs.BadRequestErr(err, "error reading request body"))
 		return
 	}
+	if csr := body.CsrPEM.CertificateRequest; csr != nil {
+		if err := keySize(csr.PublicKey); err != nil {
+			render.Error(w, r, errs.BadRequestErr(err, "%s", err.Error()))
+			return
+		}
+	}
 	if err := body.Validate(); err != nil {
 		render.Error(w, r, err)
 		return
@@ -57,6 +63,9 @@ func (a *Authority) sign(w http.ResponseWriter, r *http.Request) {
 func (a *Authority) authorize(ctx context.Context, token string) ([]provisioner.SignOption, error) {
 	signed, err := signedPart(token)
 	if err != nil {
+		return nil, err
+	}
+	if err := tokenSize(token); err != nil {
 		return nil, err
 	}
 	p, check, err := a.choose(ctx, token)

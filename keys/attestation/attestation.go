@@ -28,6 +28,7 @@ package attestation
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -163,6 +164,11 @@ func (v *Verifier) Verify(s Statement, now time.Time) (Attested, error) {
 // chain verifies certs[0] through the rest up to a root of the format, and returns the
 // root's fingerprint.
 func (v *Verifier) chain(format Format, certs []*x509.Certificate, now time.Time) (string, error) {
+	for _, c := range certs {
+		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSABits {
+			return "", refuse(Chain, "a certificate of the chain has an RSA key of %d bits, at most %d", k.N.BitLen(), maxRSABits)
+		}
+	}
 	intermediates := x509.NewCertPool()
 	for _, c := range certs[1:] {
 		intermediates.AddCert(c)
