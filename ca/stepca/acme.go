@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -151,6 +150,7 @@ type acmeDB struct {
 	*acmenosql.DB
 	server      *acmeServer
 	provisioner *provisioner.ACME
+	challenges  int // made by this request
 }
 
 var _ acme.DB = (*acmeDB)(nil)
@@ -189,16 +189,4 @@ func (d *acmeDB) behind(ctx context.Context, account *acme.Account) error {
 	}
 	d.provisioner.Options.X509.Template, err = templates.StepKnownTemplate(d.server.a.marker, account.ID)
 	return err
-}
-
-// CreateOrder takes one device at a time: which of several attested keys a certificate
-// is for would be anybody's guess.
-func (d *acmeDB) CreateOrder(ctx context.Context, o *acme.Order) error {
-	other := func(i acme.Identifier) bool {
-		return i.Type != acme.PermanentIdentifier || len(i.Value) > maxIdentifierBytes
-	}
-	if len(o.Identifiers) != 1 || slices.ContainsFunc(o.Identifiers, other) {
-		return acme.NewDetailedError(acme.ErrorRejectedIdentifierType, "an order is for one permanent-identifier of at most %d bytes", maxIdentifierBytes)
-	}
-	return d.DB.CreateOrder(ctx, o)
 }

@@ -21,6 +21,9 @@ const (
 	maxNonces = 8192
 	// maxIdentifierBytes bounds an ACME order's permanent identifier: serial numbers of devices have 8 to 40. A guess.
 	maxIdentifierBytes = 256
+	// maxPendingOrders bounds an account's orders that wait for their challenge; one lasts a day. A guess: a client finishes
+	// one before it begins the next.
+	maxPendingOrders = 50
 	// listPage is how many keys one answer of /provisioners lists.
 	listPage = 100
 )
