@@ -61,6 +61,9 @@ func Open(ctx context.Context, uri string, o Options) (Key, error) {
 	case ctx.Err() != nil:
 		return nil, &Error{Reason: SigningFailed, Key: Redact(uri), Err: ctx.Err()}
 	}
+	if bare := strings.TrimSpace(uri); bare != uri && !IsFile(bare) {
+		return nil, refuse(BadURI, Redact(bare), "blanks before or behind it")
+	}
 	scheme, rest := splitScheme(uri)
 	switch scheme {
 	case schemePKCS11:
@@ -110,7 +113,7 @@ func Redact(uri string) string {
 	scheme, rest := splitScheme(uri)
 	switch scheme {
 	case "", schemeFile, schemeAgent:
-		return quote(uri)
+		return fileName(uri)
 	}
 	known, separators := append(pathAttributes(), attrModulePath, attrPINSource), ";"
 	if s, ok := serviceOf(scheme); ok {
