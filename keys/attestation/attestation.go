@@ -92,8 +92,10 @@ type Verifier struct {
 	roots map[Format]*x509.CertPool
 }
 
-// Roots are trust anchors as PEM certificates, by format. A format that is not named
-// keeps the roots that come along: Yubico's for yubikey and step, none for tpm.
+// Roots are trust anchors as PEM certificates, by format. Without any, Yubico's, which come
+// along, count for yubikey and step, and none for tpm. Those named for one of yubikey and
+// step count for the other too, unless it has its own: both are about the same devices, and
+// a vendor chooses the format.
 type Roots map[Format][]byte
 
 // New makes a Verifier.
@@ -119,6 +121,11 @@ func New(roots Roots) (*Verifier, error) {
 			pool.AddCert(c)
 		}
 		v.roots[format] = pool
+	}
+	for named, other := range map[Format]Format{YubiKey: Step, Step: YubiKey} {
+		if roots[named] != nil && roots[other] == nil {
+			v.roots[other] = v.roots[named]
+		}
 	}
 	return v, nil
 }
