@@ -30,6 +30,9 @@ type Options struct {
 	// none. It is apart from Passphrase because a wrong answer has a price here: most
 	// tokens lock themselves after three.
 	PIN func(token string) ([]byte, error)
+	// PINWritten: PIN asks no person but reads what is written down, so that a token's last
+	// try is not spent on it; as with a PIN that the URI names.
+	PINWritten bool
 	// Stdin is read for the name "-"; nil: that name is refused.
 	Stdin io.Reader
 	// AgentSocket is the path of an ssh-agent's socket; empty: $SSH_AUTH_SOCK.

@@ -52,7 +52,13 @@ func TestLastTryIsAPersons(t *testing.T) {
 	if f.logins != 0 {
 		t.Errorf("%d logins", f.logins)
 	}
-	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", Options{PIN: func(string) ([]byte, error) { return []byte("4711"), nil }})
+	told := Options{PIN: func(string) ([]byte, error) { return []byte("4711"), nil }}
+	written := told
+	written.PINWritten = true
+	if _, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", written); !Is(err, LockedPIN) || f.logins != 0 {
+		t.Errorf("from a file: %d logins, %v", f.logins, err)
+	}
+	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", told)
 	if err != nil {
 		t.Fatal(err)
 	}
