@@ -83,21 +83,35 @@ func acmeSize(body []byte) error {
 			}
 		}
 	}
-	var payload struct {
-		CSR    string `json:"csr"`
-		Object string `json:"attObj"`
+	// One at a time, as smallstep reads them: what it does not read must not stand in the way.
+	var order struct {
+		CSR string `json:"csr"`
 	}
-	if json.Unmarshal(message.UnsafePayloadWithoutVerification(), &payload) != nil {
-		return nil
-	}
-	if der, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(payload.CSR, "=")); err == nil {
-		if csr, err := x509.ParseCertificateRequest(der); err == nil {
-			if err := keySize(csr.PublicKey); err != nil {
-				return err
-			}
+	if json.Unmarshal(message.UnsafePayloadWithoutVerification(), &order) == nil {
+		if err := requestSize(order.CSR); err != nil {
+			return err
 		}
 	}
-	return objectSize(payload.Object)
+	var challenge struct {
+		Object string `json:"attObj"`
+	}
+	if json.Unmarshal(message.UnsafePayloadWithoutVerification(), &challenge) != nil {
+		return nil
+	}
+	return objectSize(challenge.Object)
+}
+
+// requestSize does so for a request for certification.
+func requestSize(text string) error {
+	der, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return nil
+	}
+	csr, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil
+	}
+	return keySize(csr.PublicKey)
 }
 
 // objectSize does so for an attestation object, read as smallstep reads it.

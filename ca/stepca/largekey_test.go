@@ -134,8 +134,10 @@ func TestACMERefusesLongKeys(t *testing.T) {
 	wantLong(t, "account", post("/acme/device/new-account", map[string]any{"alg": "RS256", "jwk": jwk, "nonce": a.acme.nonces.create(), "url": "https://example.com/acme/device/new-account"}, map[string]any{}))
 
 	known := map[string]any{"alg": "RS256", "kid": "https://example.com/acme/device/account/x"}
-	wantLong(t, "finalize", post("/acme/device/order/x/finalize", known, map[string]string{"csr": b64(longCSR(t))}))
+	wantLong(t, "finalize", post("/acme/device/order/x/finalize", known, map[string]any{"csr": b64(longCSR(t))}))
+	wantLong(t, "finalize, and more", post("/acme/device/order/x/finalize", known, map[string]any{"attObj": 5, "csr": b64(longCSR(t))}))
 	object, err := cbor.Marshal(map[string]any{"fmt": "step", "attStmt": map[string]any{"x5c": [][]byte{longCertificate(t).Raw}}})
 	check(t, err)
-	wantLong(t, "attestation", post("/acme/device/challenge/x/y", known, map[string]string{"attObj": b64(object)}))
+	wantLong(t, "attestation", post("/acme/device/challenge/x/y", known, map[string]any{"attObj": b64(object)}))
+	wantLong(t, "attestation, and more", post("/acme/device/challenge/x/y", known, map[string]any{"csr": 5, "attObj": b64(object)}))
 }
