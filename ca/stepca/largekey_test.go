@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/test/stepclient"
 )
 
@@ -140,4 +141,28 @@ func TestACMERefusesLongKeys(t *testing.T) {
 	check(t, err)
 	wantLong(t, "attestation", post("/acme/device/challenge/x/y", known, map[string]any{"attObj": b64(object)}))
 	wantLong(t, "attestation, and more", post("/acme/device/challenge/x/y", known, map[string]any{"csr": 5, "attObj": b64(object)}))
+}
+
+// FuzzKeySize: whatever is sent, the only thing said about it is that a key is too long.
+func FuzzKeySize(f *testing.F) {
+	b64 := base64.RawURLEncoding.EncodeToString
+	long := longKey(f)
+	jwk := `{"alg":"RS256","jwk":{"kty":"RSA","n":"` + b64(long.N.Bytes()) + `","e":"AQAB"}}`
+	refused := []byte(`{"protected":"` + b64([]byte(jwk)) + `","payload":"","signature":"AA"}`)
+	if acmeSize(refused) == nil {
+		f.Fatal("the seed is not refused")
+	}
+	for _, seed := range [][]byte{
+		refused, []byte(`{"payload":"` + b64([]byte(`{"csr":"`+b64(longCSR(f))+`"}`)) + `","protected":"e30","signature":"AA"}`),
+		[]byte(b64([]byte(`{"x5c":["`+base64.StdEncoding.EncodeToString(longCertificate(f).Raw)+`"]}`)) + ".e30.AA"), []byte("e30.e30.AA"), nil,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for _, err := range []error{acmeSize(raw), tokenSize(string(raw)), objectSize(string(raw)), requestSize(string(raw))} {
+			if r := ca.IsRefusal(err); err != nil && (r == nil || r.Code != ca.CodeKeySize) {
+				t.Fatal(err)
+			}
+		}
+	})
 }

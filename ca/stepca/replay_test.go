@@ -56,3 +56,26 @@ func TestUsedTokenSpeltOtherwise(t *testing.T) {
 		t.Error("no other spelling was tried")
 	}
 }
+
+// FuzzSignedPart: what a token is known by has one spelling, and is what was sent.
+func FuzzSignedPart(f *testing.F) {
+	for _, seed := range []string{"e30.e30.AA", "e31.e30.AA", "e30.e30.AB", "e30.e30", "e30.e30.", "e30=.e30.AA", "..", "e\n30.e30.AA", "{}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		signed, err := signedPart(token)
+		if err != nil {
+			return
+		}
+		parts := strings.Split(signed, ".")
+		if len(parts) != 2 || !strings.HasPrefix(token, signed+".") {
+			t.Fatalf("%q of %q", signed, token)
+		}
+		for _, part := range parts {
+			raw, err := base64.RawURLEncoding.DecodeString(part)
+			if err != nil || base64.RawURLEncoding.EncodeToString(raw) != part {
+				t.Fatalf("%q is another spelling", part)
+			}
+		}
+	})
+}
