@@ -205,7 +205,7 @@ func (e *env) peopleCommand() *cli.Command {
 func (e *env) signOutCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "sign-out", Usage: "officers: a person's device was lost or stolen: revoke their client certificates and open invitations", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag},
-		Description: "They come back with 'hallmark enroll invite --again NAME'. An auditor's signing key is another one: 'hallmark auditor revoke'.\n\nEXAMPLE: hallmark enroll sign-out rita",
+		Description: "They come back with 'hallmark enroll invite --again NAME'. What they added, such as build systems and keys of ACME accounts, stays: 'hallmark ci list' and 'hallmark acme list' show it. An auditor's signing key is another one: 'hallmark auditor revoke'.\n\nEXAMPLE: hallmark enroll sign-out rita",
 	}, 1, 1, func(c *cli.Context) error {
 		client, err := e.client(c)
 		if err != nil {
