@@ -102,7 +102,7 @@ func openHierarchy(ctx context.Context, dir string, s Secrets) (_ *Hierarchy, er
 			return nil, err
 		}
 	}
-	ring := newKeyring(dir, Secrets{Passphrase: bytes.Clone(s.Passphrase), PIN: s.PIN})
+	ring := newKeyring(dir, Secrets{Passphrase: bytes.Clone(s.Passphrase), PIN: s.PIN, PINWritten: s.PINWritten})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, ring.Close())

@@ -64,6 +64,8 @@ type Secrets struct {
 	// PIN is asked, once for each token, where a key's URI names no pin-source; nil:
 	// such a key does not open.
 	PIN func(token string) ([]byte, error)
+	// PINWritten is keys.Options.PINWritten.
+	PINWritten bool
 
 	encrypt encrypter
 }
@@ -85,7 +87,7 @@ func (k *keyring) options() keys.Options {
 	if k.secrets.PIN == nil {
 		return keys.Options{}
 	}
-	return keys.Options{PIN: func(token string) ([]byte, error) {
+	return keys.Options{PINWritten: k.secrets.PINWritten, PIN: func(token string) ([]byte, error) {
 		if pin, ok := k.pins[token]; ok {
 			return append([]byte(nil), pin...), nil
 		}

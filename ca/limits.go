@@ -36,6 +36,9 @@ const (
 	// maxPending bounds the requests of one vendor that wait for an officer: each may have brought the service a key to
 	// make. A guess.
 	maxPending = 64
+	// maxVendorKeys bounds the keys that the service keeps for one vendor, which it makes on request and, on a token, for
+	// good. A guess: one for each of a hundred products, for years; a renewal has the same key.
+	maxVendorKeys = 1000
 )
 
 // Bounds on keys: CABF Code Signing BR section 6.1.5.2, and a ceiling so that one request cannot keep a core busy.

@@ -44,6 +44,7 @@ const (
 	CodeKeyInUse        Code = "key-in-use"          // another vendor's certificate has this key
 	CodeKeyCompromised  Code = "key-compromised"     // a certificate with this key was revoked for keyCompromise
 	CodeSigningKey      Code = "signing-key-unknown" // no such key held by the service for this vendor
+	CodeTooManyKeys     Code = "too-many-keys"       // the service keeps so many for the vendor
 	CodeKeyReserved     Code = "key-belongs-to-ca"   // the key is one of this CA's own
 )
 

@@ -18,6 +18,10 @@ func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey
 	var id [16]byte
 	rand.Read(id[:]) // never fails (crypto/rand.Read documents it)
 	rec := store.SigningKey{ID: hex.EncodeToString(id[:]), Vendor: vendor, CreatedAt: c.now().UTC()}
+	// Before it is made: nothing takes a key off a token again. And once more with the record.
+	if err := c.store.View(ctx, func(r store.Reader) error { return roomForKey(r, vendor) }); err != nil {
+		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
+	}
 	signer, err := c.makeVendorKey(ctx, &rec)
 	if err != nil {
 		return store.SigningKey{}, fmt.Errorf("new signing key: %w", err)
@@ -29,6 +33,9 @@ func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey
 		if _, err := c.activeVendor(tx, vendor); err != nil {
 			return err
 		}
+		if err := roomForKey(tx, vendor); err != nil {
+			return err
+		}
 		return store.SigningKeys.Insert(tx, rec)
 	})
 	if err != nil {
@@ -36,6 +43,15 @@ func (c *CA) NewSigningKey(ctx context.Context, vendor string) (store.SigningKey
 	}
 	c.signers.Store(rec.ID, signer)
 	return rec, nil
+}
+
+// roomForKey refuses one key more than the service keeps for a vendor.
+func roomForKey(r store.Reader, vendor string) error {
+	n, err := store.SigningKeys.Count(r, "vendor", vendor)
+	if err == nil && n >= maxVendorKeys {
+		err = refuse(CodeTooManyKeys, "renew a certificate of one of them, or bring a key of your own", "the service keeps %d keys for %s", n, vendor)
+	}
+	return err
 }
 
 // Signer returns a key held by the service. It is decrypted once (a fifth of a

@@ -32,18 +32,18 @@ func OpenFile(path string, o Options) (Key, error) {
 		pass, refused = o.Passphrase(path)
 		return pass, refused
 	}
-	parsed, err := pemutil.Parse(raw, pemutil.WithFilename(path), pemutil.WithPasswordPrompt("", ask))
+	parsed, err := pemutil.Parse(raw, pemutil.WithFilename(fileName(path)), pemutil.WithPasswordPrompt("", ask))
 	switch {
 	case refused != nil:
-		return nil, &Error{Reason: NoSecret, Key: quote(path), Err: refused}
+		return nil, &Error{Reason: NoSecret, Key: fileName(path), Err: refused}
 	case err != nil:
-		return nil, &Error{Reason: BadFile, Key: quote(path), Err: err}
+		return nil, &Error{Reason: BadFile, Key: fileName(path), Err: err}
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if !ok {
-		return nil, refuse(BadFile, quote(path), "holds a %T, not a private key", parsed)
+		return nil, refuse(BadFile, fileName(path), "holds a %T, not a private key", parsed)
 	}
-	return &fileKey{Signer: signer, name: quote(path)}, nil
+	return &fileKey{Signer: signer, name: fileName(path)}, nil
 }
 
 // fileKey is a key in memory.
@@ -72,7 +72,25 @@ func unreadable(path string, err error) error {
 	if scheme != "" && scheme != schemeFile && errors.Is(err, fs.ErrNotExist) {
 		return refuse(Unsupported, Redact(path), "there is no file of that name and no key scheme %s:", scheme)
 	}
-	return &Error{Reason: Unreadable, Key: quote(path), Err: err}
+	var named *fs.PathError
+	if hidePIN(path) != path && errors.As(err, &named) {
+		err = named.Err
+	}
+	return &Error{Reason: Unreadable, Key: fileName(path), Err: err}
+}
+
+// fileName is a file's name for messages.
+func fileName(path string) string { return quote(hidePIN(path)) }
+
+// hidePIN cuts off what follows the attribute of a PIN: a URI that was written slightly
+// wrong, with a blank before it, is taken for the name of a file.
+func hidePIN(name string) string {
+	for i := range len(name) - len(attrPINValue) + 1 {
+		if end := i + len(attrPINValue); strings.EqualFold(name[i:end], attrPINValue) {
+			return name[:end] + "=…"
+		}
+	}
+	return name
 }
 
 // readBounded reads a file that a person named.

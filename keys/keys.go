@@ -30,6 +30,9 @@ type Options struct {
 	// none. It is apart from Passphrase because a wrong answer has a price here: most
 	// tokens lock themselves after three.
 	PIN func(token string) ([]byte, error)
+	// PINWritten: PIN asks no person but reads what is written down, so that a token's last
+	// try is not spent on it; as with a PIN that the URI names.
+	PINWritten bool
 	// Stdin is read for the name "-"; nil: that name is refused.
 	Stdin io.Reader
 	// AgentSocket is the path of an ssh-agent's socket; empty: $SSH_AUTH_SOCK.
@@ -60,6 +63,9 @@ func Open(ctx context.Context, uri string, o Options) (Key, error) {
 		return nil, refuse(BadURI, quote(uri[:64])+"…", "longer than %d bytes", maxURI)
 	case ctx.Err() != nil:
 		return nil, &Error{Reason: SigningFailed, Key: Redact(uri), Err: ctx.Err()}
+	}
+	if bare := strings.TrimSpace(uri); bare != uri && !IsFile(bare) {
+		return nil, refuse(BadURI, Redact(bare), "blanks before or behind it")
 	}
 	scheme, rest := splitScheme(uri)
 	switch scheme {
@@ -110,7 +116,7 @@ func Redact(uri string) string {
 	scheme, rest := splitScheme(uri)
 	switch scheme {
 	case "", schemeFile, schemeAgent:
-		return quote(uri)
+		return fileName(uri)
 	}
 	known, separators := append(pathAttributes(), attrModulePath, attrPINSource), ";"
 	if s, ok := serviceOf(scheme); ok {

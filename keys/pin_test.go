@@ -23,7 +23,9 @@ func TestLockedPIN(t *testing.T) {
 		want  Reason
 	}{
 		"fine":                   {u, login, "1234", ""},
-		"few tries left":         {u, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "1234", ""},
+		"a wrong one was tried":  {u, login | pkcs11.CKF_USER_PIN_COUNT_LOW, "1234", ""},
+		"one try left":           {u, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "", LockedPIN},
+		"one try, from a file":   {pkcs11URI{pinSource: "/nowhere"}, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "", LockedPIN},
 		"no login wanted":        {u, 0, "", ""},
 		"no login, nobody asked": {pkcs11URI{}, 0, "", ""},
 		"locked":                 {u, login | pkcs11.CKF_USER_PIN_LOCKED, "", LockedPIN},
@@ -36,6 +38,55 @@ func TestLockedPIN(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The last try is a person's: a service that is started again and again with a PIN that has
+// been changed would lock the token, and with it the CA's keys.
+func TestLastTryIsAPersons(t *testing.T) {
+	f := newFakeModule(t)
+	f.set(func() { f.tokens[1].flags |= pkcs11.CKF_USER_PIN_FINAL_TRY })
+	r := newRegistry(func(string) cryptoki { return f })
+	if _, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake&pin-value=4711", Options{}); !Is(err, LockedPIN) || strings.Contains(err.Error(), "4711") {
+		t.Errorf("from the URI: %v", err)
+	}
+	if f.logins != 0 {
+		t.Errorf("%d logins", f.logins)
+	}
+	told := Options{PIN: func(string) ([]byte, error) { return []byte("4711"), nil }}
+	written := told
+	written.PINWritten = true
+	if _, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", written); !Is(err, LockedPIN) || f.logins != 0 {
+		t.Errorf("from a file: %d logins, %v", f.logins, err)
+	}
+	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+	// It can become the last one between looking and logging in.
+	f.set(func() { f.tokens[1].flags &^= pkcs11.CKF_USER_PIN_FINAL_TRY; f.logins = 0 })
+	spent := func(slot uint) { f.set(func() { f.tokens[slot].flags |= pkcs11.CKF_USER_PIN_FINAL_TRY }) }
+	r = newRegistry(func(string) cryptoki { return &afterInfo{f, 1, spent} })
+	if _, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake&pin-value=4711", Options{}); !Is(err, LockedPIN) || f.logins != 0 {
+		t.Errorf("%d logins, %v", f.logins, err)
+	}
+}
+
+// afterInfo does something to a token after it has been looked at so many times.
+type afterInfo struct {
+	*fakeModule
+	times int
+	do    func(slot uint)
+}
+
+func (a *afterInfo) GetTokenInfo(slot uint) (pkcs11.TokenInfo, error) {
+	info, err := a.fakeModule.GetTokenInfo(slot)
+	if a.times--; a.times == 0 {
+		a.do(slot)
+	}
+	return info, err
 }
 
 func TestLoginError(t *testing.T) {

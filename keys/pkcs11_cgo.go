@@ -56,6 +56,9 @@ func (r *registry) logIn(ctx context.Context, uri string, u pkcs11URI, o Options
 		// Again: the module was ended and started since, and may have numbered its slots anew.
 		t, err := m.token(uri, u)
 		if err == nil {
+			err = lastTry(uri, u, t, o)
+		}
+		if err == nil {
 			opened, err = r.acquire(m, uri, t, pin)
 		}
 		return err
@@ -104,6 +107,8 @@ func findPIN(uri string, u pkcs11URI, t token, o Options) (string, error) {
 		return "", refuse(LockedPIN, Redact(uri), "token %s takes no PIN any more: its security officer has to reset it", t)
 	case !t.has(pkcs11.CKF_LOGIN_REQUIRED):
 		return "", nil
+	case lastTry(uri, u, t, o) != nil:
+		return "", lastTry(uri, u, t, o)
 	case u.pinValue != "":
 		return u.pinValue, nil
 	case u.pinSource != "":
@@ -117,6 +122,15 @@ func findPIN(uri string, u pkcs11URI, t token, o Options) (string, error) {
 	}
 	defer clear(pin)
 	return checkPIN(uri, string(pin))
+}
+
+// lastTry refuses to spend a token's last try on a PIN that nobody has typed: a service that
+// is started again and again after the PIN was changed would lock the token.
+func lastTry(uri string, u pkcs11URI, t token, o Options) error {
+	if t.has(pkcs11.CKF_LOGIN_REQUIRED) && t.has(pkcs11.CKF_USER_PIN_FINAL_TRY) && (o.PINWritten || u.pinValue != "" || u.pinSource != "") {
+		return refuse(LockedPIN, Redact(uri), "token %s has one try for its PIN left, which is not risked on a PIN that is written down: log in by hand first", t)
+	}
+	return nil
 }
 
 func loginError(uri string, t token, err error) *Error {

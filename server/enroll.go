@@ -66,10 +66,17 @@ func (s *Server) invited(ctx context.Context, secret string) (store.Person, erro
 		person, err = store.People.Get(r, enrolment.Person)
 		return err
 	})
-	if err == nil && !person.DisabledAt.IsZero() {
-		err = problem(http.StatusForbidden, "person-disabled", "this account is disabled", "ask an officer")
+	if err == nil {
+		err = mayEnrol(person)
 	}
 	return person, err
+}
+
+func mayEnrol(person store.Person) error {
+	if !person.DisabledAt.IsZero() {
+		return problem(http.StatusForbidden, "person-disabled", "this account is disabled", "ask an officer")
+	}
+	return nil
 }
 
 func (s *Server) openEnrolment(r store.Reader, secret string) (store.Enrolment, error) {
@@ -97,6 +104,13 @@ func (s *Server) recordEnrolment(ctx context.Context, secret string, person stor
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		enrolment, err := s.openEnrolment(tx, secret)
 		if err != nil {
+			return err
+		}
+		person, err := store.People.Get(tx, person.ID)
+		if err != nil {
+			return err
+		}
+		if err := mayEnrol(person); err != nil {
 			return err
 		}
 		enrolment.UsedAt = now

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +104,7 @@ func (s *acmeServer) provisioner() (*provisioner.ACME, error) {
 func (s *acmeServer) handler() http.Handler {
 	router := chi.NewRouter()
 	router.Route("/acme", func(r chi.Router) { acmeapi.Route(offered{r}) })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return ofKeySize(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := s.provisioner()
 		if err != nil {
 			http.Error(w, "internal error", http.StatusInternalServerError)
@@ -114,7 +113,7 @@ func (s *acmeServer) handler() http.Handler {
 		ctx := acme.NewContext(r.Context(), &acmeDB{DB: s.db, server: s, provisioner: p}, acme.NewClient(),
 			linker{acme.NewLinker(r.Host, "/acme")}, nil)
 		router.ServeHTTP(w, r.WithContext(acme.NewProvisionerContext(ctx, p)))
-	})
+	}))
 }
 
 // offered leaves out the routes that do not pass the gate.
@@ -151,6 +150,7 @@ type acmeDB struct {
 	*acmenosql.DB
 	server      *acmeServer
 	provisioner *provisioner.ACME
+	challenges  int // made by this request
 }
 
 var _ acme.DB = (*acmeDB)(nil)
@@ -189,16 +189,4 @@ func (d *acmeDB) behind(ctx context.Context, account *acme.Account) error {
 	}
 	d.provisioner.Options.X509.Template, err = templates.StepKnownTemplate(d.server.a.marker, account.ID)
 	return err
-}
-
-// CreateOrder takes one device at a time: which of several attested keys a certificate
-// is for would be anybody's guess.
-func (d *acmeDB) CreateOrder(ctx context.Context, o *acme.Order) error {
-	other := func(i acme.Identifier) bool {
-		return i.Type != acme.PermanentIdentifier || len(i.Value) > maxIdentifierBytes
-	}
-	if len(o.Identifiers) != 1 || slices.ContainsFunc(o.Identifiers, other) {
-		return acme.NewDetailedError(acme.ErrorRejectedIdentifierType, "an order is for one permanent-identifier of at most %d bytes", maxIdentifierBytes)
-	}
-	return d.DB.CreateOrder(ctx, o)
 }

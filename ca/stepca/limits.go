@@ -13,11 +13,17 @@ const (
 	maxNameBytes = 1024
 	// maxIssuerBytes bounds each answer of an OpenID Connect issuer: its configuration, its keys. The largest known have 8 KB.
 	maxIssuerBytes = 256 << 10
+	// maxRSABits bounds the keys that signatures are verified with before it is known who sent them; the gate certifies none
+	// larger. The time grows with the square: what fits maxBodyBytes takes a second.
+	maxRSABits = 8192
 	// maxNonces bounds the ACME nonces that are outstanding; the oldest makes room. A client whose nonce has gone is told
 	// so and tries again (RFC 8555 §6.5), so a flood costs the others a round trip, and nobody memory or disk.
 	maxNonces = 8192
 	// maxIdentifierBytes bounds an ACME order's permanent identifier: serial numbers of devices have 8 to 40. A guess.
 	maxIdentifierBytes = 256
+	// maxPendingOrders bounds an account's orders that wait for their challenge; one lasts a day. A guess: a client finishes
+	// one before it begins the next.
+	maxPendingOrders = 50
 	// listPage is how many keys one answer of /provisioners lists.
 	listPage = 100
 )

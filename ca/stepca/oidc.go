@@ -87,8 +87,8 @@ func (i *issuer) keys(a *Authority, age time.Duration) (*provisioner.OIDC, error
 		return i.ready, nil
 	}
 	if now.Sub(i.tried) >= issuerPause {
-		i.tried = now
 		p, err := i.provisioner(a)
+		i.tried = i.now() // it may have taken longer than the pause, and others stand in line
 		if err == nil {
 			i.ready, i.read = p, now
 		} else {

@@ -2,6 +2,7 @@ package stepca
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"strings"
 
@@ -21,6 +22,12 @@ func (a *Authority) sign(w http.ResponseWriter, r *http.Request) {
 	if err := read.JSON(r.Body, &body); err != nil {
 		render.Error(w, r, errs.BadRequestErr(err, "error reading request body"))
 		return
+	}
+	if csr := body.CsrPEM.CertificateRequest; csr != nil {
+		if err := keySize(csr.PublicKey); err != nil {
+			render.Error(w, r, errs.BadRequestErr(err, "%s", err.Error()))
+			return
+		}
 	}
 	if err := body.Validate(); err != nil {
 		render.Error(w, r, err)
@@ -56,6 +63,9 @@ func (a *Authority) sign(w http.ResponseWriter, r *http.Request) {
 func (a *Authority) authorize(ctx context.Context, token string) ([]provisioner.SignOption, error) {
 	signed, err := signedPart(token)
 	if err != nil {
+		return nil, err
+	}
+	if err := tokenSize(token); err != nil {
 		return nil, err
 	}
 	p, check, err := a.choose(ctx, token)
@@ -118,13 +128,19 @@ func (a *Authority) choose(ctx context.Context, token string) (string, func(cont
 
 // signedPart returns header and payload of a token in compact form (RFC 7515 §3.1).
 // They are what a token is known by once it has been used: its signature can be
-// rewritten by anybody (ECDSA's s and n-s), and so can blanks around it.
+// rewritten by anybody (ECDSA's s and n-s), and so can blanks around it, or the bits that
+// base64 leaves over in the last character, which the library ignores. So there is one
+// spelling of each part.
 func signedPart(token string) (string, error) {
-	plain := !strings.ContainsFunc(token, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
-	})
-	if !plain || strings.Count(token, ".") != 2 {
-		return "", refuse(ca.CodeProvisioner, "", "the token is not a JWS in compact form")
+	malformed := refuse(ca.CodeProvisioner, "", "the token is not a JWS in compact form")
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || strings.ContainsAny(token, "\r\n") { // which a strict decoder still passes over
+		return "", malformed
 	}
-	return token[:strings.LastIndexByte(token, '.')], nil
+	for _, part := range parts {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return "", malformed
+		}
+	}
+	return parts[0] + "." + parts[1], nil
 }

@@ -57,8 +57,9 @@ type config struct {
 	OIDC []oidcConfig `yaml:"oidc,omitempty"`
 	ACME acmeConfig   `yaml:"acme,omitempty"`
 	// Whose attestations of vendors' keys count: for yubikey, step and tpm a PEM file each
-	// with makers' roots, relative to the CA's folder. Of what is not named, Yubico's roots
-	// are believed for yubikey and step, and nobody's for tpm.
+	// with makers' roots, relative to the CA's folder. What is named for one of yubikey and
+	// step counts for both, unless both are named; Yubico's roots are believed if neither
+	// is, and nobody's for tpm.
 	HardwareKeyRoots map[string]string `yaml:"hardware_key_roots,omitempty"`
 	// Lists of RSA keys that get no certificate, in the format of Debian's package
 	// openssl-blacklist; relative to the CA's folder.

@@ -36,7 +36,7 @@ in a token or an ssh-agent (--key; docs/keys.md): it stays there.
 EXAMPLE: hallmark enroll hallmark1.eyJ1Ijoi...
          hallmark enroll --auditor --key ssh-agent:quill@audits.example hallmark1.eyJ1Ijoi...`,
 	}, 1, 1, e.enroll)
-	enroll.Subcommands = []*cli.Command{e.inviteCommand(), e.peopleCommand(), e.disableCommand()}
+	enroll.Subcommands = []*cli.Command{e.inviteCommand(), e.peopleCommand(), e.signOutCommand(), e.disableCommand()}
 	return enroll
 }
 
@@ -199,6 +199,23 @@ func (e *env) peopleCommand() *cli.Command {
 			return err
 		}
 		return e.printPeople(c, people, people)
+	})
+}
+
+func (e *env) signOutCommand() *cli.Command {
+	return command(cli.Command{
+		Name: "sign-out", Usage: "officers: a person's device was lost or stolen: revoke their client certificates and open invitations", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag},
+		Description: "They come back with 'hallmark enroll invite --again NAME'. What they added, such as build systems and keys of ACME accounts, stays: 'hallmark ci list' and 'hallmark acme list' show it. An auditor's signing key is another one: 'hallmark auditor revoke'.\n\nEXAMPLE: hallmark enroll sign-out rita",
+	}, 1, 1, func(c *cli.Context) error {
+		client, err := e.client(c)
+		if err != nil {
+			return err
+		}
+		var out api.SignedOut
+		if err := client.Post(c.Context, "/v1/people/"+url.PathEscape(c.Args().First())+"/sign-out", nil, &out); err != nil {
+			return err
+		}
+		return e.printDone(c, out, fmt.Sprintf("%s is signed out: %d client certificates revoked, %d invitations ended", out.Person.ID, out.Certificates, out.Invitations))
 	})
 }
 

@@ -24,7 +24,7 @@ func (e *env) secrets(c *cli.Context, prompt string) (ca.Secrets, error) {
 	if err != nil {
 		return ca.Secrets{}, err
 	}
-	return ca.Secrets{Passphrase: passphrase, PIN: func(token string) ([]byte, error) {
+	return ca.Secrets{Passphrase: passphrase, PINWritten: c.String("pin-file") != "", PIN: func(token string) ([]byte, error) {
 		path := c.String("pin-file")
 		if path == "" {
 			return e.ask("PIN of token "+keys.OneLine(token), "PIN", "put it into a file that only you can read, and name that with --pin-file")

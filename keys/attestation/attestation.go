@@ -28,6 +28,7 @@ package attestation
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -91,8 +92,10 @@ type Verifier struct {
 	roots map[Format]*x509.CertPool
 }
 
-// Roots are trust anchors as PEM certificates, by format. A format that is not named
-// keeps the roots that come along: Yubico's for yubikey and step, none for tpm.
+// Roots are trust anchors as PEM certificates, by format. Without any, Yubico's, which come
+// along, count for yubikey and step, and none for tpm. Those named for one of yubikey and
+// step count for the other too, unless it has its own: both are about the same devices, and
+// a vendor chooses the format.
 type Roots map[Format][]byte
 
 // New makes a Verifier.
@@ -118,6 +121,11 @@ func New(roots Roots) (*Verifier, error) {
 			pool.AddCert(c)
 		}
 		v.roots[format] = pool
+	}
+	for named, other := range map[Format]Format{YubiKey: Step, Step: YubiKey} {
+		if roots[named] != nil && roots[other] == nil {
+			v.roots[other] = v.roots[named]
+		}
 	}
 	return v, nil
 }
@@ -163,6 +171,11 @@ func (v *Verifier) Verify(s Statement, now time.Time) (Attested, error) {
 // chain verifies certs[0] through the rest up to a root of the format, and returns the
 // root's fingerprint.
 func (v *Verifier) chain(format Format, certs []*x509.Certificate, now time.Time) (string, error) {
+	for _, c := range certs {
+		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSABits {
+			return "", refuse(Chain, "a certificate of the chain has an RSA key of %d bits, at most %d", k.N.BitLen(), maxRSABits)
+		}
+	}
 	intermediates := x509.NewCertPool()
 	for _, c := range certs[1:] {
 		intermediates.AddCert(c)

@@ -7,6 +7,9 @@ const (
 	// maxCertificates bounds the chain: slot, F9, and the three that Yubico has put
 	// between F9 and its root since firmware 5.7, with room for one more.
 	maxCertificates = 6
+	// maxRSABits bounds the keys of a chain: the time to verify with one grows with the
+	// square of its length, and what fits maxBytes takes a second. Makers use 4096 at most.
+	maxRSABits = 8192
 	// maxRoots bounds the trust anchors of a format; a collection of all makers of TPMs
 	// has about a hundred.
 	maxRoots = 256

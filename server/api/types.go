@@ -80,6 +80,13 @@ type Vendor struct {
 	LogSalt      []byte    `json:"log_salt,omitempty" doc:"opens the log's name for the vendor, signer; told to officers and the vendor"`
 }
 
+// SignedOut is what a person could act with until now.
+type SignedOut struct {
+	Person       Person `json:"person"`
+	Certificates int    `json:"certificates" doc:"client certificates that were revoked"`
+	Invitations  int    `json:"invitations" doc:"open invitations that were ended"`
+}
+
 // VendorInvitation is the answer to NewVendor.
 type VendorInvitation struct {
 	Vendor     Vendor     `json:"vendor"`

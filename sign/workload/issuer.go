@@ -37,8 +37,10 @@ func (i *issuer) get(ctx context.Context, v *Verifier, age time.Duration) (keys 
 		return i.keys, i.read, nil
 	}
 	if now.Sub(i.tried) >= keysPause || now.Before(i.tried) {
-		i.tried = now
-		if keys, err = fetch(ctx, v.c.Outbound, i.url); err == nil {
+		// Not for as long as the caller likes: anybody can write a token that makes us ask, and
+		// one who hangs up at once would leave everybody without keys until the next try.
+		keys, err = fetch(context.WithoutCancel(ctx), v.c.Outbound, i.url)
+		if i.tried = now; err == nil {
 			i.keys, i.read = keys, now
 		} else {
 			v.c.Log.WarnContext(ctx, "OpenID Connect issuer does not answer", "issuer", i.url, "error", err)
@@ -91,7 +93,7 @@ func parseKeys(raw []byte) ([]crypto.PublicKey, error) {
 		}
 		switch public := key.Key.(type) {
 		case *rsa.PublicKey:
-			if public.N.BitLen() < minRSABits {
+			if bits := public.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 				continue
 			}
 		case *ecdsa.PublicKey, ed25519.PublicKey:

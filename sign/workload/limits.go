@@ -23,6 +23,9 @@ const (
 	maxKeys = 32
 	// minRSABits is what NIST SP 800-57 asks for until 2030.
 	minRSABits = 2048
+	// maxRSABits: the time to verify grows with the square, and an issuer is whom a vendor
+	// says. A signature that fills a token keeps a core busy for half a second for each key.
+	maxRSABits = 8192
 
 	// maxAge is how long after its issue a token is taken, however long it says it is
 	// good: the longest that a run should take between getting a token and using it.

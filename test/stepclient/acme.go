@@ -25,6 +25,9 @@ type ACME struct {
 	Account string                   // URL, once registered
 	Key     *ecdsa.PrivateKey        // the account's
 	CSR     *x509.CertificateRequest // template of what is asked for; nil asks for nothing
+	// Answer returns where the answer to a challenge goes, in place of the challenge's URL;
+	// nil: to that.
+	Answer func(url string) string
 
 	t         testing.TB
 	http      *http.Client
@@ -166,8 +169,7 @@ func (a *ACME) Certificate(d *Device) ([]*x509.Certificate, error) {
 // CertificateFor names another device than the one that attests, or has another key
 // certified, if a test wants that.
 func (a *ACME) CertificateFor(d *Device, identifier string, key crypto.Signer) ([]*x509.Certificate, error) {
-	var o order
-	_, err := a.post(a.url("newOrder"), map[string]any{"identifiers": []any{map[string]string{"type": "permanent-identifier", "value": identifier}}}, &o)
+	o, err := a.order(identifier)
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +196,22 @@ func (a *ACME) CertificateFor(d *Device, identifier string, key crypto.Signer) (
 	return parse(text)
 }
 
+// order is for devices, of which a server may take one.
+func (a *ACME) order(identifiers ...string) (o order, err error) {
+	var list []any
+	for _, identifier := range identifiers {
+		list = append(list, map[string]string{"type": "permanent-identifier", "value": identifier})
+	}
+	_, err = a.post(a.url("newOrder"), map[string]any{"identifiers": list}, &o)
+	return o, err
+}
+
+// Order returns the URLs of a new order's authorizations.
+func (a *ACME) Order(identifiers ...string) ([]string, error) {
+	o, err := a.order(identifiers...)
+	return o.Authorizations, err
+}
+
 func (a *ACME) authorize(url string, d *Device) error {
 	var authorization struct {
 		Challenges []struct{ Type, URL, Token, Status string }
@@ -213,7 +231,11 @@ func (a *ACME) authorize(url string, d *Device) error {
 			Status string
 			Error  *Problem
 		}
-		if _, err := a.post(challenge.URL, map[string]string{"attObj": d.attest(challenge.Token + "." + thumbprint)}, &done); err != nil {
+		to := challenge.URL
+		if a.Answer != nil {
+			to = a.Answer(to)
+		}
+		if _, err := a.post(to, map[string]string{"attObj": d.attest(challenge.Token + "." + thumbprint)}, &done); err != nil {
 			return err
 		}
 		if done.Error != nil {
