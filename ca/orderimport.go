@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -99,6 +100,7 @@ func (s *Site) Import(ctx context.Context, rawAnswer []byte, confirm func(Answer
 	if err != nil {
 		return Change{}, fmt.Errorf("import answer: %w", err)
 	}
+	next.Added = s.manifest.Added // a server that started since may have made keys
 	signed, err := parseAnswer(rawAnswer)
 	if err != nil {
 		return Change{}, err
@@ -111,11 +113,18 @@ func (s *Site) Import(ctx context.Context, rawAnswer []byte, confirm func(Answer
 	if err := confirm(signed.info(o, digestHex(rawAnswer))); err != nil {
 		return Change{}, err
 	}
-	change, err := s.install(ctx, o, sum, signed, next)
+	// Locked only now: nobody else has to wait while a person reads.
+	change, err := s.changed(func() (Change, error) {
+		if raw, err := readFile(orderPath(s.cfg.Dir), maxOrderBytes); err != nil || !bytes.Equal(raw, rawOrder) {
+			return Change{}, ErrSiteChanged
+		}
+		change, err := s.install(ctx, o, sum, signed, next)
+		if err != nil {
+			return Change{}, err
+		}
+		return change, removeOrder(s.cfg.Dir)
+	})
 	if err != nil {
-		return Change{}, fmt.Errorf("import answer: %w", err)
-	}
-	if err := removeOrder(s.cfg.Dir); err != nil {
 		return Change{}, fmt.Errorf("import answer: %w", err)
 	}
 	return change, nil

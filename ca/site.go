@@ -33,7 +33,8 @@ type SiteConfig struct {
 
 // Site is a hierarchy's directory while its CAs change: new generations, new roots,
 // lists of the offline CAs. A server that runs on the directory goes on with what it
-// has read and takes the change up when it starts again. One process at a time.
+// has read and takes the change up when it starts again. One process at a time changes
+// something (ErrSiteBusy), and only what it has read (ErrSiteChanged).
 //
 // Every change writes new files first and hierarchy.json last, so that a crash leaves
 // the old hierarchy or the new one, and beside it files that nothing names.
@@ -276,11 +277,16 @@ func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest)
 
 // CancelOrder takes back an order that waits. Keys that were made for it stay, and are
 // of no use.
-func CancelOrder(dir string) error {
+func CancelOrder(dir string) (err error) {
 	m, err := readManifest(dir)
 	if err != nil {
 		return fmt.Errorf("cancel order: %w", err)
 	}
+	unlock, err := lockSite(dir)
+	if err != nil {
+		return fmt.Errorf("cancel order: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if _, err := readCertificate(certPath(dir, m.newestRoot())); err != nil {
 		return errors.New("cancel order: without its first ceremony this CA is none; make a new one instead")
 	}
