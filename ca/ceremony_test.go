@@ -24,6 +24,7 @@ type ceremony struct {
 	t          *testing.T
 	dir, vault string
 	order      []byte
+	insteadOf  string
 }
 
 func newCeremony(t *testing.T) *ceremony {
@@ -50,8 +51,9 @@ func (c *ceremony) readOrder() {
 func (c *ceremony) sign(now time.Time) ([]byte, error) {
 	return SignOrder(context.Background(), VaultConfig{
 		Dir: c.vault, Secrets: Secrets{Passphrase: []byte("of the vault"), encrypt: cheapEncrypt}, Now: func() time.Time { return now },
+		InsteadOf: c.insteadOf,
 		Confirm: func(info OrderInfo) error {
-			if info.SHA256 != digestHex(c.order) {
+			if info.SHA256 != digestHex(c.order) || info.InsteadOf != c.insteadOf {
 				return errors.New("another digest")
 			}
 			return nil
@@ -293,6 +295,7 @@ func TestOfflineMachineRefuses(t *testing.T) {
 		"nothing":                  {func(o *order) { o.Certificates, o.Lists = nil, nil }, CeremonyFormat},
 		"an unknown issuer":        {func(o *order) { o.named("high").Issuer = "root-9" }, CeremonyMissing},
 		"a list of nobody":         {func(o *order) { o.Lists[0].Issuer = "root-9" }, CeremonyList},
+		"a list's number used up":  {func(o *order) { o.Lists[0].After = 1<<64 - 2 }, CeremonyList},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.vault = filepath.Join(t.TempDir(), "vault")
@@ -400,7 +403,8 @@ func TestImportRefuses(t *testing.T) {
 		"to an order changed": {func(a *orderAnswer) { a.OrderSHA256 = strings.Repeat("0", 64) }, CeremonyStale},
 		"signed too late":     {func(a *orderAnswer) { a.SignedAt = a.SignedAt.Add(31 * 24 * time.Hour) }, CeremonyStale},
 		"signed too early":    {func(a *orderAnswer) { a.SignedAt = a.SignedAt.Add(-3 * time.Hour) }, CeremonyStale},
-		"list of tomorrow":    {list(2), CeremonyList},
+		"list of tomorrow":    {list(1 + maxListGap), CeremonyList},
+		"list of yesterday":   {list(0), CeremonyList},
 		"a list that revokes": {list(1, x509.RevocationListEntry{SerialNumber: big.NewInt(9), RevocationTime: born}), CeremonyList},
 		"no list":             {func(a *orderAnswer) { delete(a.Lists, nameRoot) }, CeremonyMissing},
 		"version":             {func(a *orderAnswer) { a.Version = 2 }, CeremonyFormat},

@@ -180,7 +180,7 @@ func (k checker) dates(a orderAnswer, c ordered, cert, parent *x509.Certificate)
 	return nil
 }
 
-// list checks a revocation list: empty, the next number, a year at most.
+// list checks a revocation list: empty, a later number than the last one, a year at most.
 func (k checker) list(a orderAnswer, l orderedList, issuer *x509.Certificate) error {
 	if issuer == nil {
 		return ceremonyRefuses(CeremonyList, "list of %s: there is no such CA", l.Issuer)
@@ -193,8 +193,8 @@ func (k checker) list(a orderAnswer, l orderedList, issuer *x509.Certificate) er
 		return ceremonyRefuses(CeremonySignature, "list of %s: %v", l.Issuer, err)
 	}
 	switch {
-	case list.Number == nil || !list.Number.IsUint64() || list.Number.Uint64() != l.After+1:
-		return ceremonyRefuses(CeremonyList, "list of %s has number %v, ordered was %d", l.Issuer, list.Number, l.After+1)
+	case list.Number == nil || !list.Number.IsUint64() || list.Number.Uint64() <= l.After || list.Number.Uint64() > l.After+maxListGap:
+		return ceremonyRefuses(CeremonyList, "list of %s has number %v, the last one has %d", l.Issuer, list.Number, l.After)
 	case len(list.RevokedCertificateEntries) != 0:
 		return ceremonyRefuses(CeremonyList, "list of %s revokes %d certificates, none were ordered", l.Issuer, len(list.RevokedCertificateEntries))
 	case !list.ThisUpdate.Equal(a.SignedAt) || !list.NextUpdate.Equal(a.SignedAt.Add(offlineCRLValidity)):

@@ -16,6 +16,8 @@ type OrderInfo struct {
 	SHA256       string               `json:"sha256"` // of order.json
 	Certificates []OrderedCertificate `json:"certificates"`
 	Lists        []string             `json:"lists"` // issuers
+	// InsteadOf is the order that it takes the place of, where a person says so who signs.
+	InsteadOf string `json:"instead_of,omitempty"`
 }
 
 func (o order) info(sum string) OrderInfo {

@@ -30,6 +30,10 @@ type VaultConfig struct {
 	Catalogue *audit.Catalogue     // nil takes audit.Embedded
 	Tiers     []templates.TierSpec // nil takes templates.Tiers
 	Now       func() time.Time     // nil takes time.Now
+	// InsteadOf is the id of an earlier order that was signed here and whose answer never
+	// came into force: it was lost, or too old, and the order was cancelled. What was signed
+	// for it may be signed anew. Empty: nothing may.
+	InsteadOf string
 	// Confirm is shown what will be signed and returns an error to refuse. Required.
 	Confirm func(OrderInfo) error
 }
@@ -76,10 +80,15 @@ func SignOrder(ctx context.Context, cfg VaultConfig, rawOrder []byte) (answer []
 	if err != nil {
 		return nil, err
 	}
+	if err := v.callOff(a, o); err != nil {
+		return nil, err
+	}
 	if err := v.judge(a, o); err != nil {
 		return nil, err
 	}
-	if err := cfg.Confirm(o.info(digestHex(rawOrder))); err != nil {
+	info := o.info(digestHex(rawOrder))
+	info.InsteadOf = cfg.InsteadOf
+	if err := cfg.Confirm(info); err != nil {
 		return nil, err
 	}
 	if err := v.makeKeys(ctx, o, a.certs); err != nil {
@@ -177,7 +186,7 @@ func (v *vault) judge(a *signatory, o order) error {
 	}
 	for _, c := range o.Certificates {
 		if _, have := a.certs[c.Name]; have {
-			return ceremonyRefuses(CeremonyMissing, "certificate %s was signed here before", c.Name)
+			return v.signedBefore(c.Name)
 		}
 		if len(c.Request) > 0 {
 			if _, err := o.openRequest(c); err != nil {
@@ -185,20 +194,7 @@ func (v *vault) judge(a *signatory, o order) error {
 			}
 		}
 	}
-	for _, l := range o.Lists {
-		raw, err := readFile(crlPath(v.cfg.Dir, l.Issuer), maxFileBytes)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("sign order: %w", err)
-		}
-		last, err := x509.ParseRevocationList(raw)
-		if err != nil || last.Number == nil || !last.Number.IsUint64() || last.Number.Uint64() > l.After {
-			return ceremonyRefuses(CeremonyList, "list %d of %s was signed here already", l.After+1, l.Issuer)
-		}
-	}
-	return nil
+	return v.numberLists(a, o)
 }
 
 // makeKeys makes the keys of new CAs that are to be held here.
