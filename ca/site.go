@@ -239,14 +239,16 @@ func (s *Site) commit(next manifest) error {
 }
 
 // newKey makes the key of a new CA: where SiteConfig.Keys says, or else as the key
-// that it follows is kept, if that is a file.
-func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest) (crypto.Signer, error) {
-	places, err := expandPlaces(s.cfg.Keys, nil, []string{name})
+// that it follows is kept, if that is a file. together names the keys that are made with it.
+func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest, together ...string) (crypto.Signer, error) {
+	places, err := expandPlaces(s.cfg.Keys, nil, append([]string{name}, together...))
 	if err != nil {
 		return nil, err
 	}
 	before, asked := next.place(follows), s.cfg.Keys[name] != ""
 	switch {
+	case asked && before == placeOffline:
+		return nil, fmt.Errorf("key %s is offline: key %s is made in the ceremony, and 'hallmark ceremony sign --key' places it", follows, name)
 	case !asked && before == placeOffline:
 		next.setPlace(name, placeOffline)
 		return nil, nil // made in the ceremony

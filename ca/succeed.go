@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,9 +53,13 @@ func (s *Site) succeed(ctx context.Context, purpose string, names ...string) (Ch
 	if err := next.check(); err != nil {
 		return Change{}, err
 	}
-	o, made := s.newOrder(purpose), map[string]crypto.Signer{}
+	var together []string
 	for _, name := range names {
-		key, err := s.newKey(ctx, next.newest(name), s.manifest.newest(name), &next)
+		together = append(together, next.newest(name))
+	}
+	o, made := s.newOrder(purpose), map[string]crypto.Signer{}
+	for i, name := range names {
+		key, err := s.newKey(ctx, next.newest(name), s.manifest.newest(name), &next, slices.Delete(slices.Clone(together), i, i+1)...)
 		if err != nil {
 			return Change{}, err
 		}
