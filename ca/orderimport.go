@@ -10,8 +10,12 @@ import (
 // OrderInfo describes an order to the people at a ceremony.
 type OrderInfo struct {
 	ID           string               `json:"id"`
-	Purpose      string               `json:"purpose"` // found, tier, root or lists
+	Purpose      string               `json:"purpose"` // found, tier, root, lists, tsa or timestamping
 	Name         string               `json:"name"`
+	Organization string               `json:"organization"`
+	Country      string               `json:"country"`
+	Arc          string               `json:"arc"`
+	PublicURL    string               `json:"public_url"` // stands in the certificates: where lists are looked for
 	CreatedAt    time.Time            `json:"created_at"`
 	SHA256       string               `json:"sha256"` // of order.json
 	Certificates []OrderedCertificate `json:"certificates"`
@@ -21,7 +25,7 @@ type OrderInfo struct {
 }
 
 func (o order) info(sum string) OrderInfo {
-	info := OrderInfo{ID: o.ID, Purpose: o.Purpose, Name: o.Name, CreatedAt: o.CreatedAt, SHA256: sum, Certificates: o.rows(), Lists: []string{}}
+	info := OrderInfo{ID: o.ID, Purpose: o.Purpose, Name: o.Name, Organization: o.Organization, Country: o.Country, Arc: o.Arc, PublicURL: o.PublicURL, CreatedAt: o.CreatedAt, SHA256: sum, Certificates: o.rows(), Lists: []string{}}
 	for _, l := range o.Lists {
 		info.Lists = append(info.Lists, l.Issuer)
 	}

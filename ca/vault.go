@@ -43,7 +43,19 @@ type vaultManifest struct {
 	Version int               `json:"version"`
 	Name    string            `json:"name"` // the CA's
 	Keys    map[string]string `json:"keys"` // name → place; a key that is missing is not here
+	// Pinned has what the first order that was confirmed said of the CA.
+	Pinned *pinned `json:"pinned,omitempty"`
 }
+
+// pinned stands in every certificate of a CA, and stays as it was.
+type pinned struct {
+	Organization string `json:"organization"`
+	Country      string `json:"country"`
+	Arc          string `json:"arc"`
+	PublicURL    string `json:"public_url"`
+}
+
+func (o order) pinned() pinned { return pinned{o.Organization, o.Country, o.Arc, o.PublicURL} }
 
 type vault struct {
 	cfg  VaultConfig
@@ -75,6 +87,9 @@ func SignOrder(ctx context.Context, cfg VaultConfig, rawOrder []byte) (answer []
 			return nil, ceremonyRefuses(CeremonyStale, "another order with the id %s was signed here", o.ID)
 		}
 		return raw, v.keep(given) // in case the first time was cut off
+	}
+	if pin := v.man.Pinned; pin != nil && *pin != o.pinned() {
+		return nil, ceremonyRefuses(CeremonyMissing, "this vault is of a CA with %+q, the order is of one with %+q", *pin, o.pinned())
 	}
 	a, err := v.signatory(o)
 	if err != nil {
@@ -205,6 +220,8 @@ func (v *vault) makeKeys(ctx context.Context, o order, certs map[string]*x509.Ce
 			names = append(names, c.Name)
 		}
 	}
+	pin := o.pinned()
+	v.man.Pinned = &pin
 	places, err := expandPlaces(v.cfg.Keys, nil, names)
 	if err != nil {
 		return err

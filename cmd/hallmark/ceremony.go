@@ -81,6 +81,7 @@ func orderLines(info ca.OrderInfo) []string {
 	lines := []string{
 		fmt.Sprintf("order %s of %s, %s, made %s", info.ID, printable(info.Name), info.Purpose, moment(info.CreatedAt)),
 		"sha256 " + ca.GroupDigest(info.SHA256),
+		fmt.Sprintf("of %s, %s; lists and certificates are looked for at %s; arc %s", printable(info.Organization), printable(info.Country), printable(info.PublicURL), info.Arc),
 	}
 	if info.InsteadOf != "" {
 		lines = append(lines, "instead of order "+info.InsteadOf+": what was signed for that must never be imported; destroy its answer")
