@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -132,11 +131,11 @@ func openVault(cfg VaultConfig, name string) (*vault, error) {
 	if len(cfg.Secrets.Passphrase) == 0 {
 		return nil, ErrNoPassphrase
 	}
-	if err := os.Mkdir(cfg.Dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := durable.Mkdir(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
 	for _, sub := range []string{"keys", "certs", "crls", "answers"} {
-		if err := os.Mkdir(filepath.Join(cfg.Dir, sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := durable.Mkdir(filepath.Join(cfg.Dir, sub), 0o700); err != nil {
 			return nil, err
 		}
 	}
