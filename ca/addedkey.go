@@ -18,7 +18,7 @@ func addedKeys() []string { return []string{nameStatus, nameDistribution} }
 
 // addKeys makes, in files, the keys that came with a later release, and notes that they
 // were made. The files come first: hierarchy.json alone says what counts.
-func (k *keyring) addKeys(m manifest) (manifest, error) {
+func (k *keyring) addKeys(m manifest) (_ manifest, err error) {
 	var missing []string
 	for _, name := range addedKeys() {
 		if !slices.Contains(m.Added, name) {
@@ -30,6 +30,14 @@ func (k *keyring) addKeys(m manifest) (manifest, error) {
 	}
 	// A wrong passphrase must not be found out by what was just encrypted with it.
 	if _, err := k.file(m.place(nameLedger)); err != nil {
+		return manifest{}, err
+	}
+	unlock, err := lockSite(k.dir)
+	if err != nil {
+		return manifest{}, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := sameManifest(k.dir, m); err != nil {
 		return manifest{}, err
 	}
 	for _, name := range missing {

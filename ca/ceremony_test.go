@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -24,6 +25,7 @@ type ceremony struct {
 	t          *testing.T
 	dir, vault string
 	order      []byte
+	insteadOf  string
 }
 
 func newCeremony(t *testing.T) *ceremony {
@@ -50,8 +52,9 @@ func (c *ceremony) readOrder() {
 func (c *ceremony) sign(now time.Time) ([]byte, error) {
 	return SignOrder(context.Background(), VaultConfig{
 		Dir: c.vault, Secrets: Secrets{Passphrase: []byte("of the vault"), encrypt: cheapEncrypt}, Now: func() time.Time { return now },
+		InsteadOf: c.insteadOf,
 		Confirm: func(info OrderInfo) error {
-			if info.SHA256 != digestHex(c.order) {
+			if info.SHA256 != digestHex(c.order) || info.InsteadOf != c.insteadOf {
 				return errors.New("another digest")
 			}
 			return nil
@@ -293,6 +296,7 @@ func TestOfflineMachineRefuses(t *testing.T) {
 		"nothing":                  {func(o *order) { o.Certificates, o.Lists = nil, nil }, CeremonyFormat},
 		"an unknown issuer":        {func(o *order) { o.named("high").Issuer = "root-9" }, CeremonyMissing},
 		"a list of nobody":         {func(o *order) { o.Lists[0].Issuer = "root-9" }, CeremonyList},
+		"a list's number used up":  {func(o *order) { o.Lists[0].After = 1<<64 - 2 }, CeremonyList},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.vault = filepath.Join(t.TempDir(), "vault")
@@ -359,15 +363,23 @@ func TestImportRefuses(t *testing.T) {
 	high := func(pub crypto.PublicKey, edit func(*x509.Certificate)) func(*orderAnswer) {
 		return func(a *orderAnswer) { a.Certificates["high"] = f.reissue(a.Certificates["high"], pub, edit) }
 	}
-	list := func(number int64, entries ...x509.RevocationListEntry) func(*orderAnswer) {
+	crl := func(number int64, edit func(list *x509.RevocationList, by *x509.Certificate)) func(*orderAnswer) {
 		return func(a *orderAnswer) {
-			der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: a.SignedAt,
-				NextUpdate: a.SignedAt.Add(offlineCRLValidity), RevokedCertificateEntries: entries}, f.root, f.rootKey)
+			template, by := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: a.SignedAt, NextUpdate: a.SignedAt.Add(offlineCRLValidity)}, *f.root
+			edit(template, &by)
+			der, err := x509.CreateRevocationList(rand.Reader, template, &by, f.rootKey)
 			if err != nil {
 				t.Fatal(err)
 			}
 			a.Lists[nameRoot] = der
 		}
+	}
+	list := func(number int64, entries ...x509.RevocationListEntry) func(*orderAnswer) {
+		return crl(number, func(list *x509.RevocationList, _ *x509.Certificate) { list.RevokedCertificateEntries = entries })
+	}
+	idp, err := idpExtension("http://ca.example.com/crl/part.crl")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
 		edit func(*orderAnswer)
@@ -396,14 +408,28 @@ func TestImportRefuses(t *testing.T) {
 			a.Certificates["higher"] = a.Certificates["high"]
 			delete(a.Certificates, "high")
 		}, CeremonyMissing},
-		"to another order":    {func(a *orderAnswer) { a.Order = strings.Repeat("0", 32) }, CeremonyStale},
-		"to an order changed": {func(a *orderAnswer) { a.OrderSHA256 = strings.Repeat("0", 64) }, CeremonyStale},
-		"signed too late":     {func(a *orderAnswer) { a.SignedAt = a.SignedAt.Add(31 * 24 * time.Hour) }, CeremonyStale},
-		"signed too early":    {func(a *orderAnswer) { a.SignedAt = a.SignedAt.Add(-3 * time.Hour) }, CeremonyStale},
-		"list of tomorrow":    {list(2), CeremonyList},
-		"a list that revokes": {list(1, x509.RevocationListEntry{SerialNumber: big.NewInt(9), RevocationTime: born}), CeremonyList},
-		"no list":             {func(a *orderAnswer) { delete(a.Lists, nameRoot) }, CeremonyMissing},
-		"version":             {func(a *orderAnswer) { a.Version = 2 }, CeremonyFormat},
+		"to another order":                 {func(a *orderAnswer) { a.Order = strings.Repeat("0", 32) }, CeremonyStale},
+		"to an order changed":              {func(a *orderAnswer) { a.OrderSHA256 = strings.Repeat("0", 64) }, CeremonyStale},
+		"signed too late":                  {func(a *orderAnswer) { a.SignedAt = a.SignedAt.Add(31 * 24 * time.Hour) }, CeremonyStale},
+		"signed too early":                 {func(a *orderAnswer) { a.SignedAt = a.SignedAt.Add(-3 * time.Hour) }, CeremonyStale},
+		"list of tomorrow":                 {list(1 + maxListGap), CeremonyList},
+		"list of yesterday":                {list(0), CeremonyList},
+		"a list that revokes":              {list(1, x509.RevocationListEntry{SerialNumber: big.NewInt(9), RevocationTime: born}), CeremonyList},
+		"a list of some certificates only": {crl(1, func(list *x509.RevocationList, _ *x509.Certificate) { list.ExtraExtensions = []pkix.Extension{idp} }), CeremonyList},
+		"a list in another's name": {crl(1, func(_ *x509.RevocationList, by *x509.Certificate) {
+			by.RawSubject = nil
+			by.Subject.CommonName = "Example CA Root 2"
+		}), CeremonyList},
+		"a list of another key's id": {crl(1, func(_ *x509.RevocationList, by *x509.Certificate) { by.SubjectKeyId = []byte{1} }), CeremonyList},
+		"a serial number twice": {func(a *orderAnswer) {
+			taken, err := x509.ParseCertificate(a.Certificates["standard"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			high(nil, func(c *x509.Certificate) { c.SerialNumber = taken.SerialNumber })(a)
+		}, CeremonyProfile},
+		"no list": {func(a *orderAnswer) { delete(a.Lists, nameRoot) }, CeremonyMissing},
+		"version": {func(a *orderAnswer) { a.Version = 2 }, CeremonyFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := parseAnswer(good)

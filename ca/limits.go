@@ -21,6 +21,9 @@ const (
 	maxOrderedPolicies = 512
 	// maxOrdered bounds what one order asks for: 16 tiers in several generations under two roots. A guess.
 	maxOrdered = 128
+	// maxListGap is by how much the number of an offline CA's list may go up at once: by one for each answer that was signed
+	// and never came into force. A guess: nobody calls off a hundred ceremonies.
+	maxListGap = 100
 	// maxGenerations bounds the issuing CAs of one tier. A guess: one a year for a life.
 	maxGenerations = 99
 	// maxBlocked bounds the keys of all lists together: Debian's of 3072 and 4096 bits have 100,000 each; a guess with room.

@@ -122,10 +122,11 @@ func (c *CA) completeJob(job *store.RevocationJob) error {
 }
 
 // covers reports whether a certificate is what a job is about. One issued after the
-// decision is not: whoever made it knew.
+// decision is not: whoever made it knew. One that is on record and was issued later than
+// now was not: the clock stood ahead when it was, and has been set right since.
 func (c *CA) covers(job store.RevocationJob, cert store.Certificate) bool {
 	switch {
-	case cert.IssuedAt.After(job.CreatedAt),
+	case cert.IssuedAt.After(job.CreatedAt) && !cert.IssuedAt.After(c.now()),
 		job.Vendor != "" && cert.Vendor != job.Vendor,
 		job.SPKISHA256 != "" && cert.SPKISHA256 != job.SPKISHA256,
 		job.Tier != "" && cert.Tier != job.Tier,
@@ -169,9 +170,13 @@ func candidates(r store.Reader, job store.RevocationJob) iter.Seq2[store.Certifi
 }
 
 // dated is a revocation as it applies to one certificate: no date lies before the
-// certificate's beginning.
+// certificate's beginning, unless that lies ahead of the decision, since it was made by a
+// clock that was wrong: nothing is revoked from a date in the future.
 func dated(rev store.Revocation, cert store.Certificate) store.Revocation {
 	from := cert.NotBefore.UTC()
+	if from.After(rev.At) {
+		return rev
+	}
 	if rev.RevocationDate.Before(from) {
 		rev.RevocationDate = from
 	}

@@ -39,7 +39,7 @@ type responder struct {
 }
 
 // OCSP answers a request, DER in and out (RFC 6960 §2). Every trouble is an answer
-// too (malformedRequest, internalError, unauthorized for a CA that is not ours), so
+// too (malformedRequest, internalError, unauthorized for a CA that is not ours or has ended), so
 // there is always something to send; the error is for the log.
 //
 // A serial number that was never issued is answered with unknown, not with the
@@ -65,7 +65,7 @@ func (c *CA) answerOCSP(ctx context.Context, request []byte) (der []byte, kept *
 		return xocsp.MalformedRequestErrorResponse, nil, key, nil
 	}
 	t := c.issuerAsked(req)
-	if t == nil {
+	if t == nil || c.now().After(t.issuer.cert.NotAfter) { // who has ended vouches for nothing, RFC 6960 §2.3
 		return xocsp.UnauthorizedErrorResponse, nil, key, nil
 	}
 	nonce := req.Nonce
@@ -246,13 +246,14 @@ func (c *CA) presign(ctx context.Context, issuer, serial string) error {
 	return err
 }
 
-// responderOf returns the tier's responder, made anew when half its life is over.
+// responderOf returns the tier's responder, made anew when half its life is over, unless
+// a new one could not last longer: it ends with its CA.
 func (c *CA) responderOf(ctx context.Context, t *tier) (ocsp.Signer, error) {
 	r := &t.responder
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := c.now().UTC()
-	if r.cert != nil && now.After(r.cert.NotBefore) && now.Before(r.cert.NotAfter.Add(-responderValidity/2)) {
+	if r.cert != nil && now.After(r.cert.NotBefore) && now.Before(r.lasts(t)) {
 		return ocsp.Signer{Cert: r.cert, Key: r.key}, nil
 	}
 	key, cert, err := c.newResponder(ctx, t, now)
@@ -261,6 +262,14 @@ func (c *CA) responderOf(ctx context.Context, t *tier) (ocsp.Signer, error) {
 	}
 	r.cert, r.key = cert, key
 	return ocsp.Signer{Cert: cert, Key: key}, nil
+}
+
+// lasts is until when the responder is used.
+func (r *responder) lasts(t *tier) time.Time {
+	if !r.cert.NotAfter.Before(t.issuer.cert.NotAfter) {
+		return r.cert.NotAfter
+	}
+	return r.cert.NotAfter.Add(-responderValidity / 2)
 }
 
 func (c *CA) newResponder(ctx context.Context, t *tier, now time.Time) (crypto.Signer, *x509.Certificate, error) {
@@ -276,10 +285,14 @@ func (c *CA) newResponder(ctx context.Context, t *tier, now time.Time) (crypto.S
 	if from.Before(t.issuer.cert.NotBefore) {
 		from = t.issuer.cert.NotBefore
 	}
+	until := from.Add(responderValidity)
+	if until.After(t.issuer.cert.NotAfter) {
+		until = t.issuer.cert.NotAfter
+	}
 	template, err := render(p, key.Public(), templates.Values{
 		CommonName: t.issuer.cert.Subject.CommonName + " OCSP", Organization: first(t.issuer.cert.Subject.Organization),
 		Country: first(t.issuer.cert.Subject.Country),
-	}, c.random, from, from.Add(responderValidity))
+	}, c.random, from, until)
 	if err != nil {
 		return nil, nil, err
 	}

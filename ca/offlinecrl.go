@@ -26,6 +26,14 @@ func offlineCRL(cert *x509.Certificate, key crypto.Signer, number *big.Int, now 
 // anew, with the next number: due once a year. Where one of their keys is offline, it
 // leaves an order.
 func (s *Site) RenewOfflineCRLs(ctx context.Context) (Change, error) {
+	change, err := s.changed(func() (Change, error) { return s.renewOfflineCRLs(ctx) })
+	if err != nil {
+		return Change{}, fmt.Errorf("renew CRLs: %w", err)
+	}
+	return change, nil
+}
+
+func (s *Site) renewOfflineCRLs(ctx context.Context) (Change, error) {
 	o := s.newOrder(purposeLists)
 	for _, name := range s.manifest.offline() {
 		if slices.Contains(s.manifest.Retired, name) {
@@ -33,17 +41,13 @@ func (s *Site) RenewOfflineCRLs(ctx context.Context) (Change, error) {
 		}
 		raw, err := readFile(crlPath(s.cfg.Dir, name), maxFileBytes)
 		if err != nil {
-			return Change{}, fmt.Errorf("renew CRL of %s: %w", name, err)
+			return Change{}, fmt.Errorf("CRL of %s: %w", name, err)
 		}
 		last, err := x509.ParseRevocationList(raw)
 		if err != nil || last.Number == nil || !last.Number.IsUint64() {
-			return Change{}, fmt.Errorf("renew CRL of %s: the last one cannot be read: %v", name, err)
+			return Change{}, fmt.Errorf("CRL of %s: the last one cannot be read: %v", name, err)
 		}
 		o.Lists = append(o.Lists, orderedList{name, last.Number.Uint64()})
 	}
-	change, err := s.fulfil(ctx, o, s.manifest, nil)
-	if err != nil {
-		return Change{}, fmt.Errorf("renew CRLs: %w", err)
-	}
-	return change, nil
+	return s.fulfil(ctx, o, s.manifest, nil)
 }

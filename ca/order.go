@@ -248,6 +248,7 @@ const (
 	CeremonyMissing   CeremonyReason = "missing"   // something ordered is not there, or something else is
 	CeremonyList      CeremonyReason = "list"      // a revocation list is not what was ordered
 	CeremonyDates     CeremonyReason = "dates"     // a validity is not the profile's
+	CeremonyBefore    CeremonyReason = "before"    // a certificate of that name was signed before
 	CeremonyConfirm   CeremonyReason = "confirm"   // the digest was not confirmed
 )
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -104,6 +105,9 @@ func (k checker) certificate(a orderAnswer, c ordered, cert *x509.Certificate, f
 	if err := k.dates(a, c, cert, parent); err != nil {
 		return err
 	}
+	if err := k.unique(c, cert, found); err != nil {
+		return err
+	}
 	above := parent
 	if c.selfSigned() {
 		above = nil
@@ -180,7 +184,7 @@ func (k checker) dates(a orderAnswer, c ordered, cert, parent *x509.Certificate)
 	return nil
 }
 
-// list checks a revocation list: empty, the next number, a year at most.
+// list checks a revocation list: empty, a later number than the last one, a year at most.
 func (k checker) list(a orderAnswer, l orderedList, issuer *x509.Certificate) error {
 	if issuer == nil {
 		return ceremonyRefuses(CeremonyList, "list of %s: there is no such CA", l.Issuer)
@@ -193,12 +197,49 @@ func (k checker) list(a orderAnswer, l orderedList, issuer *x509.Certificate) er
 		return ceremonyRefuses(CeremonySignature, "list of %s: %v", l.Issuer, err)
 	}
 	switch {
-	case list.Number == nil || !list.Number.IsUint64() || list.Number.Uint64() != l.After+1:
-		return ceremonyRefuses(CeremonyList, "list of %s has number %v, ordered was %d", l.Issuer, list.Number, l.After+1)
+	case list.Number == nil || !list.Number.IsUint64() || list.Number.Uint64() <= l.After || list.Number.Uint64() > l.After+maxListGap:
+		return ceremonyRefuses(CeremonyList, "list of %s has number %v, the last one has %d", l.Issuer, list.Number, l.After)
 	case len(list.RevokedCertificateEntries) != 0:
 		return ceremonyRefuses(CeremonyList, "list of %s revokes %d certificates, none were ordered", l.Issuer, len(list.RevokedCertificateEntries))
 	case !list.ThisUpdate.Equal(a.SignedAt) || !list.NextUpdate.Equal(a.SignedAt.Add(offlineCRLValidity)):
 		return ceremonyRefuses(CeremonyDates, "list of %s runs from %s to %s", l.Issuer, list.ThisUpdate.Format(time.RFC3339), list.NextUpdate.Format(time.RFC3339))
+	}
+	return k.wholeList(l, list, issuer)
+}
+
+// wholeList demands the list, and nothing else, that offlineCRL makes: verifiers skip one
+// that says it is about some certificates only, or in another's name.
+func (k checker) wholeList(l orderedList, list *x509.RevocationList, issuer *x509.Certificate) error {
+	throwaway, err := throwawayFor(issuer.PublicKey)
+	if err != nil {
+		return ceremonyRefuses(CeremonyKey, "list of %s: %v", l.Issuer, err)
+	}
+	der, err := offlineCRL(issuer, throwaway, list.Number, list.ThisUpdate)
+	if err != nil {
+		return ceremonyRefuses(CeremonyList, "list of %s: %v", l.Issuer, err)
+	}
+	want, err := x509.ParseRevocationList(der)
+	if err != nil || !bytes.Equal(want.RawTBSRevocationList, list.RawTBSRevocationList) {
+		return ceremonyRefuses(CeremonyList, "list of %s differs from what was ordered", l.Issuer)
+	}
+	return nil
+}
+
+// unique demands a serial number that no other certificate of the issuer has (RFC 5280
+// §4.1.2.2), and of a CA that is new a key that no other has.
+func (k checker) unique(c ordered, cert *x509.Certificate, found map[string]*x509.Certificate) error {
+	for _, all := range []map[string]*x509.Certificate{found, k.known} {
+		for name, other := range all {
+			if name == c.Name {
+				continue // an import that was interrupted is done again
+			}
+			if other.SerialNumber.Cmp(cert.SerialNumber) == 0 && bytes.Equal(other.RawIssuer, cert.RawIssuer) {
+				return ceremonyRefuses(CeremonyProfile, "certificate %s has the serial number of certificate %s", c.Name, name)
+			}
+			if of, _, _ := strings.Cut(strings.TrimSuffix(name, twinSuffix), crossInfix); of != c.key() && samePublicKey(other.PublicKey, cert.PublicKey) {
+				return ceremonyRefuses(CeremonyKey, "certificate %s is for the key of certificate %s", c.Name, name)
+			}
+		}
 	}
 	return nil
 }

@@ -4,12 +4,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hallmark-pki/hallmark/durable"
 )
 
 // Files of a ceremony, in the hierarchy's directory.
@@ -34,7 +35,7 @@ func orderPending(dir string) bool {
 // writeOrder puts down what the offline machine is to sign, with a script for the
 // people. order.json comes last: without it there is no ceremony.
 func writeOrder(write writeFunc, dir string, o order, next manifest) error {
-	if err := os.Mkdir(filepath.Join(dir, ceremonyDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := durable.Mkdir(filepath.Join(dir, ceremonyDir), 0o700); err != nil {
 		return err
 	}
 	raw, err := o.marshal()

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -9,16 +10,22 @@ import (
 // OrderInfo describes an order to the people at a ceremony.
 type OrderInfo struct {
 	ID           string               `json:"id"`
-	Purpose      string               `json:"purpose"` // found, tier, root or lists
+	Purpose      string               `json:"purpose"` // found, tier, root, lists, tsa or timestamping
 	Name         string               `json:"name"`
+	Organization string               `json:"organization"`
+	Country      string               `json:"country"`
+	Arc          string               `json:"arc"`
+	PublicURL    string               `json:"public_url"` // stands in the certificates: where lists are looked for
 	CreatedAt    time.Time            `json:"created_at"`
 	SHA256       string               `json:"sha256"` // of order.json
 	Certificates []OrderedCertificate `json:"certificates"`
 	Lists        []string             `json:"lists"` // issuers
+	// InsteadOf is the order that it takes the place of, where a person says so who signs.
+	InsteadOf string `json:"instead_of,omitempty"`
 }
 
 func (o order) info(sum string) OrderInfo {
-	info := OrderInfo{ID: o.ID, Purpose: o.Purpose, Name: o.Name, CreatedAt: o.CreatedAt, SHA256: sum, Certificates: o.rows(), Lists: []string{}}
+	info := OrderInfo{ID: o.ID, Purpose: o.Purpose, Name: o.Name, Organization: o.Organization, Country: o.Country, Arc: o.Arc, PublicURL: o.PublicURL, CreatedAt: o.CreatedAt, SHA256: sum, Certificates: o.rows(), Lists: []string{}}
 	for _, l := range o.Lists {
 		info.Lists = append(info.Lists, l.Issuer)
 	}
@@ -99,6 +106,7 @@ func (s *Site) Import(ctx context.Context, rawAnswer []byte, confirm func(Answer
 	if err != nil {
 		return Change{}, fmt.Errorf("import answer: %w", err)
 	}
+	next.Added = s.manifest.Added // a server that started since may have made keys
 	signed, err := parseAnswer(rawAnswer)
 	if err != nil {
 		return Change{}, err
@@ -111,11 +119,18 @@ func (s *Site) Import(ctx context.Context, rawAnswer []byte, confirm func(Answer
 	if err := confirm(signed.info(o, digestHex(rawAnswer))); err != nil {
 		return Change{}, err
 	}
-	change, err := s.install(ctx, o, sum, signed, next)
+	// Locked only now: nobody else has to wait while a person reads.
+	change, err := s.changed(func() (Change, error) {
+		if raw, err := readFile(orderPath(s.cfg.Dir), maxOrderBytes); err != nil || !bytes.Equal(raw, rawOrder) {
+			return Change{}, ErrSiteChanged
+		}
+		change, err := s.install(ctx, o, sum, signed, next)
+		if err != nil {
+			return Change{}, err
+		}
+		return change, removeOrder(s.cfg.Dir)
+	})
 	if err != nil {
-		return Change{}, fmt.Errorf("import answer: %w", err)
-	}
-	if err := removeOrder(s.cfg.Dir); err != nil {
 		return Change{}, fmt.Errorf("import answer: %w", err)
 	}
 	return change, nil

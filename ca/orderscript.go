@@ -69,6 +69,8 @@ again with a new order.
 
 ## What is ordered
 
+For {{.Organization}}, {{.Country}}. Certificates say that lists and issuers are found at {{.PublicURL}}; the arc is {{.Arc}}.
+
 | certificate | for | profile | signed by | policies |
 |---|---|---|---|---|
 {{range .Rows}}| {{.Name}} | {{.CommonName}} | {{.Profile}} | {{.Issuer}} | {{len .Policies}} |

@@ -26,6 +26,10 @@ const (
 // whoever wrote it.
 const clockSkew = time.Minute
 
+// firstYear is the first that an entry of the log can say (package ledger/receipt): an
+// earlier date is a slip, and there was no CA then.
+const firstYear = 2000
+
 // Revoke revokes a certificate for good and publishes the list. See RevokeIn for
 // what rev holds. When publishing fails the revocation is on record all the same,
 // and the next PublishCRLs carries it.
@@ -207,6 +211,9 @@ func (c *CA) completeRevocation(rev *store.Revocation) error {
 	for _, t := range []time.Time{rev.At, rev.RevocationDate, rev.InvalidityDate} {
 		if t.After(now.Add(clockSkew)) {
 			return refuse(CodeRevocationDate, "", "date %s lies in the future", t.UTC().Format(time.RFC3339))
+		}
+		if !t.IsZero() && t.UTC().Year() < firstYear {
+			return refuse(CodeRevocationDate, "", "date %s lies before the year %d", t.UTC().Format(time.RFC3339), firstYear)
 		}
 	}
 	// Lists count in seconds; rounding down errs on the side of revoked.

@@ -18,7 +18,7 @@ import (
 // lists and OCSP responses from then on and issues nothing; what it has issued goes
 // on verifying and can be revoked.
 func (s *Site) RolloverTier(ctx context.Context, tier string) (Change, error) {
-	change, err := s.rolloverTier(ctx, tier)
+	change, err := s.changed(func() (Change, error) { return s.rolloverTier(ctx, tier) })
 	if err != nil {
 		return Change{}, fmt.Errorf("roll over tier %s: %w", tier, err)
 	}
@@ -78,7 +78,7 @@ func (s *Site) writeTwin(o order, c ordered, key crypto.Signer) error {
 // trusts only the old root takes what new issuing CAs certify, and one that trusts
 // only the new root what the old ones do. New issuing CAs come under the new root.
 func (s *Site) RolloverRoot(ctx context.Context) (Change, error) {
-	change, err := s.rolloverRoot(ctx)
+	change, err := s.changed(func() (Change, error) { return s.rolloverRoot(ctx) })
 	if err != nil {
 		return Change{}, fmt.Errorf("roll over root: %w", err)
 	}
@@ -160,27 +160,34 @@ func (s *Site) cross(of, by string, profile templates.Name) ordered {
 // to it is refused by whoever drops it. The newest root cannot be retired, nor one
 // without which an issuing CA would lead nowhere.
 func (s *Site) RetireRoot(ctx context.Context, name string) error {
+	if err := s.locked(func() error { return s.retireRoot(name) }); err != nil {
+		return fmt.Errorf("retire root %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Site) retireRoot(name string) error {
 	if orderPending(s.cfg.Dir) {
-		return fmt.Errorf("retire root %s: %w", name, ErrOrderPending)
+		return ErrOrderPending
 	}
 	if slices.Contains(s.manifest.Retired, name) {
-		return fmt.Errorf("retire root %s: it is retired already", name)
+		return errors.New("it is retired already")
 	}
 	next := s.manifest.clone()
 	next.Retired = append(next.Retired, name)
 	if err := next.check(); err != nil {
-		return fmt.Errorf("retire root %s: %w", name, err)
+		return err
 	}
 	for _, id := range next.issuers() {
 		if !s.leadsToForce(next, id.name) {
-			return fmt.Errorf("retire root %s: issuing CA %s leads to no other root: roll it over first", name, id.name)
+			return fmt.Errorf("issuing CA %s leads to no other root: roll it over first", id.name)
 		}
 	}
 	if !s.leadsToForce(next, next.newest(nameTimestamping)) {
-		return fmt.Errorf("retire root %s: %w", name, errors.New("timestamps lead to no other root"))
+		return errors.New("timestamps lead to no other root")
 	}
 	if err := s.commit(next); err != nil {
-		return fmt.Errorf("retire root %s: %w", name, err)
+		return err
 	}
 	s.manifest = next
 	return nil

@@ -27,6 +27,9 @@ type signatory struct {
 	// ceilings holds what each tier may certify, by the catalogue on this machine.
 	ceilings map[string][]string
 	titles   map[string]string
+	// listed has the number of the last list of each CA that was signed here, if the one
+	// who orders may not know of it.
+	listed map[string]uint64
 }
 
 // setCeilings reads what the tiers may certify.
@@ -139,7 +142,8 @@ func (a *signatory) sign(ctx context.Context, o order, orderSum string) (orderAn
 		if err != nil {
 			return orderAnswer{}, fmt.Errorf("key %s: %w", l.Issuer, err)
 		}
-		out.Lists[l.Issuer], err = offlineCRL(cert, key, new(big.Int).SetUint64(l.After+1), out.SignedAt)
+		number := max(l.After, a.listed[l.Issuer]) + 1
+		out.Lists[l.Issuer], err = offlineCRL(cert, key, new(big.Int).SetUint64(number), out.SignedAt)
 		if err != nil {
 			return orderAnswer{}, err
 		}

@@ -33,7 +33,8 @@ type SiteConfig struct {
 
 // Site is a hierarchy's directory while its CAs change: new generations, new roots,
 // lists of the offline CAs. A server that runs on the directory goes on with what it
-// has read and takes the change up when it starts again. One process at a time.
+// has read and takes the change up when it starts again. One process at a time changes
+// something (ErrSiteBusy), and only what it has read (ErrSiteChanged).
 //
 // Every change writes new files first and hierarchy.json last, so that a crash leaves
 // the old hierarchy or the new one, and beside it files that nothing names.
@@ -238,14 +239,16 @@ func (s *Site) commit(next manifest) error {
 }
 
 // newKey makes the key of a new CA: where SiteConfig.Keys says, or else as the key
-// that it follows is kept, if that is a file.
-func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest) (crypto.Signer, error) {
-	places, err := expandPlaces(s.cfg.Keys, nil, []string{name})
+// that it follows is kept, if that is a file. together names the keys that are made with it.
+func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest, together ...string) (crypto.Signer, error) {
+	places, err := expandPlaces(s.cfg.Keys, nil, append([]string{name}, together...))
 	if err != nil {
 		return nil, err
 	}
 	before, asked := next.place(follows), s.cfg.Keys[name] != ""
 	switch {
+	case asked && before == placeOffline:
+		return nil, fmt.Errorf("key %s is offline: key %s is made in the ceremony, and 'hallmark ceremony sign --key' places it", follows, name)
 	case !asked && before == placeOffline:
 		next.setPlace(name, placeOffline)
 		return nil, nil // made in the ceremony
@@ -276,11 +279,16 @@ func (s *Site) newKey(ctx context.Context, name, follows string, next *manifest)
 
 // CancelOrder takes back an order that waits. Keys that were made for it stay, and are
 // of no use.
-func CancelOrder(dir string) error {
+func CancelOrder(dir string) (err error) {
 	m, err := readManifest(dir)
 	if err != nil {
 		return fmt.Errorf("cancel order: %w", err)
 	}
+	unlock, err := lockSite(dir)
+	if err != nil {
+		return fmt.Errorf("cancel order: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if _, err := readCertificate(certPath(dir, m.newestRoot())); err != nil {
 		return errors.New("cancel order: without its first ceremony this CA is none; make a new one instead")
 	}

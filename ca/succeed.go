@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ var ErrOverlap = errors.New("overlap out of bounds")
 // timestamping CA. Tokens of the one before stay valid: they carry its certificate, and
 // what counts is that it was good when they were made. Its key is not needed any more.
 func (s *Site) RolloverTSA(ctx context.Context) (Change, error) {
-	change, err := s.succeed(ctx, purposeTSA, nameTSA)
+	change, err := s.changed(func() (Change, error) { return s.succeed(ctx, purposeTSA, nameTSA) })
 	if err != nil {
 		return Change{}, fmt.Errorf("roll over timestamping authority: %w", err)
 	}
@@ -32,7 +33,7 @@ func (s *Site) RolloverTSA(ctx context.Context) (Change, error) {
 // next timestamping authority under it. The CA before goes on with its revocation list,
 // and the tokens made under it stay valid.
 func (s *Site) RolloverTimestamping(ctx context.Context) (Change, error) {
-	change, err := s.succeed(ctx, purposeTimestamping, nameTimestamping, nameTSA)
+	change, err := s.changed(func() (Change, error) { return s.succeed(ctx, purposeTimestamping, nameTimestamping, nameTSA) })
 	if err != nil {
 		return Change{}, fmt.Errorf("roll over timestamping CA: %w", err)
 	}
@@ -52,9 +53,13 @@ func (s *Site) succeed(ctx context.Context, purpose string, names ...string) (Ch
 	if err := next.check(); err != nil {
 		return Change{}, err
 	}
-	o, made := s.newOrder(purpose), map[string]crypto.Signer{}
+	var together []string
 	for _, name := range names {
-		key, err := s.newKey(ctx, next.newest(name), s.manifest.newest(name), &next)
+		together = append(together, next.newest(name))
+	}
+	o, made := s.newOrder(purpose), map[string]crypto.Signer{}
+	for i, name := range names {
+		key, err := s.newKey(ctx, next.newest(name), s.manifest.newest(name), &next, slices.Delete(slices.Clone(together), i, i+1)...)
 		if err != nil {
 			return Change{}, err
 		}
@@ -98,7 +103,11 @@ type StatusChange struct {
 // signs at once and the one before is taken out of the trust bundle; machines that have
 // not updated go on with what they have until that has ended. Errors: ErrOverlap.
 func (s *Site) RolloverStatus(ctx context.Context, overlap time.Duration, compromised bool) (StatusChange, error) {
-	change, err := s.rolloverStatus(ctx, overlap, compromised)
+	var change StatusChange
+	err := s.locked(func() (err error) {
+		change, err = s.rolloverStatus(ctx, overlap, compromised)
+		return err
+	})
 	if err != nil {
 		return StatusChange{}, fmt.Errorf("roll over status key: %w", err)
 	}
@@ -155,7 +164,7 @@ func (s *Site) rolloverStatus(ctx context.Context, overlap time.Duration, compro
 // server puts a new root in force when it starts, signed by both; where operators hold
 // the root, they list the key with 'hallmark trust root next'.
 func (s *Site) RolloverDistribution(ctx context.Context) (Change, error) {
-	change, err := s.rolloverDistribution(ctx)
+	change, err := s.changed(func() (Change, error) { return s.rolloverDistribution(ctx) })
 	if err != nil {
 		return Change{}, fmt.Errorf("roll over distribution key: %w", err)
 	}

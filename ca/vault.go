@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,6 +29,10 @@ type VaultConfig struct {
 	Catalogue *audit.Catalogue     // nil takes audit.Embedded
 	Tiers     []templates.TierSpec // nil takes templates.Tiers
 	Now       func() time.Time     // nil takes time.Now
+	// InsteadOf is the id of an earlier order that was signed here and whose answer never
+	// came into force: it was lost, or too old, and the order was cancelled. What was signed
+	// for it may be signed anew. Empty: nothing may.
+	InsteadOf string
 	// Confirm is shown what will be signed and returns an error to refuse. Required.
 	Confirm func(OrderInfo) error
 }
@@ -39,7 +42,19 @@ type vaultManifest struct {
 	Version int               `json:"version"`
 	Name    string            `json:"name"` // the CA's
 	Keys    map[string]string `json:"keys"` // name → place; a key that is missing is not here
+	// Pinned has what the first order that was confirmed said of the CA.
+	Pinned *pinned `json:"pinned,omitempty"`
 }
+
+// pinned stands in every certificate of a CA, and stays as it was.
+type pinned struct {
+	Organization string `json:"organization"`
+	Country      string `json:"country"`
+	Arc          string `json:"arc"`
+	PublicURL    string `json:"public_url"`
+}
+
+func (o order) pinned() pinned { return pinned{o.Organization, o.Country, o.Arc, o.PublicURL} }
 
 type vault struct {
 	cfg  VaultConfig
@@ -72,14 +87,22 @@ func SignOrder(ctx context.Context, cfg VaultConfig, rawOrder []byte) (answer []
 		}
 		return raw, v.keep(given) // in case the first time was cut off
 	}
+	if pin := v.man.Pinned; pin != nil && *pin != o.pinned() {
+		return nil, ceremonyRefuses(CeremonyMissing, "this vault is of a CA with %+q, the order is of one with %+q", *pin, o.pinned())
+	}
 	a, err := v.signatory(o)
 	if err != nil {
+		return nil, err
+	}
+	if err := v.callOff(a, o); err != nil {
 		return nil, err
 	}
 	if err := v.judge(a, o); err != nil {
 		return nil, err
 	}
-	if err := cfg.Confirm(o.info(digestHex(rawOrder))); err != nil {
+	info := o.info(digestHex(rawOrder))
+	info.InsteadOf = cfg.InsteadOf
+	if err := cfg.Confirm(info); err != nil {
 		return nil, err
 	}
 	if err := v.makeKeys(ctx, o, a.certs); err != nil {
@@ -108,11 +131,11 @@ func openVault(cfg VaultConfig, name string) (*vault, error) {
 	if len(cfg.Secrets.Passphrase) == 0 {
 		return nil, ErrNoPassphrase
 	}
-	if err := os.Mkdir(cfg.Dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := durable.Mkdir(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
 	for _, sub := range []string{"keys", "certs", "crls", "answers"} {
-		if err := os.Mkdir(filepath.Join(cfg.Dir, sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := durable.Mkdir(filepath.Join(cfg.Dir, sub), 0o700); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +200,7 @@ func (v *vault) judge(a *signatory, o order) error {
 	}
 	for _, c := range o.Certificates {
 		if _, have := a.certs[c.Name]; have {
-			return ceremonyRefuses(CeremonyMissing, "certificate %s was signed here before", c.Name)
+			return v.signedBefore(c.Name)
 		}
 		if len(c.Request) > 0 {
 			if _, err := o.openRequest(c); err != nil {
@@ -185,20 +208,7 @@ func (v *vault) judge(a *signatory, o order) error {
 			}
 		}
 	}
-	for _, l := range o.Lists {
-		raw, err := readFile(crlPath(v.cfg.Dir, l.Issuer), maxFileBytes)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("sign order: %w", err)
-		}
-		last, err := x509.ParseRevocationList(raw)
-		if err != nil || last.Number == nil || !last.Number.IsUint64() || last.Number.Uint64() > l.After {
-			return ceremonyRefuses(CeremonyList, "list %d of %s was signed here already", l.After+1, l.Issuer)
-		}
-	}
-	return nil
+	return v.numberLists(a, o)
 }
 
 // makeKeys makes the keys of new CAs that are to be held here.
@@ -209,6 +219,8 @@ func (v *vault) makeKeys(ctx context.Context, o order, certs map[string]*x509.Ce
 			names = append(names, c.Name)
 		}
 	}
+	pin := o.pinned()
+	v.man.Pinned = &pin
 	places, err := expandPlaces(v.cfg.Keys, nil, names)
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ import (
 )
 
 // WriteFile makes or replaces the file name, with these permissions whatever the
-// umask is. On error the old file is as it was.
+// umask is. On error the old file is as it was, unless what failed was the last step, the
+// syncing of the folder: then the new one may be there, and may not last.
 func WriteFile(name string, data []byte, perm fs.FileMode) error {
 	return Write(name, perm, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -28,7 +29,7 @@ func WriteFile(name string, data []byte, perm fs.FileMode) error {
 }
 
 // Write is WriteFile for content that is produced on the way. An error of write is
-// returned as it is, and the old file is as it was.
+// returned as it is, and the old file is as it was. Otherwise errors are those of WriteFile.
 func Write(name string, perm fs.FileMode, write func(io.Writer) error) error {
 	return Edit(name, perm, func(f *os.File) error { return write(f) })
 }
@@ -57,6 +58,26 @@ func Edit(name string, perm fs.FileMode, write func(*os.File) error) (err error)
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return SyncDir(dir)
+}
+
+// Mkdir makes a folder, or takes the one that is there, and makes its name durable: also
+// where whoever made it may have ended before that. What lies in a folder is lost with
+// its name.
+func Mkdir(name string, perm fs.FileMode) error {
+	if err := os.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return SyncDir(filepath.Dir(name))
+}
+
+// MkdirAll is Mkdir for a folder and those above it that are not there.
+func MkdirAll(name string, perm fs.FileMode) error {
+	if _, err := os.Stat(filepath.Dir(name)); errors.Is(err, fs.ErrNotExist) {
+		if err := MkdirAll(filepath.Dir(name), perm); err != nil {
+			return err
+		}
+	}
+	return Mkdir(name, perm)
 }
 
 // SyncDir makes the names in a folder durable: those of files made, renamed or

@@ -45,6 +45,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/transparency-dev/tessera"
 	"github.com/transparency-dev/tessera/client"
@@ -140,7 +141,7 @@ func prepare(o Options) (*Log, error) {
 	if v.Name() != o.Signer.Name() || v.KeyHash() != o.Signer.KeyHash() {
 		return nil, errors.New("verifier key does not belong to the signer")
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := durable.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
 	unlock, err := lockDir(o.Dir)

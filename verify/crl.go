@@ -169,11 +169,14 @@ func (c *crl) signedBy(p *parsedCRL, issuer *x509.Certificate) bool {
 	defer c.mu.Unlock()
 	ok, known := c.verified[key]
 	if !known {
-		ok = p.CheckSignatureFrom(issuer) == nil
+		ok = !isSHA1(p.SignatureAlgorithm) && p.CheckSignatureFrom(issuer) == nil
 		c.verified[key] = ok
 	}
 	return ok
 }
+
+// isSHA1 is for what CheckSignatureFrom of a list takes, and that of a certificate does not.
+func isSHA1(a x509.SignatureAlgorithm) bool { return a == x509.SHA1WithRSA || a == x509.ECDSAWithSHA1 }
 
 // entry is what a CRL says about one certificate.
 type entry struct {

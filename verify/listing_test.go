@@ -56,6 +56,7 @@ func TestCheckCRL(t *testing.T) {
 		"listed":      {change: func(*x509.RevocationList) {}, listed: true},
 		"not listed":  {change: func(l *x509.RevocationList) { l.RevokedCertificateEntries[0].SerialNumber = big.NewInt(43) }},
 		"another key": {change: func(*x509.RevocationList) {}, signer: stranger, want: verify.RevocationUnknown},
+		"SHA-1":       {change: func(l *x509.RevocationList) { l.SignatureAlgorithm = x509.ECDSAWithSHA1 }, want: verify.RevocationUnknown},
 		"another shard": {change: func(l *x509.RevocationList) {
 			l.ExtraExtensions = []pkix.Extension{point("http://ca.example.com/crl/standard/8.crl")}
 		}, want: verify.RevocationUnknown},

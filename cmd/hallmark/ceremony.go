@@ -29,6 +29,7 @@ func (e *env) ceremonyCommand() *cli.Command {
 			Name: "sign", Usage: "on the offline machine: make the keys that are ordered and sign", ArgsUsage: "ORDER",
 			Flags: []cli.Flag{jsonFlag, confirm, keyPlaceFlag, pinFlag, frameworksFlag,
 				&cli.StringFlag{Name: "vault", Usage: "folder with the offline keys; the first ceremony makes it"},
+				&cli.StringFlag{Name: "instead-of", Usage: "id of an earlier order that was signed here, whose answer never came into force and which was cancelled: its certificates may be signed anew"},
 				&cli.StringFlag{Name: "out", Value: "answer.json", Usage: "write the answer here, and a transcript beside it with .txt"}},
 			Description: `Checks each request against its profile and the ceilings of the tiers that this
 machine knows, shows names, policies and digests, and asks for the first eight digits of the order's SHA-256.
@@ -80,6 +81,10 @@ func orderLines(info ca.OrderInfo) []string {
 	lines := []string{
 		fmt.Sprintf("order %s of %s, %s, made %s", info.ID, printable(info.Name), info.Purpose, moment(info.CreatedAt)),
 		"sha256 " + ca.GroupDigest(info.SHA256),
+		fmt.Sprintf("of %s, %s; lists and certificates are looked for at %s; arc %s", printable(info.Organization), printable(info.Country), printable(info.PublicURL), info.Arc),
+	}
+	if info.InsteadOf != "" {
+		lines = append(lines, "instead of order "+info.InsteadOf+": what was signed for that must never be imported; destroy its answer")
 	}
 	for _, cert := range info.Certificates {
 		lines = append(lines, fmt.Sprintf("certificate %s: %s", cert.Name, printable(cert.CommonName)),
@@ -121,13 +126,16 @@ func (e *env) ceremonySign(c *cli.Context) error {
 	}
 	var transcript []string
 	answer, err := ca.SignOrder(c.Context, ca.VaultConfig{
-		Dir: c.String("vault"), Secrets: secrets, Keys: places, Catalogue: catalogue, Now: time.Now,
+		Dir: c.String("vault"), Secrets: secrets, Keys: places, Catalogue: catalogue, Now: time.Now, InsteadOf: c.String("instead-of"),
 		Confirm: func(info ca.OrderInfo) error {
 			transcript = orderLines(info)
 			fmt.Fprintln(e.stderr, strings.Join(transcript, "\n"))
 			return e.confirmDigest(c, "order", info.SHA256)
 		},
 	}, raw)
+	if before := new(ca.CeremonyError); errors.As(err, &before) && before.Reason == ca.CeremonyBefore {
+		return withHint(err, "two certificates of one name: find out why. If the first answer was lost and its order cancelled, --instead-of with that order's id signs this one")
+	}
 	if err != nil {
 		return keyProblem(err)
 	}

@@ -79,6 +79,9 @@ func (e *env) printChange(c *cli.Context, change ca.Change, err error) error {
 	if errors.Is(err, ca.ErrOrderPending) {
 		return withHint(err, "'hallmark ceremony import' or 'hallmark ceremony cancel'")
 	}
+	if errors.Is(err, ca.ErrSiteBusy) || errors.Is(err, ca.ErrSiteChanged) {
+		return withHint(err, "nothing was changed; ask who else is at it, then look at 'hallmark status' before you try again")
+	}
 	if err != nil {
 		return keyProblem(err)
 	}

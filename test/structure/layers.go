@@ -113,6 +113,7 @@ func Layers() []Row {
 		{Package: "test/faults", Layer: layerTest, Beside: []string{"test/cast"}},
 		{Package: "test/installer", Layer: layerTest, Beside: []string{"test/pki"}, TestOnly: true},
 		{Package: "test/nonet", Layer: layerTest},
+		{Package: "test/nosync", Layer: layerTest, TestOnly: true},
 		{Package: "test/offload", Layer: layerTest},
 		{Package: "test/pki", Layer: layerTest, TestOnly: true},
 		{Package: "test/report", Layer: layerTest},

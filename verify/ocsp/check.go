@@ -61,8 +61,8 @@ type Checker struct {
 	Now    func() time.Time // nil takes time.Now
 	MaxAge time.Duration    // greatest age of thisUpdate; 0 takes DefaultMaxAge
 
-	// SHA1Unsafe accepts signatures with RSA and SHA-1: for test data of the time when
-	// responders signed with it. It may be forged today.
+	// SHA1Unsafe accepts signatures with RSA and SHA-1, and responders' certificates with
+	// SHA-1: for test data of the time when responders signed with it. It may be forged today.
 	SHA1Unsafe bool
 }
 
@@ -87,7 +87,7 @@ func (c Checker) Check(raw []byte, q Query) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	signer, err := r.signer(q.Issuer, now())
+	signer, err := r.signer(q.Issuer, now(), c.SHA1Unsafe)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -155,7 +155,7 @@ func (r *response) answerFor(q Query) (answer, error) {
 }
 
 // signer finds who signed, RFC 6960 §4.2.2.2: the issuer or its delegate.
-func (r *response) signer(issuer *x509.Certificate, now time.Time) (*x509.Certificate, error) {
+func (r *response) signer(issuer *x509.Certificate, now time.Time, sha1Unsafe bool) (*x509.Certificate, error) {
 	if r.names(issuer) {
 		return issuer, nil
 	}
@@ -163,7 +163,7 @@ func (r *response) signer(issuer *x509.Certificate, now time.Time) (*x509.Certif
 	if i < 0 {
 		return nil, refuse(ResponderUnknown, "no certificate at hand is the responder that the response names")
 	}
-	return r.certs[i], checkDelegate(r.certs[i], issuer, now)
+	return r.certs[i], checkDelegate(r.certs[i], issuer, now, sha1Unsafe)
 }
 
 // names reports whether a certificate is the responder that the response names.
@@ -175,9 +175,13 @@ func (r *response) names(c *x509.Certificate) bool {
 	return err == nil && bytes.Equal(r.byKey, digest(crypto.SHA1, key))
 }
 
-func checkDelegate(c, issuer *x509.Certificate, now time.Time) error {
+func checkDelegate(c, issuer *x509.Certificate, now time.Time, sha1Unsafe bool) error {
 	if !bytes.Equal(c.RawIssuer, issuer.RawSubject) {
 		return refuse(ResponderUntrusted, "the responder's certificate names %q as issuer", c.Issuer)
+	}
+	// CheckSignature takes SHA-1, which CheckSignatureFrom, that wants more than is wanted here, does not.
+	if isSHA1(c.SignatureAlgorithm) && !sha1Unsafe {
+		return refuse(ResponderUntrusted, "the responder's certificate is signed with %s", c.SignatureAlgorithm)
 	}
 	if err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
 		return refuse(ResponderUntrusted, "the responder's certificate: %v", err)
@@ -199,6 +203,8 @@ func checkDelegate(c, issuer *x509.Certificate, now time.Time) error {
 	}
 	return refuse(ResponderUnchecked, "the responder's certificate lacks id-pkix-ocsp-nocheck")
 }
+
+func isSHA1(a x509.SignatureAlgorithm) bool { return a == x509.SHA1WithRSA || a == x509.ECDSAWithSHA1 }
 
 func (r *response) checkSignature(signer *x509.Certificate, sha1Unsafe bool) error {
 	algorithm, ok := signatureOf(r.algorithm, sha1Unsafe)

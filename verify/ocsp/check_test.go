@@ -123,6 +123,7 @@ func refusals(t testing.TB, c *cast) []struct {
 		{ocsp.ResponderUnknown, "another named", func(m *message) { m.named = c.leaf }},
 		{ocsp.ResponderUntrusted, "another CA of the same name", with(c.other, c.otherKey, nil)},
 		{ocsp.ResponderUntrusted, "issued by the responder", with(c.responder, c.responderKey, nil)},
+		{ocsp.ResponderUntrusted, "vouched for with SHA-1", of(func(t *x509.Certificate) { t.SignatureAlgorithm = x509.ECDSAWithSHA1 })},
 		{ocsp.ResponderPurpose, "no OCSPSigning", of(func(t *x509.Certificate) { t.ExtKeyUsage = nil })},
 		{ocsp.ResponderPurpose, "any purpose", of(func(t *x509.Certificate) { t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} })},
 		{ocsp.ResponderPurpose, "no digitalSignature", of(func(t *x509.Certificate) { t.KeyUsage = x509.KeyUsageContentCommitment })},
