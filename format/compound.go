@@ -23,6 +23,7 @@ type compound struct {
 	entries []cfEntry
 	used    []bool // sectors that belong to something
 	minis   []bool // mini sectors that do
+	copied  spans  // of the file, by stream
 }
 
 // cfEntry is a directory entry as it stands in the file.
@@ -244,6 +245,7 @@ func (c *compound) readMini(start, count uint32) error {
 func (c *compound) walk() *compound {
 	w := *c
 	w.used, w.minis = slices.Clone(c.used), slices.Clone(c.minis)
+	w.copied = spans{from: max(0, c.size-zipEndBytes-zipMaxComment)}
 	return &w
 }
 
@@ -275,6 +277,7 @@ func (c *compound) stream(w io.Writer, e *cfEntry) error {
 		if err := copyPart(w, c.r, from, from+length); err != nil {
 			return err
 		}
+		c.copied.add(from, from+length)
 		i, n = j, n-length
 	}
 	return nil
@@ -290,10 +293,12 @@ func (c *compound) miniStream(w io.Writer, at uint32, n int64) error {
 		}
 		c.minis[at] = true
 		in := int64(at) << cfMiniShift
-		raw, err := readPart(c.r, c.offset(c.mini[in>>c.shift])+in&(1<<c.shift-1), min(1<<cfMiniShift, n), c.size)
+		from, length := c.offset(c.mini[in>>c.shift])+in&(1<<c.shift-1), min(1<<cfMiniShift, n)
+		raw, err := readPart(c.r, from, length, c.size)
 		if err != nil {
 			return err
 		}
+		c.copied.add(from, from+length)
 		if _, err := w.Write(raw); err != nil {
 			return err
 		}

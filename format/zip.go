@@ -34,6 +34,8 @@ const (
 	zip64Entries      = 1<<16 - 1
 	zip64Offset       = 1<<32 - 1
 	zipDescriptorSize = 12 // without its optional magic
+	zip64Locator      = 20 // bytes before the end record
+	zip64LocatorMagic = "PK\x06\x07"
 )
 
 // readArchive checks a ZIP file of size bytes.
