@@ -16,7 +16,10 @@ import (
 // object reads one JSON object: nothing after it, no name twice at any depth, whatever
 // the letters, and none that means something in other letters. encoding/json takes "Layers"
 // for "layers", others do not: with one spelling of each name both read the same.
-func object(raw []byte) (map[string]json.RawMessage, error) {
+func object(raw []byte) (map[string]json.RawMessage, error) { return members(raw, false) }
+
+// members is object; isFree says that names mean something else here.
+func members(raw []byte, isFree bool) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(raw) {
 		return nil, errors.New("invalid UTF-8")
 	}
@@ -24,7 +27,7 @@ func object(raw []byte) (map[string]json.RawMessage, error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("not a JSON object")
 	}
-	if err := distinct(d, json.Delim('{'), 1, false); err != nil {
+	if err := distinct(d, json.Delim('{'), 1, isFree); err != nil {
 		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
