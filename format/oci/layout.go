@@ -27,6 +27,7 @@ const (
 	indexFile     = "index.json"
 	layoutVersion = "1.0.0"
 	refName       = "org.opencontainers.image.ref.name"
+	containerName = "io.containerd.image.name" // which containerd takes before the other
 )
 
 // IsLayout reports whether path is a folder with a file oci-layout in it.
@@ -174,7 +175,13 @@ type entry struct {
 	Descriptor
 	artifactType string
 	tag          string
+	name         string // for containerd
 	raw          json.RawMessage
+}
+
+// isCalled reports whether some tool would take the entry for what goes by a tag.
+func (e entry) isCalled(tag string) bool {
+	return e.tag == tag || strings.HasSuffix(e.tag, ":"+tag) || strings.HasSuffix(e.name, ":"+tag)
 }
 
 // index is index.json or an image index, with what is needed to write it again.
@@ -226,7 +233,7 @@ func readEntry(raw json.RawMessage) (entry, error) {
 	if err != nil {
 		return entry{}, refuse(BadDescriptor, "%v", err)
 	}
-	e.tag = annotations[refName]
+	e.tag, e.name = annotations[refName], annotations[containerName]
 	return e, nil
 }
 
@@ -270,7 +277,7 @@ func (l *Layout) resolve(x index, ref Reference) (Descriptor, error) {
 	var found []Descriptor
 	for _, e := range x.entries {
 		switch {
-		case ref.Digest != "" && e.Digest != ref.Digest, ref.Tag != "" && e.tag != ref.Tag:
+		case ref.Digest != "" && e.Digest != ref.Digest, ref.Tag != "" && !e.isCalled(ref.Tag):
 			continue
 		case ref.Digest == "" && ref.Tag == "":
 			if own, err := l.isArtifact(e); err != nil || !own {
@@ -297,16 +304,25 @@ func (l *Layout) resolve(x index, ref Reference) (Descriptor, error) {
 	return Descriptor{}, refuse(Ambiguous, "the layout holds %d artefacts: name one, DIR:TAG or DIR@sha256:HEX", len(found))
 }
 
-// isArtifact tells what somebody put into the layout from what refers to it.
+// isArtifact tells what somebody put into the layout from what refers to it. The latter
+// has no tag, or one that says so: whatever else has one is there to be run by it.
 func (l *Layout) isArtifact(e entry) (bool, error) {
-	if strings.HasPrefix(e.tag, fallbackPrefix) {
+	if isReferrerTag(e.tag) {
 		return false, nil
 	}
 	m, err := l.manifest(e.Descriptor)
 	if err != nil {
 		return false, err
 	}
-	return m["subject"] == nil, nil
+	return m["subject"] == nil || e.tag != "" || e.name != "", nil
+}
+
+// isReferrerTag reports whether a tag is that of an index of referrers, or one by which
+// cosign finds what it has about an image: the image's digest, and perhaps a suffix.
+func isReferrerTag(tag string) bool {
+	digits, ok := strings.CutPrefix(tag, fallbackPrefix)
+	digits, _, _ = strings.Cut(digits, ".")
+	return ok && checkDigest(digestPrefix+digits) == nil
 }
 
 // manifest reads a manifest or index, and holds it against its media type.
