@@ -49,5 +49,5 @@
 // # Limits
 //
 // A manifest or index has at most 4 MiB, a tree at most 4,096 blobs three levels deep;
-// 64 signatures of an artefact are looked at. Memory does not grow with a layer's size.
+// 64 signatures of an artefact are looked at, of 8 MiB together. Memory does not grow with a layer's size.
 package oci

@@ -18,6 +18,9 @@ const (
 	maxLevels = 3
 	// maxSignatures bounds the signatures of one artefact that are read.
 	maxSignatures = 64
+	// maxSignaturesBytes bounds them together: four of the largest, or 64 with a staple of
+	// some CRLs.
+	maxSignaturesBytes = 4 * MaxEnvelopeBytes
 	// maxJSONDepth bounds nesting: manifests nest six deep.
 	maxJSONDepth = 32
 

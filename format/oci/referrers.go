@@ -28,15 +28,16 @@ func (l *Layout) Signatures(d Descriptor) ([]Signature, error) {
 	}
 	var out []Signature
 	var broken error
+	size := 0
 	for _, e := range l.candidates(x, d) {
 		s, err := l.signature(e.Descriptor, d)
 		switch {
 		case err != nil && broken == nil:
 			broken = err
 		case err == nil && s != nil:
-			out = append(out, *s)
+			out, size = append(out, *s), size+len(s.Envelope)
 		}
-		if len(out) == maxSignatures {
+		if len(out) == maxSignatures || size >= maxSignaturesBytes {
 			break
 		}
 	}
