@@ -91,6 +91,10 @@ func (a *archive) readEnd(r io.ReaderAt, size int64) (entries int, err error) {
 	case offset+length != a.end:
 		return 0, refuse(BadHeader, a.end, "central directory of %d bytes at byte %d, its end is at %d", length, offset, a.end)
 	}
+	if begins(r, a.end-zip64Locator, zip64LocatorMagic) {
+		// In an entry's extra field or comment. Some readers go by it before anything else.
+		return 0, refuse(BadHeader, a.end-zip64Locator, "ZIP64: a second directory is named")
+	}
 	if length > maxZIPDirectory {
 		return 0, refuse(TooLarge, offset, "central directory of %d bytes, at most %d", length, maxZIPDirectory)
 	}
