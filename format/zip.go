@@ -187,9 +187,9 @@ func (a *archive) checkLocal(r io.ReaderAt, p zipPart) (int64, error) {
 	start := p.offset + zipLocalBytes + n + int64(len(extra))
 	same := string(head[:4]) == zipLocal && string(name) == f.Name &&
 		binary.LittleEndian.Uint16(head[6:]) == f.Flags && binary.LittleEndian.Uint16(head[8:]) == f.Method
-	if f.Flags&zipHasDescriptor == 0 {
-		same = same && binary.LittleEndian.Uint32(head[14:]) == f.CRC32 &&
-			uint64(binary.LittleEndian.Uint32(head[18:])) == f.CompressedSize64 && uint64(binary.LittleEndian.Uint32(head[22:])) == f.UncompressedSize64
+	for i, want := range []uint64{uint64(f.CRC32), f.CompressedSize64, f.UncompressedSize64} {
+		got := uint64(binary.LittleEndian.Uint32(head[14+4*i:]))
+		same = same && (got == want || got == 0 && f.Flags&zipHasDescriptor != 0)
 	}
 	switch {
 	case hasOtherName(f.Extra, f.Name) || hasOtherName(extra, f.Name):

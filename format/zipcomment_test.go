@@ -83,3 +83,17 @@ func TestCommentsAreLeftOut(t *testing.T) {
 		t.Error("the comment stayed")
 	}
 }
+
+// TestLocalSizes: an entry whose sizes stand behind it may have them in front as well, but
+// no others: some readers from the front go by them.
+func TestLocalSizes(t *testing.T) {
+	signed := signedSample(t, jarFormat{}, plainJAR(t))
+	name := bytes.LastIndex(signed, []byte(zipLocal)) + zipLocalBytes
+	size := binary.LittleEndian.Uint32(signed[bytes.LastIndex(signed, []byte(zipDescriptor))+8:])
+	checkDamages(t, jarFormat{}, put32(name-12, size)(bytes.Clone(signed)), nil)
+	checkDamages(t, jarFormat{}, signed, []damage{
+		{"packed size", BadHeader, put32(name-12, size-1)},
+		{"size", BadHeader, put32(name-8, 1)},
+		{"checksum", BadHeader, put32(name-16, 1)},
+	})
+}
