@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"io/fs"
 	"slices"
+	"strings"
 )
 
 // archive is a ZIP file whose structure leaves no room for a second reading: from the
@@ -194,6 +196,8 @@ func (a *archive) checkLocal(r io.ReaderAt, p zipPart) (int64, error) {
 	switch {
 	case hasOtherName(f.Extra, f.Name) || hasOtherName(extra, f.Name):
 		return 0, refuse(BadHeader, p.offset, "ZIP: %.64q has a second name", f.Name)
+	case f.Mode()&fs.ModeType != 0 && !strings.HasSuffix(f.Name, "/"):
+		return 0, refuse(BadHeader, p.offset, "ZIP: %.64q is said to be no file: %s", f.Name, f.Mode())
 	case !same:
 		return 0, refuse(BadHeader, p.offset, "ZIP: the local header of %.64q differs from the central directory", f.Name)
 	case f.Method != zip.Store && f.Method != zip.Deflate:

@@ -97,3 +97,20 @@ func TestLocalSizes(t *testing.T) {
 		{"checksum", BadHeader, put32(name-16, 1)},
 	})
 }
+
+// TestEntryThatIsNoFile: nothing signs what kind of file an entry is said to be. Of a link
+// the content is where it leads.
+func TestEntryThatIsNoFile(t *testing.T) {
+	signed := signedSample(t, jarFormat{}, plainJAR(t))
+	last := bytes.LastIndex(signed, []byte(zipCentral))
+	unix := func(mode uint32) func([]byte) []byte {
+		return func(b []byte) []byte { return put32(last+38, mode<<16)(put16(last+4, 3<<8|20)(b)) }
+	}
+	checkDamages(t, jarFormat{}, unix(0o100644)(bytes.Clone(signed)), nil)
+	checkDamages(t, jarFormat{}, signed, []damage{
+		{"link", BadHeader, unix(0o120777)},
+		{"folder", BadHeader, unix(0o040755)},
+		{"folder of DOS", BadHeader, put32(last+38, 0x10)},
+		{"device", BadHeader, unix(0o020666)},
+	})
+}
