@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -275,21 +276,23 @@ func (l *Layout) Resolve(ref Reference) (Descriptor, error) {
 
 func (l *Layout) resolve(x index, ref Reference) (Descriptor, error) {
 	var found []Descriptor
+	referrers := map[Descriptor]bool{} // so that none is read twice
 	for _, e := range x.entries {
 		switch {
 		case ref.Digest != "" && e.Digest != ref.Digest, ref.Tag != "" && !e.isCalled(ref.Tag):
 			continue
+		case slices.Contains(found, e.Descriptor):
+			continue
 		case ref.Digest == "" && ref.Tag == "":
-			if own, err := l.isArtifact(e); err != nil || !own {
-				if err != nil {
-					return Descriptor{}, err
-				}
+			own, err := l.isArtifact(e, referrers)
+			if err != nil {
+				return Descriptor{}, err
+			}
+			if !own {
 				continue
 			}
 		}
-		if len(found) == 0 || found[0] != e.Descriptor {
-			found = append(found, e.Descriptor)
-		}
+		found = append(found, e.Descriptor)
 	}
 	switch {
 	case len(found) == 0:
@@ -306,15 +309,19 @@ func (l *Layout) resolve(x index, ref Reference) (Descriptor, error) {
 
 // isArtifact tells what somebody put into the layout from what refers to it. The latter
 // has no tag, or one that says so: whatever else has one is there to be run by it.
-func (l *Layout) isArtifact(e entry) (bool, error) {
+// referrers are those that are known to refer.
+func (l *Layout) isArtifact(e entry, referrers map[Descriptor]bool) (bool, error) {
 	if isReferrerTag(e.tag) {
 		return false, nil
 	}
-	m, err := l.manifest(e.Descriptor)
-	if err != nil {
-		return false, err
+	if !referrers[e.Descriptor] {
+		m, err := l.manifest(e.Descriptor)
+		if err != nil || m["subject"] == nil {
+			return err == nil, err
+		}
+		referrers[e.Descriptor] = true
 	}
-	return m["subject"] == nil || e.tag != "" || e.name != "", nil
+	return e.tag != "" || e.name != "", nil
 }
 
 // isReferrerTag reports whether a tag is that of an index of referrers, or one by which

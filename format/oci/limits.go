@@ -12,6 +12,9 @@ const (
 	// maxEntries bounds the manifests that one index lists. A multi-platform image has
 	// about 20, a layout of a release some hundred; the rest is a guess.
 	maxEntries = 4096
+	// maxLists bounds the indexes by which tools without referrers find signatures of one
+	// artefact; there should be one.
+	maxLists = 4
 	// maxBlobs bounds the blobs below one manifest.
 	maxBlobs = 4096
 	// maxLevels bounds how deep indexes nest: an index of indexes of images.
