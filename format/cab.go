@@ -133,7 +133,7 @@ func (f *cabFile) readArea(size int64) error {
 		return refuse(BytesAfterSignature, at+n, "%d bytes", size-at-n)
 	}
 	f.field = n
-	return nil
+	return checkHidden(f.r, at, size, nowhere)
 }
 
 // reserve makes room for the signature's area: everything behind the header moves.

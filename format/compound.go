@@ -23,6 +23,7 @@ type compound struct {
 	entries []cfEntry
 	used    []bool // sectors that belong to something
 	minis   []bool // mini sectors that do
+	copied  spans  // of the file, by stream
 }
 
 // cfEntry is a directory entry as it stands in the file.
@@ -199,7 +200,12 @@ func (c *compound) readDirectory(start uint32) error {
 			return err
 		}
 		for i := range per {
-			c.entries = append(c.entries, cfEntry(raw[i*cfEntryBytes:]))
+			e := cfEntry(raw[i*cfEntryBytes:])
+			// Version 3 has 32 bits for the size, and sometimes rubbish behind them.
+			if c.shift > 9 && (e.kind() == cfStream || e.kind() == cfRoot) && binary.LittleEndian.Uint32(e[124:]) != 0 {
+				return refuse(BadHeader, c.offset(s)+int64(i*cfEntryBytes), "a stream of more than 4 GiB")
+			}
+			c.entries = append(c.entries, e)
 		}
 	}
 	if len(c.entries) == 0 || c.entries[0].kind() != cfRoot {
@@ -244,6 +250,7 @@ func (c *compound) readMini(start, count uint32) error {
 func (c *compound) walk() *compound {
 	w := *c
 	w.used, w.minis = slices.Clone(c.used), slices.Clone(c.minis)
+	w.copied = spans{from: max(0, c.size-zipEndBytes-zipMaxComment)}
 	return &w
 }
 
@@ -275,6 +282,7 @@ func (c *compound) stream(w io.Writer, e *cfEntry) error {
 		if err := copyPart(w, c.r, from, from+length); err != nil {
 			return err
 		}
+		c.copied.add(from, from+length)
 		i, n = j, n-length
 	}
 	return nil
@@ -290,10 +298,12 @@ func (c *compound) miniStream(w io.Writer, at uint32, n int64) error {
 		}
 		c.minis[at] = true
 		in := int64(at) << cfMiniShift
-		raw, err := readPart(c.r, c.offset(c.mini[in>>c.shift])+in&(1<<c.shift-1), min(1<<cfMiniShift, n), c.size)
+		from, length := c.offset(c.mini[in>>c.shift])+in&(1<<c.shift-1), min(1<<cfMiniShift, n)
+		raw, err := readPart(c.r, from, length, c.size)
 		if err != nil {
 			return err
 		}
+		c.copied.add(from, from+length)
 		if _, err := w.Write(raw); err != nil {
 			return err
 		}
@@ -303,34 +313,4 @@ func (c *compound) miniStream(w io.Writer, at uint32, n int64) error {
 		return refuse(BadHeader, -1, "a mini stream's chain is longer than the stream")
 	}
 	return nil
-}
-
-// children returns the entries of a storage, in no order. seen are the entries that
-// belong to a tree already.
-func (c *compound) children(parent *cfEntry, seen []bool) ([]*cfEntry, error) {
-	var out []*cfEntry
-	stack := []uint32{parent.child()}
-	names := map[string]bool{}
-	for len(stack) > 0 {
-		i := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if i == cfFree {
-			continue
-		}
-		if int64(i) >= int64(len(c.entries)) || seen[i] {
-			return nil, refuse(BadHeader, -1, "directory entry %d: absent, or in the tree twice", i)
-		}
-		seen[i] = true
-		e := &c.entries[i]
-		n := e.nameBytes()
-		if n < 4 || n > 64 || n%2 != 0 || e[n-1] != 0 || e[n-2] != 0 || names[e.name()] {
-			return nil, refuse(BadHeader, -1, "directory entry %d: its name is malformed, or another's", i)
-		}
-		names[e.name()] = true
-		if e.kind() != cfStream && e.kind() != cfStorage {
-			return nil, refuse(BadHeader, -1, "directory entry %d: object of type %d", i, e.kind())
-		}
-		out, stack = append(out, e), append(stack, e.left(), e.right())
-	}
-	return out, nil
 }

@@ -22,6 +22,10 @@
 //
 //   - JAR: META-INF/HALLMARK.SF with META-INF/HALLMARK.EC or .RSA. Signed is the .SF.
 //
+// Where a signature is inside the file, no other file may be found in it: no ZIP archive by
+// its end, no cabinet by its beginning. Nobody signed that, and the file would be another one
+// under another name.
+//
 // The last four change the file's own bytes, and sign something else than its SHA-256:
 // Digests has both. docs/decisions/0023-formats-that-sign-another-hash.md says how the
 // two are held together.

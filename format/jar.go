@@ -97,6 +97,8 @@ func (j *jarFile) checkSignatureFiles() error {
 		return refuse(TwoSignatures, -1, "a second signature, in %.64q", j.foreign[0].Name)
 	case j.sf != nil && j.a.behind > 0:
 		return refuse(BytesAfterSignature, j.a.end, "a comment of %d bytes, which nothing signs", j.a.behind)
+	case j.sf != nil && slices.ContainsFunc(j.a.files, func(f *zip.File) bool { return f.Comment != "" }):
+		return refuse(UnsignedEntry, -1, "an entry has a comment, which nothing signs")
 	case j.block != nil && j.block.UncompressedSize64 == 0:
 		return refuse(SignatureEmpty, -1, "no bytes")
 	case j.block != nil && j.block.UncompressedSize64 > MaxSignatureBytes:
@@ -270,10 +272,12 @@ func (j *jarFile) write(dst *os.File, signature []byte) error {
 	return w.Close()
 }
 
-// keep copies an entry as it is, but for folders that somebody compressed.
+// keep copies an entry as it is, but for its comment and for folders that somebody compressed.
 func keep(w *zip.Writer, f *zip.File) error {
 	if !strings.HasSuffix(f.Name, "/") {
-		return w.Copy(f)
+		bare := *f
+		bare.Comment = ""
+		return w.Copy(&bare)
 	}
 	_, err := w.CreateRaw(&zip.FileHeader{
 		Name: f.Name, Method: zip.Store, Extra: f.Extra, ExternalAttrs: f.ExternalAttrs, CreatorVersion: f.CreatorVersion,

@@ -60,9 +60,13 @@ const (
 	// longer ones, which Java reads up to 512.
 	maxManifestLine = 512
 
-	// maxManifestAttributes bounds a section's attributes, which are compared with each
-	// other. OSGi's main sections have some thirty.
+	// maxManifestAttributes bounds a section's attributes. OSGi's main sections have some
+	// thirty.
 	maxManifestAttributes = 256
+
+	// maxManifestSections bounds the sections, of which an archive without ZIP64 needs one for
+	// each of 65,534 entries, and some for its folders.
+	maxManifestSections = 1 << 17
 
 	// maxEntryName bounds the name of an archive's entry: what a ZIP can hold, less what
 	// a manifest's line adds.

@@ -60,6 +60,9 @@ func parseManifest(raw []byte) (*manifest, error) {
 		if _, twice := m.byName[s.name]; twice {
 			return nil, refuse(BadHeader, -1, "manifest has two sections about %.64q", s.name)
 		}
+		if len(m.sections) == maxManifestSections {
+			return nil, refuse(TooLarge, -1, "manifest of more than %d sections", maxManifestSections)
+		}
 		m.byName[s.name] = len(m.sections)
 		m.sections = append(m.sections, s)
 	}
@@ -89,6 +92,8 @@ func splitSections(text string) (sections [][]string) {
 // attributes returns names and values with continued lines put together.
 func (s section) attributes() ([][2]string, error) {
 	var out [][2]string
+	var value strings.Builder // of the last one
+	seen := map[string]bool{}
 	for _, line := range s.lines {
 		if len(line) > maxManifestLine {
 			return nil, refuse(BadHeader, -1, "manifest line of %d bytes", len(line))
@@ -97,24 +102,31 @@ func (s section) attributes() ([][2]string, error) {
 			if len(out) == 0 {
 				return nil, refuse(BadHeader, -1, "manifest section begins with a continued line")
 			}
-			value := &out[len(out)-1][1]
-			if *value += rest; len(*value) > maxEntryName {
+			if value.WriteString(rest); value.Len() > maxEntryName {
 				return nil, refuse(BadHeader, -1, "manifest value of more than %d bytes", maxEntryName)
 			}
 			continue
 		}
-		name, value, ok := strings.Cut(line, ": ")
+		name, first, ok := strings.Cut(line, ": ")
 		if !ok || !isHeaderName(name) {
 			return nil, refuse(BadHeader, -1, "manifest line %.64q", line)
 		}
-		for _, a := range out {
-			if strings.EqualFold(a[0], name) {
-				return nil, refuse(BadHeader, -1, "manifest section has %.64q twice", name)
-			}
+		lower := strings.ToLower(name)
+		if seen[lower] {
+			return nil, refuse(BadHeader, -1, "manifest section has %.64q twice", name)
 		}
-		if out = append(out, [2]string{name, value}); len(out) > maxManifestAttributes {
+		if len(out) == maxManifestAttributes {
 			return nil, refuse(BadHeader, -1, "manifest section of more than %d attributes", maxManifestAttributes)
 		}
+		if len(out) > 0 {
+			out[len(out)-1][1] = value.String()
+		}
+		value.Reset()
+		value.WriteString(first)
+		seen[lower], out = true, append(out, [2]string{name, first})
+	}
+	if len(out) > 0 {
+		out[len(out)-1][1] = value.String()
 	}
 	for _, a := range out {
 		if !utf8.ValidString(a[1]) { // seen only now: lines may be broken inside a character

@@ -157,11 +157,15 @@ func (f *msiFile) hash(names, content io.Writer) error {
 			return err
 		}
 	}
+	c.copied.list = nil // what follows is signed, those two are not
 	w := msiWalk{c: c, seen: make([]bool, len(c.entries)), names: names, content: content}
 	if err := w.storage(&c.entries[0], 0); err != nil || f.signed == nil || content == io.Discard {
 		return err
 	}
-	return c.checkEnd()
+	if err := c.checkEnd(); err != nil {
+		return err
+	}
+	return checkHidden(c.r, c.copied.from, c.size, c.copied.has)
 }
 
 // checkEnd demands that a file does not go on behind the last sector that was read.

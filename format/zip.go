@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"io/fs"
 	"slices"
+	"strings"
 )
 
 // archive is a ZIP file whose structure leaves no room for a second reading: from the
@@ -34,6 +36,8 @@ const (
 	zip64Entries      = 1<<16 - 1
 	zip64Offset       = 1<<32 - 1
 	zipDescriptorSize = 12 // without its optional magic
+	zip64Locator      = 20 // bytes before the end record
+	zip64LocatorMagic = "PK\x06\x07"
 )
 
 // readArchive checks a ZIP file of size bytes.
@@ -88,6 +92,10 @@ func (a *archive) readEnd(r io.ReaderAt, size int64) (entries int, err error) {
 		return 0, refuse(TooLarge, a.end, "ZIP64: at most %d entries and 4 GiB are read", zip64Entries-1)
 	case offset+length != a.end:
 		return 0, refuse(BadHeader, a.end, "central directory of %d bytes at byte %d, its end is at %d", length, offset, a.end)
+	}
+	if begins(r, a.end-zip64Locator, zip64LocatorMagic) {
+		// In an entry's extra field or comment. Some readers go by it before anything else.
+		return 0, refuse(BadHeader, a.end-zip64Locator, "ZIP64: a second directory is named")
 	}
 	if length > maxZIPDirectory {
 		return 0, refuse(TooLarge, offset, "central directory of %d bytes, at most %d", length, maxZIPDirectory)
@@ -181,13 +189,15 @@ func (a *archive) checkLocal(r io.ReaderAt, p zipPart) (int64, error) {
 	start := p.offset + zipLocalBytes + n + int64(len(extra))
 	same := string(head[:4]) == zipLocal && string(name) == f.Name &&
 		binary.LittleEndian.Uint16(head[6:]) == f.Flags && binary.LittleEndian.Uint16(head[8:]) == f.Method
-	if f.Flags&zipHasDescriptor == 0 {
-		same = same && binary.LittleEndian.Uint32(head[14:]) == f.CRC32 &&
-			uint64(binary.LittleEndian.Uint32(head[18:])) == f.CompressedSize64 && uint64(binary.LittleEndian.Uint32(head[22:])) == f.UncompressedSize64
+	for i, want := range []uint64{uint64(f.CRC32), f.CompressedSize64, f.UncompressedSize64} {
+		got := uint64(binary.LittleEndian.Uint32(head[14+4*i:]))
+		same = same && (got == want || got == 0 && f.Flags&zipHasDescriptor != 0)
 	}
 	switch {
 	case hasOtherName(f.Extra, f.Name) || hasOtherName(extra, f.Name):
 		return 0, refuse(BadHeader, p.offset, "ZIP: %.64q has a second name", f.Name)
+	case f.Mode()&fs.ModeType != 0 && !strings.HasSuffix(f.Name, "/"):
+		return 0, refuse(BadHeader, p.offset, "ZIP: %.64q is said to be no file: %s", f.Name, f.Mode())
 	case !same:
 		return 0, refuse(BadHeader, p.offset, "ZIP: the local header of %.64q differs from the central directory", f.Name)
 	case f.Method != zip.Store && f.Method != zip.Deflate:

@@ -87,6 +87,7 @@ func (v *inquiry) judgeSigned(ctx context.Context, verdict *Verdict, about subje
 		verdict.refuse(err)
 		return
 	}
+	verdict.refuse(v.checkUnsigned(s.data.signer, about.want.Timestamp))
 	verdict.Claims, verdict.Repositories = mark.Assurance.Claims, mark.Repository.URLs
 	v.checkAssessments(verdict, mark.Assurance.Claims, at)
 	verdict.refuse(v.policy.satisfied(mark.Assurance.Claims))

@@ -38,7 +38,8 @@ const (
 	// Do: the vendor has to build the package with dpkg-deb; if the policy can do without
 	// names, take rules and exceptions by package out of it.
 	PackageUnreadable Code = "package-unreadable"
-	// UnsignedContent: something in a signed archive or package is not signed.
+	// UnsignedContent: something in a signed archive or package, or beside what belongs into
+	// its signature, is not signed.
 	// Do: do not use the file: something was added after it was signed. Download it anew
 	// from the vendor.
 	UnsignedContent Code = "unsigned-content"

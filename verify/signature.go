@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"encoding/asn1"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -82,6 +83,21 @@ func checkContent(sd signedData, want format.ToBeSigned) error {
 func checkSecond(s signerInfo) error {
 	if slices.ContainsFunc(s.unsigned, func(a attribute) bool { return a.oid.Equal(ext.SPCNestedSignature()) }) {
 		return because(TwoSignatures, "a signature is nested in the signature")
+	}
+	return nil
+}
+
+// checkUnsigned refuses unsigned attributes other than the timestamp and the staple, as
+// package oci does. Nobody reads them here, so anybody can put anything there: a script, or
+// an archive, which the signed file then is for other programs.
+//
+// It is asked last: signatures of another CA have its own there, and more is wrong with them.
+func (v *Verifier) checkUnsigned(s signerInfo, timestamp asn1.ObjectIdentifier) error {
+	known := []asn1.ObjectIdentifier{timestamp, v.trust.Arc.Staple()}
+	for _, a := range s.unsigned {
+		if !slices.ContainsFunc(known, a.oid.Equal) {
+			return because(UnsignedContent, "unsigned attribute %v, which no signature has here", a.oid)
+		}
 	}
 	return nil
 }

@@ -10,7 +10,7 @@
 //
 // A Reference names a manifest: DIR, DIR:TAG or DIR@sha256:HEX. Without tag and digest
 // the layout must hold one artefact only. A tag that two entries of index.json give to
-// different manifests names neither.
+// different manifests names neither, also where only containerd takes it for that tag.
 //
 // # What is checked before anything is believed
 //
@@ -19,7 +19,9 @@
 // media type inside that differs is refused, and so are an image that also lists
 // manifests and an index that also lists layers, since two readers could take the same
 // bytes for two things. JSON with a name twice, in any letter case, is refused for the
-// same reason. Check goes down to the last layer: all of them must be there.
+// same reason; so is a name of the specification in other letters. Check goes down to the
+// last layer: all of them must be there. A list that "docker save" has put beside index.json
+// must name nothing else, since "docker load" goes by that one.
 //
 // # The signature
 //
@@ -49,5 +51,6 @@
 // # Limits
 //
 // A manifest or index has at most 4 MiB, a tree at most 4,096 blobs three levels deep;
-// 64 signatures of an artefact are looked at. Memory does not grow with a layer's size.
+// 64 signatures of an artefact are looked at, of 8 MiB together. Memory does not grow with a
+// layer's size.
 package oci

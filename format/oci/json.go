@@ -9,13 +9,17 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // object reads one JSON object: nothing after it, no name twice at any depth, whatever
-// the letter case. encoding/json takes "Layers" for "layers", others do not: with one
-// spelling of each name both read the same.
-func object(raw []byte) (map[string]json.RawMessage, error) {
+// the letters, and none that means something in other letters. encoding/json takes "Layers"
+// for "layers", others do not: with one spelling of each name both read the same.
+func object(raw []byte) (map[string]json.RawMessage, error) { return members(raw, false) }
+
+// members is object; isFree says that names mean something else here.
+func members(raw []byte, isFree bool) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(raw) {
 		return nil, errors.New("invalid UTF-8")
 	}
@@ -23,7 +27,7 @@ func object(raw []byte) (map[string]json.RawMessage, error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("not a JSON object")
 	}
-	if err := distinct(d, json.Delim('{'), 1); err != nil {
+	if err := distinct(d, json.Delim('{'), 1, isFree); err != nil {
 		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -36,8 +40,37 @@ func object(raw []byte) (map[string]json.RawMessage, error) {
 	return out, nil
 }
 
-// distinct reads to the end of the object or list that has just begun.
-func distinct(d *json.Decoder, open json.Delim, depth int) error {
+// isMisspelled reports whether a name is one that means something in a layout, OCI
+// image-spec 1.1, in other letters.
+func isMisspelled(name string) bool {
+	for _, meant := range []string{
+		"imageLayoutVersion", "schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject",
+		"annotations", "digest", "size", "urls", "data", "platform",
+	} {
+		if name != meant && strings.EqualFold(name, meant) {
+			return true
+		}
+	}
+	return false
+}
+
+// fold makes one text of all that encoding/json takes for the same name: beside capitals
+// these are a long s and the sign for kelvin.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
+}
+
+// distinct reads to the end of the object or list that has just begun. The names of
+// annotations are anybody's, and spelled as anybody likes.
+func distinct(d *json.Decoder, open json.Delim, depth int, isFree bool) error {
 	if depth > maxJSONDepth {
 		return fmt.Errorf("nested more than %d deep", maxJSONDepth)
 	}
@@ -47,18 +80,23 @@ func distinct(d *json.Decoder, open json.Delim, depth int) error {
 		if err != nil {
 			return fmt.Errorf("not JSON: %w", err)
 		}
+		free := isFree
 		if open == '{' {
-			name := strings.ToLower(t.(string)) // a name is all that can stand here
-			if seen[name] {
+			name := t.(string) // a name is all that can stand here
+			folded := fold(name)
+			switch {
+			case seen[folded]:
 				return fmt.Errorf("member %.64q appears twice", name)
+			case !isFree && isMisspelled(name):
+				return fmt.Errorf("member %.64q is spelled in other letters than it should", name)
 			}
-			seen[name] = true
+			seen[folded], free = true, isFree || name == "annotations"
 			if t, err = d.Token(); err != nil {
 				return fmt.Errorf("not JSON: %w", err)
 			}
 		}
 		if inner, ok := t.(json.Delim); ok {
-			if err := distinct(d, inner, depth+1); err != nil {
+			if err := distinct(d, inner, depth+1, free); err != nil {
 				return err
 			}
 		}

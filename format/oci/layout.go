@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -27,6 +28,7 @@ const (
 	indexFile     = "index.json"
 	layoutVersion = "1.0.0"
 	refName       = "org.opencontainers.image.ref.name"
+	containerName = "io.containerd.image.name" // which containerd takes before the other
 )
 
 // IsLayout reports whether path is a folder with a file oci-layout in it.
@@ -174,7 +176,13 @@ type entry struct {
 	Descriptor
 	artifactType string
 	tag          string
+	name         string // for containerd
 	raw          json.RawMessage
+}
+
+// isCalled reports whether some tool would take the entry for what goes by a tag.
+func (e entry) isCalled(tag string) bool {
+	return e.tag == tag || strings.HasSuffix(e.tag, ":"+tag) || strings.HasSuffix(e.name, ":"+tag)
 }
 
 // index is index.json or an image index, with what is needed to write it again.
@@ -226,7 +234,7 @@ func readEntry(raw json.RawMessage) (entry, error) {
 	if err != nil {
 		return entry{}, refuse(BadDescriptor, "%v", err)
 	}
-	e.tag = annotations[refName]
+	e.tag, e.name = annotations[refName], annotations[containerName]
 	return e, nil
 }
 
@@ -268,21 +276,23 @@ func (l *Layout) Resolve(ref Reference) (Descriptor, error) {
 
 func (l *Layout) resolve(x index, ref Reference) (Descriptor, error) {
 	var found []Descriptor
+	referrers := map[Descriptor]bool{} // so that none is read twice
 	for _, e := range x.entries {
 		switch {
-		case ref.Digest != "" && e.Digest != ref.Digest, ref.Tag != "" && e.tag != ref.Tag:
+		case ref.Digest != "" && e.Digest != ref.Digest, ref.Tag != "" && !e.isCalled(ref.Tag):
+			continue
+		case slices.Contains(found, e.Descriptor):
 			continue
 		case ref.Digest == "" && ref.Tag == "":
-			if own, err := l.isArtifact(e); err != nil || !own {
-				if err != nil {
-					return Descriptor{}, err
-				}
+			own, err := l.isArtifact(e, referrers)
+			if err != nil {
+				return Descriptor{}, err
+			}
+			if !own {
 				continue
 			}
 		}
-		if len(found) == 0 || found[0] != e.Descriptor {
-			found = append(found, e.Descriptor)
-		}
+		found = append(found, e.Descriptor)
 	}
 	switch {
 	case len(found) == 0:
@@ -297,16 +307,29 @@ func (l *Layout) resolve(x index, ref Reference) (Descriptor, error) {
 	return Descriptor{}, refuse(Ambiguous, "the layout holds %d artefacts: name one, DIR:TAG or DIR@sha256:HEX", len(found))
 }
 
-// isArtifact tells what somebody put into the layout from what refers to it.
-func (l *Layout) isArtifact(e entry) (bool, error) {
-	if strings.HasPrefix(e.tag, fallbackPrefix) {
+// isArtifact tells what somebody put into the layout from what refers to it. The latter
+// has no tag, or one that says so: whatever else has one is there to be run by it.
+// referrers are those that are known to refer.
+func (l *Layout) isArtifact(e entry, referrers map[Descriptor]bool) (bool, error) {
+	if isReferrerTag(e.tag) {
 		return false, nil
 	}
-	m, err := l.manifest(e.Descriptor)
-	if err != nil {
-		return false, err
+	if !referrers[e.Descriptor] {
+		m, err := l.manifest(e.Descriptor)
+		if err != nil || m["subject"] == nil {
+			return err == nil, err
+		}
+		referrers[e.Descriptor] = true
 	}
-	return m["subject"] == nil, nil
+	return e.tag != "" || e.name != "", nil
+}
+
+// isReferrerTag reports whether a tag is that of an index of referrers, or one by which
+// cosign finds what it has about an image: the image's digest, and perhaps a suffix.
+func isReferrerTag(tag string) bool {
+	digits, ok := strings.CutPrefix(tag, fallbackPrefix)
+	digits, _, _ = strings.Cut(digits, ".")
+	return ok && checkDigest(digestPrefix+digits) == nil
 }
 
 // manifest reads a manifest or index, and holds it against its media type.

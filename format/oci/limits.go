@@ -12,12 +12,18 @@ const (
 	// maxEntries bounds the manifests that one index lists. A multi-platform image has
 	// about 20, a layout of a release some hundred; the rest is a guess.
 	maxEntries = 4096
+	// maxLists bounds the indexes by which tools without referrers find signatures of one
+	// artefact; there should be one.
+	maxLists = 4
 	// maxBlobs bounds the blobs below one manifest.
 	maxBlobs = 4096
 	// maxLevels bounds how deep indexes nest: an index of indexes of images.
 	maxLevels = 3
 	// maxSignatures bounds the signatures of one artefact that are read.
 	maxSignatures = 64
+	// maxSignaturesBytes bounds them together: four of the largest, or 64 with a staple of
+	// some CRLs.
+	maxSignaturesBytes = 4 * MaxEnvelopeBytes
 	// maxJSONDepth bounds nesting: manifests nest six deep.
 	maxJSONDepth = 32
 

@@ -28,15 +28,16 @@ func (l *Layout) Signatures(d Descriptor) ([]Signature, error) {
 	}
 	var out []Signature
 	var broken error
+	size := 0
 	for _, e := range l.candidates(x, d) {
 		s, err := l.signature(e.Descriptor, d)
 		switch {
 		case err != nil && broken == nil:
 			broken = err
 		case err == nil && s != nil:
-			out = append(out, *s)
+			out, size = append(out, *s), size+len(s.Envelope)
 		}
-		if len(out) == maxSignatures {
+		if len(out) == maxSignatures || size >= maxSignaturesBytes {
 			break
 		}
 	}
@@ -52,11 +53,12 @@ func (l *Layout) Signatures(d Descriptor) ([]Signature, error) {
 // candidates lists what may refer to d: the entries of index.json, and those of the
 // index under the fallback tag. Each digest once.
 func (l *Layout) candidates(x index, d Descriptor) []entry {
-	all := x.entries
+	all, lists := x.entries, map[string]bool{}
 	for _, e := range x.entries {
-		if e.tag != fallbackPrefix+d.Hex() || e.MediaType != MediaTypeIndex {
+		if e.tag != fallbackPrefix+d.Hex() || e.MediaType != MediaTypeIndex || lists[e.Digest] || len(lists) == maxLists {
 			continue
 		}
+		lists[e.Digest] = true
 		raw, err := l.blob(e.Descriptor, MaxManifestBytes)
 		if err != nil {
 			continue

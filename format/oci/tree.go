@@ -2,21 +2,27 @@ package oci
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 )
 
 // Check reads everything below a manifest, to the last layer, and holds each blob
 // against the digest that names it. A blob that is not there is BlobMissing: whoever
-// installs from the layout could not be told that all of it was looked at.
+// installs from the layout could not be told that all of it was looked at. So is a list for
+// Docker that names something else.
 func (l *Layout) Check(ctx context.Context, d Descriptor) error {
-	w := walk{layout: l, seen: map[string]Descriptor{}}
-	return w.visit(ctx, d, 1)
+	w := walk{layout: l, seen: map[string]Descriptor{}, images: map[[sha256.Size]byte]bool{}}
+	if err := w.visit(ctx, d, 1); err != nil {
+		return err
+	}
+	return w.checkDocker()
 }
 
 // walk remembers what was read, by digest: a hundred mentions of one layer cost one reading.
 type walk struct {
 	layout *Layout
 	seen   map[string]Descriptor
+	images map[[sha256.Size]byte]bool // by imageName
 }
 
 func (w *walk) visit(ctx context.Context, d Descriptor, level int) error {
@@ -46,6 +52,9 @@ func (w *walk) visit(ctx context.Context, d Descriptor, level int) error {
 	below, err := children(d, fields)
 	if err != nil {
 		return err
+	}
+	if !d.isIndex() {
+		w.images[imageName(below)] = true
 	}
 	for _, c := range below {
 		if err := w.visit(ctx, c, level+1); err != nil {

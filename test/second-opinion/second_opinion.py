@@ -364,7 +364,7 @@ def open_cms(raw, tbs, w):
     content = b64(tbs["content"])
     s = SignedData(raw, 1 << 20, tbs["content_type"], 1, (SHA256,), True, tbs["timestamp"])
     need((s.content is None) == (not content) and (s.content or b"") == content and s.digest.hex() == tbs["digest"], "signed was another file")
-    need("1.3.6.1.4.1.311.2.4.1" not in s.unsigned and w.arc + ".6" not in s.unsigned, "nested signature, or unsigned deadline")
+    need(set(s.unsigned) <= {tbs["timestamp"], w.arc + ".4"}, "unsigned attribute that is no timestamp and no staple: a signature, a deadline, or anything")
     by = value(s.signed, w.arc + ".6")
     return s.leaf, s.others, s.value, value(s.unsigned, tbs["timestamp"]), value(s.unsigned, w.arc + ".4"), instant(items(by)[0]) if by else None
 def judge(form, raw, proof, w):

@@ -127,6 +127,7 @@ func malformedCMS() []sketch {
 		{"cms/nested", []int{1}, wants(verify.TwoSignatures), "a signature nested in the signature", sign(func(_ *maker, c *pki.CMS) {
 			c.Unsigned = append(c.Unsigned, pki.Attribute{OID: nestedSignature(), Values: [][]byte{{0x30, 0}}})
 		})},
+		{"attribute/unknown-unsigned", []int{9}, wants(verify.UnsignedContent), "an unsigned attribute that nobody knows", unsigned([]byte{5, 0})},
 	}
 }
 

@@ -49,6 +49,12 @@ func containers() []sketch {
 		{"deb/signature-twice", []int{9}, wants(verify.TwoSignatures), "the signature twice", rewrite(func(b []byte) []byte { return append(b, member(b)...) })},
 		{"deb/byte", []int{9}, changed, "a byte of the package changed", rewrite(func(b []byte) []byte { b[68] ^= 1; return b })},
 		{"deb/header-byte", []int{9}, wants(verify.ContainerMalformed), "a byte of the signature's header changed", rewrite(func(b []byte) []byte { b[bytes.IndexByte(b, '_')+20] = '1'; return b })},
+		{"deb/archive-hidden", []int{9, 11}, wants(verify.UnsignedContent), "an archive in the signature, by which the package is another file for Java", func(m *maker) {
+			sign(func(_ *maker, c *pki.CMS) {
+				c.Staple.VSA = bytes.Replace(archive(), []byte("PK\x05\x06"), []byte("QK\x05\x06"), 1)
+			})(m)
+			m.change(func(b []byte) []byte { return bytes.Replace(b, []byte("QK\x05\x06"), []byte("PK\x05\x06"), 1) })
+		}},
 		{"deb/cut-off", []int{5}, broken, "the end is missing", rewrite(func(b []byte) []byte { return b[:len(b)-2] })},
 		{"deb/member-length", []int{5}, broken, "a member longer than the file", rewrite(func(b []byte) []byte {
 			return bytes.Replace(b, []byte("4         `\n2.0"), []byte("999999999 `\n2.0"), 1)
@@ -277,6 +283,15 @@ func archives() []sketch {
 			m.change(func(b []byte) []byte {
 				b[len(b)-2] = 4
 				return append(b, "evil"...)
+			})
+		}},
+		{"jar/entry-comment", []int{9}, unsigned, "a comment of the last entry, where another directory could stand", func(m *maker) {
+			m.signFile("hello.jar", archive())
+			m.change(func(b []byte) []byte {
+				end := len(b) - 22
+				b[bytes.LastIndex(b, []byte("PK\x01\x02"))+32] = 4
+				put32(b, end+12, le32(b, end+12)+4)
+				return bytes.Join([][]byte{b[:end], []byte("evil"), b[end:]}, nil)
 			})
 		}},
 		{"jar/gap", []int{9}, broken, "something between the entries and their directory", func(m *maker) {

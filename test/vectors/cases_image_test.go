@@ -50,6 +50,18 @@ func images() []sketch {
 			l := m.layout()
 			l.Tag(m, l.Image(m, "evil"), "v1")
 		}},
+		{"oci/other-spelling", []int{9, 11}, broken, "a second list of images, spelled with a long s", func(m *maker) {
+			l := m.layout()
+			raw, err := os.ReadFile(filepath.Join(l.Dir, "index.json"))
+			if err != nil {
+				m.Fatal(err)
+			}
+			l.File(m, "index.json", append(raw[:len(raw)-1], `,"manifest\u017f":[]}`...))
+		}},
+		{"oci/docker-list", []int{9, 11}, broken, "a list for docker load with another image", func(m *maker) {
+			l := m.layout()
+			l.File(m, "manifest.json", []byte(`[{"Config":"blobs/sha256/`+l.Blob(m, layer, []byte("evil")).Hex()+`","RepoTags":["a:v1"],"Layers":[]}]`))
+		}},
 		{"oci/other-target", []int{2}, changed, "the signature is about another image", func(m *maker) {
 			l := pki.NewLayout(m, filepath.Join(m.dir, "image"))
 			d := l.Image(m, "a layer")
