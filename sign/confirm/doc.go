@@ -10,6 +10,9 @@
 //     is revoked, counting from the moment of the signature, without a human. A summary
 //     that says FAILED is filed, webhooks are told, and an incident says why.
 //
+// A contradiction also counts while the vendor is suspended or an assessment is not in
+// force, when nothing is confirmed.
+//
 // The certificate is for that build alone, so no other signature is touched. Where somebody
 // else has revoked it, and from a later moment on, that is made good at once.
 //
