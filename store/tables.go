@@ -146,6 +146,7 @@ var (
 		{"state", func(j RebuildJob) string { return j.State }},
 		{"open", RebuildJob.openOf},
 	}}
+	RebuildTurns     = Table[RebuildTurn]{name: "rebuild_turn", key: func(t RebuildTurn) string { return RebuilderKey(t.Rebuilder) }}
 	RebuildRecipes   = Table[RebuildRecipe]{name: "rebuild_recipe", key: func(r RebuildRecipe) string { return r.SHA256 }}
 	SigningPolicies  = Table[SigningPolicy]{name: "signing_policy", key: func(p SigningPolicy) string { return ProductKey(p.Vendor, p.Product) }, indexes: []index[SigningPolicy]{{"vendor", func(p SigningPolicy) []string { return []string{p.Vendor} }}}}
 	PolicyChanges    = Table[PolicyChange]{name: "policy_change", key: func(c PolicyChange) string { return c.ID }, indexes: []index[PolicyChange]{{"vendor", func(c PolicyChange) []string { return []string{c.Vendor} }}}}
@@ -209,7 +210,7 @@ var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
 	Intents, Certificates, CertificateRequests, CRLs, StatusBundles, RepositoryFiles, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
-	RebuildJobs, RebuildRecipes,
+	RebuildJobs, RebuildTurns, RebuildRecipes,
 	SigningPolicies, PolicyChanges, SigningApprovals, SigningCounts, Factors, Machines,
 	Incidents, Summaries,
 }
