@@ -185,6 +185,7 @@ var (
 			}
 			return []string{TimeKey(i.RevokedAt)}
 		}},
+		{"storm", Incident.storm},
 	}}
 	Summaries = Table[Summary]{name: "summary", key: func(s Summary) string { return s.ID }, indexes: []index[Summary]{
 		{"state", func(s Summary) []string {
