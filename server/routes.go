@@ -51,6 +51,7 @@ func (s *Server) peopleRoutes() []Route {
 		post("/v1/people", "add-person", "Add an officer, reader or further person of a vendor, and invite them", officers, s.addPerson),
 		get("/v1/people", "list-people", "List people", readers, s.listPeople),
 		post("/v1/people/{id}/invite", "invite-person", "Invite a person again: a new device, a lost key", officers, s.invitePerson),
+		post("/v1/people/{id}/consent", "consent-to-invitation", "Agree to another officer's invitation of an officer", officers, s.consent),
 		post("/v1/people/{id}/disable", "disable-person", "Disable a person and their client certificates", officers, s.disablePerson),
 
 		post("/v1/vendors", "add-vendor", "Register a vendor and invite its first person", officers, s.addVendor),

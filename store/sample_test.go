@@ -297,9 +297,10 @@ func fullSample() sample {
 	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
 	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	return sample{
-		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90), LogSalt: []byte{1, 2}}},
-		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}, Rebuilder: "https://rebuild.example.org/"}},
-		Enrolment:         []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond)}},
+		Vendor: []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90), LogSalt: []byte{1, 2}}},
+		Person: []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}, Rebuilder: "https://rebuild.example.org/"}},
+		Enrolment: []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond),
+			Consent: store.ConsentAlone, InvitedBy: "olga", ConsentBy: "otto", ConsentAt: day(1)}}, // every field at once
 		ClientCertificate: []store.ClientCertificate{{Serial: "0a", Person: "vera", DER: []byte{0x30, 0}, NotAfter: day(365), RevokedAt: day(91)}},
 		AuditorKey:        []store.AuditorKey{{SPKISHA256: digest, Auditor: "aude", PublicKey: []byte{0x30, 0}, AddedAt: day(0), RevokedAt: day(80)}},
 		Accreditation:     []store.Accreditation{{Auditor: "aude", Framework: "slsa-v0.1", From: day(0), Until: day(365), SuspendedAt: day(70)}},

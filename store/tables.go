@@ -16,7 +16,7 @@ const ClockMarkKey = "tsa"
 var (
 	Vendors            = Table[Vendor]{name: "vendor", key: func(v Vendor) string { return v.ID }, indexes: []index[Vendor]{{"uri", func(v Vendor) []string { return []string{v.URI} }}}}
 	People             = Table[Person]{name: "person", key: func(p Person) string { return p.ID }}
-	Enrolments         = Table[Enrolment]{name: "enrolment", key: func(e Enrolment) string { return e.TokenSHA256 }}
+	Enrolments         = Table[Enrolment]{name: "enrolment", key: func(e Enrolment) string { return e.TokenSHA256 }, indexes: []index[Enrolment]{{"unconsented", Enrolment.unconsented}}}
 	ClientCertificates = Table[ClientCertificate]{name: "client_certificate", key: func(c ClientCertificate) string { return c.Serial }, indexes: []index[ClientCertificate]{{"person", func(c ClientCertificate) []string { return []string{c.Person} }}}}
 	AuditorKeys        = Table[AuditorKey]{name: "auditor_key", key: func(k AuditorKey) string { return k.SPKISHA256 }, indexes: []index[AuditorKey]{{"auditor", func(k AuditorKey) []string { return []string{k.Auditor} }}}}
 	Accreditations     = Table[Accreditation]{name: "accreditation", key: func(a Accreditation) string { return a.Auditor + "/" + a.Framework }}
