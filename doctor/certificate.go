@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/ca"
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 )
@@ -39,6 +40,11 @@ func (e *examination) certificate(r store.Reader, cert store.Certificate) error 
 		}
 	}
 	if cert.Revocation == nil {
+		if unused, err := ca.IsUnused(r, cert, e.now()); err != nil {
+			return err
+		} else if unused {
+			e.note(about, unusedHint, "is for %s of vendor %s, and no signature came of it; its key is gone", cert.Build, cert.Vendor)
+		}
 		if cert.Leftover {
 			e.problem(about, "revoke it", "was rebuilt from an intent and is not revoked")
 		}
@@ -67,6 +73,9 @@ func (e *examination) wantIntent(r store.Reader, about string, cert store.Certif
 	}
 	return nil
 }
+
+// unusedHint is for whoever does not want certificates to count that nobody uses.
+const unusedHint = "nothing must be done; to revoke it, as is done where no crash comes between: 'hallmark doctor --revoke-leftovers'"
 
 // leftoverHint is for whoever thinks that somebody could have what nobody was given.
 const leftoverHint = "nothing must be done; to have it on the lists of what is revoked, in case it was signed and got out: 'hallmark doctor --revoke-leftovers'"

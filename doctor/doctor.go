@@ -25,7 +25,7 @@ type Severity string
 // The severities.
 const (
 	Note    Severity = "note"    // explained; nothing to do, or the next start does it
-	Warning Severity = "warning" // something ends soon: somebody has to plan
+	Warning Severity = "warning" // something ends soon, or rests on one person: somebody has to plan
 	Problem Severity = "problem" // something that must not be
 )
 
@@ -89,6 +89,7 @@ func Examine(ctx context.Context, p Patient, report func(Finding)) error {
 		{"intents", e.intents},
 		{"evidence", e.evidence},
 		{"rebuilds", e.rebuilds},
+		{"officers", e.officers},
 		{"clock", e.clock},
 		{"expiries", e.expiries},
 	} {
@@ -111,6 +112,13 @@ func (e *examination) problem(about, hint, format string, args ...any) {
 
 func (e *examination) note(about, hint, format string, args ...any) {
 	e.report(Finding{Severity: Note, About: about, Detail: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (e *examination) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
 }
 
 // store reads every record and every index.

@@ -194,6 +194,16 @@ func TestExamine(t *testing.T) {
 				return putAnnounced(tx, cert)
 			})
 		}, []string{"problem certificate 00ff"}},
+		"for one build, and no signature": {func(t *testing.T, w *ward) {
+			w.issued(t, serial)
+			w.put(t, func(tx store.Tx) error { return putAnnounced(tx, forBuild(serial)) })
+		}, []string{"note certificate 00ff"}},
+		"for one build, and signed with": {func(t *testing.T, w *ward) {
+			w.issued(t, serial)
+			w.put(t, func(tx store.Tx) error {
+				return errors.Join(putAnnounced(tx, forBuild(serial)), store.Signatures.Put(tx, store.Signature{ID: "1", Vendor: "acme", Serial: serial, At: noon}))
+			})
+		}, []string{}},
 		"revocation that was never logged": {func(t *testing.T, w *ward) {
 			w.issued(t, serial)
 			w.put(t, func(tx store.Tx) error {
@@ -231,6 +241,13 @@ func accepting() store.Assessment {
 // certificate has the outer shape of one: empty content, algorithm and signature.
 func certificate(serial string) store.Certificate {
 	return store.Certificate{Serial: serial, Tier: "high", Vendor: "acme", DER: []byte{0x30, 7, 0x30, 0, 0x30, 0, 3, 1, 0}, SPKISHA256: strings.Repeat("1", 64), NotAfter: noon}
+}
+
+// forBuild is a certificate for one build that counts for a thousand years.
+func forBuild(serial string) store.Certificate {
+	cert := certificate(serial)
+	cert.Build, cert.NotAfter = "sha256:"+strings.Repeat("1", 64), noon.AddDate(1000, 0, 0)
+	return cert
 }
 
 // announced is the intent of certificate.

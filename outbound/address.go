@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -13,28 +14,55 @@ import (
 // special lists what is neither private nor link-local by netip's own predicates
 // and still not on the public internet (IANA keeps the lists), or leads back inside.
 func special() []netip.Prefix {
-	var out []netip.Prefix
-	for _, s := range []string{
+	return prefixes(
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		// IPv6 that carries an IPv4 address or a tunnel to one, or is for documentation.
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "fec0::/10", "5f00::/16",
-	} {
+		"2001::/23", "2001:db8::/32", "3fff::/20",
+	)
+}
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
 		out = append(out, netip.MustParsePrefix(s))
 	}
 	return out
 }
 
+// isPublic reports whether an address is one of the public internet. Of IPv6 that is what
+// IANA gives out, 2000::/3, and no more: what comes to be used of the rest is looked at
+// then. Where an address of IPv6 stands for one of IPv4, that one must be public.
 func isPublic(a netip.Addr) bool {
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" {
+	if a.Zone() != "" {
 		return false
 	}
-	for _, p := range special() {
-		if p.Contains(a) {
-			return false
-		}
+	if inside, ok := embedded(a); ok {
+		return !slices.ContainsFunc(inside, func(v4 netip.Addr) bool { return !isPublic(v4) })
 	}
-	return true
+	if !a.IsGlobalUnicast() || a.IsPrivate() || !a.Is4() && !prefixes("2000::/3")[0].Contains(a) {
+		return false
+	}
+	return !slices.ContainsFunc(special(), func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// embedded returns the addresses of IPv4 that packets to an address of IPv6 end up at, or
+// are sent through: a translator's (RFC 6052 §2.1), a tunnel's (RFC 3056 §2, and RFC 4380
+// §4 with the server's and, inverted, the client's). Networks without IPv4 reach all of it
+// through the first, so these are not refused as a whole.
+func embedded(a netip.Addr) ([]netip.Addr, bool) {
+	b := a.As16()
+	v4 := func(at int, mask byte) netip.Addr {
+		return netip.AddrFrom4([4]byte{b[at] ^ mask, b[at+1] ^ mask, b[at+2] ^ mask, b[at+3] ^ mask})
+	}
+	p := prefixes("64:ff9b::/96", "2002::/16", "2001::/32")
+	switch {
+	case p[0].Contains(a):
+		return []netip.Addr{v4(12, 0)}, true
+	case p[1].Contains(a):
+		return []netip.Addr{v4(2, 0)}, true
+	case p[2].Contains(a):
+		return []netip.Addr{v4(4, 0), v4(12, 0xff)}, true
+	}
+	return nil, false
 }
 
 func (p Policy) allows(a netip.Addr) bool {

@@ -27,9 +27,10 @@ type Assignment struct {
 	Recipe []byte // its SHA-256 is Job.Recipe
 }
 
-// Claim gives the caller the job of its rebuilder that has waited longest, and waits up
-// to wait, at most MaxWait, for there to be one. nil: there was none. That the caller
-// has the job is durable when Claim returns it.
+// Claim gives the caller a job of its rebuilder, and waits up to wait, at most MaxWait, for
+// there to be one. Vendors take turns: it is the job that has waited longest of the vendor
+// behind the one that was served last, so that nobody's many keep anybody's one waiting.
+// nil: there was none. That the caller has the job is durable when Claim returns it.
 func (q *Queue) Claim(ctx context.Context, w Worker, wait time.Duration) (*Assignment, error) {
 	if w.Person == "" || w.Rebuilder == "" {
 		return nil, refuse(CodeOperator, "ask an officer", "the caller is bound to no rebuilder")
@@ -92,51 +93,6 @@ func (q *Queue) claimNow(ctx context.Context, w Worker) (got *Assignment, pause 
 	return got, 0, nil
 }
 
-// dueJobs are the first jobs that may be claimed, up to one that can be given out; or it
-// says how long to wait before looking again. Those that the caller may not have, since a
-// scope names another operator, are passed over: one vendor's scope must not stand in the
-// way of everybody's rebuilds. Where there are none but those, the error says so.
-func (q *Queue) dueJobs(r store.Reader, w Worker, now time.Time) (due []store.RebuildJob, pause time.Duration, err error) {
-	pause = lookInterval
-	read := 0
-	var foreign *Refusal
-	passed := map[[2]string]bool{}
-	for job, err := range store.RebuildJobs.Along(r, "due", w.Rebuilder+" ", store.Entry{}) {
-		if err != nil {
-			return nil, 0, err
-		}
-		if job.Rebuilder != w.Rebuilder {
-			break
-		}
-		if now.Before(job.NotBefore) {
-			pause = min(pause, job.NotBefore.Sub(now))
-			break
-		}
-		if read++; read > maxPassed {
-			break
-		}
-		of := [2]string{job.Vendor, job.Product}
-		if passed[of] {
-			continue
-		}
-		why, err := q.vet(r, w, job, now)
-		switch {
-		case errors.As(err, &foreign):
-			passed[of] = true
-			continue
-		case err != nil:
-			return nil, 0, err
-		}
-		if due = append(due, job); why == "" || len(due) == maxLook {
-			break
-		}
-	}
-	if len(due) == 0 && foreign != nil {
-		return nil, 0, foreign
-	}
-	return due, pause, nil
-}
-
 // claimIn takes the first of the jobs that are due still, and gives those up before it that
 // nobody may be given any more.
 func (q *Queue) claimIn(tx store.Tx, w Worker, due []store.RebuildJob, now time.Time) (got *Assignment, givenUp []store.RebuildJob, err error) {
@@ -195,7 +151,8 @@ func give(tx store.Tx, w Worker, job store.RebuildJob, now time.Time) (*Assignme
 	job.State, job.ClaimedAt, job.ClaimedBy, job.Lease = store.RebuildClaimed, now, w.Person, newLease()
 	job.Tries++
 	extend(&job, now)
-	if err := store.RebuildJobs.Put(tx, job); err != nil {
+	turn := store.RebuildTurn{Rebuilder: job.Rebuilder, Vendor: job.Vendor, At: now}
+	if err := errors.Join(store.RebuildJobs.Put(tx, job), store.RebuildTurns.Put(tx, turn)); err != nil {
 		return nil, err
 	}
 	return &Assignment{Job: job, Recipe: document.Recipe}, nil

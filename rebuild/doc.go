@@ -17,6 +17,9 @@
 //	   └── asked again ──┴──▶ failed: given out maxTries times, or nobody may any more,
 //	                          or nobody came within maxAge
 //
+// Vendors take turns at each rebuilder: one that has ten thousand jobs waiting delays
+// another's only one by a job. Whose turn it is, is on record.
+//
 // What is done or failed may be asked for anew, if it neither confirmed nor
 // contradicted. An outcome that comes after the lease, or after the job was given up,
 // counts all the same: a proof is not worse for being late.

@@ -44,6 +44,10 @@ const (
 	// maxPassed is how many jobs one claim reads, those that it passes over included: tens of
 	// milliseconds, and no more than one vendor's mistake makes of a day's builds. A guess.
 	maxPassed = 5000
+	// maxPassedOfVendor is how many of them are one vendor's, and maxGivenUpOfVendor how many
+	// of the jobs that it gives up: the other vendors get their turn in the same claim.
+	maxPassedOfVendor  = 1000
+	maxGivenUpOfVendor = 8
 	// maxSwept is how many jobs one transaction gives up.
 	maxSwept = 200
 

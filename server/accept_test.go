@@ -88,6 +88,7 @@ func TestOfficersOfTheVendor(t *testing.T) {
 	for who, organization := range map[string]string{"bert": "BETA", "hank": "Holding, Inc."} {
 		var invitation api.Invitation
 		w.must("olga", "POST", "/v1/people", api.NewPerson{ID: who, Role: api.RoleOfficer, Organization: organization}, &invitation)
+		w.consents("otto", who, "olga", "")
 		w.enrol(who, secretOf(t, invitation))
 	}
 	var vendor api.Vendor

@@ -91,7 +91,7 @@ func (s *Server) openEnrolment(r store.Reader, secret string) (store.Enrolment, 
 	case !s.Now().Before(enrolment.ExpiresAt):
 		return enrolment, problem(http.StatusForbidden, "token-expired", "this enrolment token has expired", "ask an officer for a new one")
 	}
-	return enrolment, nil
+	return enrolment, checkConsent(r, enrolment, s.Now())
 }
 
 func (s *Server) recordEnrolment(ctx context.Context, secret string, person store.Person, cert *x509.Certificate, signing *store.AuditorKey) error {
@@ -131,9 +131,14 @@ func (s *Server) recordEnrolment(ctx context.Context, secret string, person stor
 		if err := store.ClientCertificates.Insert(tx, record); err != nil {
 			return err
 		}
+		if person.Role == api.RoleOfficer {
+			if err := logOfficer(tx, enrolment, cert.Raw, now); err != nil {
+				return err
+			}
+		}
 		return store.Events.Insert(tx, event)
 	})
-	if err == nil && signing != nil {
+	if err == nil && (signing != nil || person.Role == api.RoleOfficer) {
 		s.flush(ctx)
 	}
 	return err

@@ -64,6 +64,9 @@ const (
 
 	// enrolmentValidity is how long an invitation can be used.
 	enrolmentValidity = 7 * 24 * time.Hour
+	// officerGone is how long an officer who was disabled still counts as one who could agree
+	// to an invitation: long enough to be noticed by who was locked out for that.
+	officerGone = 7 * 24 * time.Hour
 	// clientValidity is how long a client certificate lasts.
 	clientValidity = 365 * 24 * time.Hour
 	// maxListed bounds the lists in a status: more is for the commands that list.

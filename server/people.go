@@ -70,6 +70,9 @@ func (s *Server) addPerson(ctx context.Context, in *body[api.NewPerson]) (*body[
 				return missing(err, "vendor", person.Vendor)
 			}
 		}
+		if err := s.askConsent(ctx, tx, person, &enrolment, &invitation); err != nil {
+			return err
+		}
 		return insertPerson(tx, person, enrolment, event)
 	})
 	if err != nil {
@@ -104,6 +107,9 @@ func (s *Server) invitePerson(ctx context.Context, in *IDPath) (*body[api.Invita
 		}
 		var enrolment store.Enrolment
 		enrolment, invitation = s.invitation(person)
+		if err := s.askConsent(ctx, tx, person, &enrolment, &invitation); err != nil {
+			return err
+		}
 		if err := store.Enrolments.Insert(tx, enrolment); err != nil {
 			return err
 		}

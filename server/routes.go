@@ -52,6 +52,7 @@ func (s *Server) peopleRoutes() []Route {
 		get("/v1/people", "list-people", "List people", readers, s.listPeople),
 		post("/v1/people/{id}/invite", "invite-person", "Invite a person again: a new device; what they have goes on counting until they are signed out", officers, s.invitePerson),
 		post("/v1/people/{id}/sign-out", "sign-out-person", "Revoke a person's client certificates and end their invitations: a device was lost or stolen", officers, s.signOutPerson),
+		post("/v1/people/{id}/consent", "consent-to-invitation", "Agree to another officer's invitation of an officer", officers, s.consent),
 		post("/v1/people/{id}/disable", "disable-person", "Disable a person and their client certificates", officers, s.disablePerson),
 
 		post("/v1/vendors", "add-vendor", "Register a vendor and invite its first person", officers, s.addVendor),

@@ -20,7 +20,8 @@ type Rejudged struct {
 	Decision gate.Decision
 	// Refusal is why the signature could not be made today, whatever the gate says of the
 	// build: the certificate is revoked, an assessment is not in force, the vendor is
-	// suspended. The Decision is then empty.
+	// suspended. The Decision then says what speaks against the build, as far as what the
+	// certificate rests on can still be read, and grants nothing.
 	Refusal *Refusal
 }
 
@@ -36,7 +37,8 @@ func (s *Service) Rejudge(ctx context.Context, signature store.Signature) (j Rej
 	}
 	g, err := s.groundOf(ctx, signature)
 	if errors.As(err, &j.Refusal) {
-		return j, nil, nil
+		j.Decision, err = s.against(ctx, r, signature)
+		return j, nil, err
 	}
 	if err != nil {
 		return j, nil, err
@@ -94,6 +96,44 @@ func (s *Service) groundOf(ctx context.Context, signature store.Signature) (grou
 		return ground{}, fmt.Errorf("judge signature %s again: %w", signature.ID, err)
 	}
 	return g, nil
+}
+
+// against judges a build whose signature could not be made today, by what its certificate
+// rests on, in force or not: what a rebuilder of the audited scope has found does not wait
+// until a suspension ends. Where that cannot be read any more, nothing is said.
+func (s *Service) against(ctx context.Context, r Request, signature store.Signature) (gate.Decision, error) {
+	var g ground
+	err := s.c.Store.View(ctx, func(rd store.Reader) (err error) {
+		g = ground{}
+		if g.vendor, err = store.Vendors.Get(rd, signature.Vendor); err != nil {
+			return err
+		}
+		if g.record, err = store.Certificates.Get(rd, signature.Serial); err != nil {
+			return err
+		}
+		var records []store.Assessment
+		for _, id := range g.record.Assessments {
+			rec, err := store.Assessments.Get(rd, id)
+			if err != nil {
+				return err
+			}
+			records = append(records, rec)
+		}
+		return s.open(rd, &g, records)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return gate.Decision{}, nil
+	}
+	if err != nil {
+		return gate.Decision{}, fmt.Errorf("judge signature %s again: %w", signature.ID, err)
+	}
+	// What clients find and what went into the build cannot contradict it: neither is read.
+	digest := hex.EncodeToString(r.Digest[:])
+	evidence, err := s.fetch(ctx, r.Vendor, digest, digest)
+	if err != nil {
+		return gate.Decision{}, err
+	}
+	return s.c.Gate.Decide(s.build(r), evidence, g.assessed), nil
 }
 
 // requestOf is the request that a signature answered, as far as the gate is concerned.

@@ -45,7 +45,8 @@ const (
 
 // Incident is a provisional signature that was, or would have been, taken back: why, on
 // which evidence, and who did what about it. Indexes: by vendor, by state, by when a
-// revocation without a human happened.
+// revocation without a human happened ("revoked"), and those that no brake has held back
+// likewise, all together and of each vendor ("storm").
 type Incident struct {
 	ID        string `json:"id"` // time-ordered
 	State     string `json:"state"`
@@ -107,3 +108,20 @@ type Summary struct {
 
 // SummaryUnfiled is, in the index by state, a Summary that is not known to be filed.
 const SummaryUnfiled = "unfiled"
+
+// StormOfAll and StormOf begin the values of the index "storm": all revocations that
+// happened by themselves and were not held back before, and those of one vendor. A time as
+// TimeKey has it follows, when.
+const StormOfAll = "all "
+
+// StormOf is what StormOfAll is, of one vendor.
+func StormOf(vendor string) string { return "of " + vendor + " " }
+
+// storm is when the revocation happened without a human having had the time to look at it.
+func (i Incident) storm() []string {
+	if i.RevokedAt.IsZero() || i.RevokedBy != "" || i.Braked {
+		return nil
+	}
+	at := TimeKey(i.RevokedAt)
+	return []string{StormOfAll + at, StormOf(i.Vendor) + at}
+}

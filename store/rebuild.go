@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // States of a RebuildJob. That a lease has run out is read off LeaseUntil: nobody may
 // have been there to write it down.
@@ -23,8 +27,8 @@ const (
 
 // RebuildJob asks one rebuilder to repeat one build. There is one for each artifact and
 // rebuilder of a vendor: ID is made of these three. Indexes: by vendor, by artifact
-// ("<vendor>/<sha256>"), by rebuilder, what may be claimed when ("due"), what is not
-// over, by age ("open"). Tallies: by state; by vendor, of what is not over ("open").
+// ("<vendor>/<sha256>"), by rebuilder, what may be claimed when, of each
+// vendor ("due"), what is not over, by age ("open"). Tallies: by state; by vendor, of what is not over ("open").
 type RebuildJob struct {
 	ID           string `json:"id"` // 32 hex digits
 	State        string `json:"state"`
@@ -63,16 +67,32 @@ type RebuildRecipe struct {
 	Recipe []byte `json:"recipe"`
 }
 
-// RebuildDue is a value of the index "due": of one rebuilder, in the order in which
-// its jobs may be claimed.
-func RebuildDue(rebuilder string, at time.Time) string { return rebuilder + " " + BeforeID(at) }
+// RebuildTurn says which vendor's job a rebuilder was given last: the next one is that of
+// the vendor behind it, and so round. There is one for each rebuilder.
+type RebuildTurn struct {
+	Rebuilder string    `json:"rebuilder"` // its id in audited scopes
+	Vendor    string    `json:"vendor"`    // Vendor.ID
+	At        time.Time `json:"at"`
+}
+
+// RebuilderKey stands for a rebuilder's id in keys: an id is a URL, and may be long.
+func RebuilderKey(rebuilder string) string {
+	sum := sha256.Sum256([]byte(rebuilder))
+	return hex.EncodeToString(sum[:])
+}
+
+// RebuildDue begins the values of the index "due" of one rebuilder and vendor; a time as
+// BeforeID has it follows, when the job may be claimed.
+func RebuildDue(rebuilder, vendor string) string {
+	return RebuilderKey(rebuilder) + " " + vendor + " "
+}
 
 // due is when a job may be claimed; nothing once it is over.
 func (j RebuildJob) due() []string {
 	if j.IsOver() {
 		return nil
 	}
-	return []string{RebuildDue(j.Rebuilder, j.NotBefore)}
+	return []string{RebuildDue(j.Rebuilder, j.Vendor) + BeforeID(j.NotBefore)}
 }
 
 // open is how long somebody has been waiting for it.

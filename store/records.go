@@ -46,6 +46,31 @@ type Enrolment struct {
 	CreatedAt   time.Time `json:"created_at"`
 	ExpiresAt   time.Time `json:"expires_at"`
 	UsedAt      time.Time `json:"used_at,omitzero"`
+
+	// Of an officer's invitation only, since who invites has the token: whether another
+	// officer has agreed, and who.
+	Consent   string    `json:"consent,omitempty"`
+	InvitedBy string    `json:"invited_by,omitempty"` // Person.ID; "init" of the first
+	ConsentBy string    `json:"consent_by,omitempty"` // Person.ID
+	ConsentAt time.Time `json:"consent_at,omitzero"`
+}
+
+// What there is to say of the Consent to an officer's Enrolment.
+const (
+	ConsentAsked = "asked" // the token is good for nothing until another officer agrees
+	ConsentAlone = "alone" // there was no other officer who could have agreed
+	ConsentGiven = "given"
+)
+
+// InvitedByInit is the InvitedBy of the first officer.
+const InvitedByInit = "init"
+
+// unconsented is whom an invitation is for that another officer may agree to.
+func (e Enrolment) unconsented() []string {
+	if e.Consent != ConsentAsked && e.Consent != ConsentAlone {
+		return nil
+	}
+	return []string{e.Person}
 }
 
 // ClientCertificate is an mTLS certificate issued to a Person.

@@ -55,6 +55,7 @@ type sample struct {
 	VendorIdentity     []store.VendorIdentity     `json:"vendor_identity"`
 	ACMEKey            []store.ACMEKey            `json:"acme_key"`
 	RebuildJob         []store.RebuildJob         `json:"rebuild_job,omitempty"`
+	RebuildTurn        []store.RebuildTurn        `json:"rebuild_turn,omitempty"`
 	RebuildRecipe      []store.RebuildRecipe      `json:"rebuild_recipe,omitempty"`
 	Incident           []store.Incident           `json:"incident"`
 	Summary            []store.Summary            `json:"summary"`
@@ -132,7 +133,7 @@ func readSample(t *testing.T, path string) (got sample) {
 			collect(r, store.SigningKeys, &got.SigningKey), collect(r, store.Signatures, &got.Signature),
 			collect(r, store.Events, &got.Event),
 			collect(r, store.VendorIdentities, &got.VendorIdentity), collect(r, store.ACMEKeys, &got.ACMEKey),
-			collect(r, store.RebuildJobs, &got.RebuildJob), collect(r, store.RebuildRecipes, &got.RebuildRecipe),
+			collect(r, store.RebuildJobs, &got.RebuildJob), collect(r, store.RebuildTurns, &got.RebuildTurn), collect(r, store.RebuildRecipes, &got.RebuildRecipe),
 			collect(r, store.Incidents, &got.Incident), collect(r, store.Summaries, &got.Summary),
 			collect(r, store.SigningPolicies, &got.SigningPolicy),
 			collect(r, store.PolicyChanges, &got.PolicyChange),
@@ -175,7 +176,7 @@ func putSample(tx store.Tx, s sample) error {
 		putAll(tx, store.SigningKeys, s.SigningKey), putAll(tx, store.Signatures, s.Signature),
 		putAll(tx, store.Events, s.Event),
 		putAll(tx, store.VendorIdentities, s.VendorIdentity), putAll(tx, store.ACMEKeys, s.ACMEKey),
-		putAll(tx, store.RebuildJobs, s.RebuildJob), putAll(tx, store.RebuildRecipes, s.RebuildRecipe),
+		putAll(tx, store.RebuildJobs, s.RebuildJob), putAll(tx, store.RebuildTurns, s.RebuildTurn), putAll(tx, store.RebuildRecipes, s.RebuildRecipe),
 		putAll(tx, store.Incidents, s.Incident), putAll(tx, store.Summaries, s.Summary),
 		putAll(tx, store.SigningPolicies, s.SigningPolicy),
 		putAll(tx, store.PolicyChanges, s.PolicyChange),
@@ -296,9 +297,10 @@ func fullSample() sample {
 	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
 	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	return sample{
-		Vendor:            []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90), LogSalt: []byte{1, 2}}},
-		Person:            []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}, Rebuilder: "https://rebuild.example.org/"}},
-		Enrolment:         []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond)}},
+		Vendor: []store.Vendor{{ID: "acme", URI: "https://acme.example.com/", Organization: "Acme Ltd", Country: "DE", Owners: []string{"Acme Holding"}, CreatedAt: day(0), SuspendedAt: day(90), LogSalt: []byte{1, 2}}},
+		Person: []store.Person{{ID: "vera", Role: "vendor", Vendor: "acme", Organization: "Acme Ltd", CreatedAt: day(0), DisabledAt: day(91), LogSalt: []byte{1, 2}, Rebuilder: "https://rebuild.example.org/"}},
+		Enrolment: []store.Enrolment{{TokenSHA256: digest, Person: "vera", CreatedAt: day(0), ExpiresAt: day(1), UsedAt: day(0).Add(time.Nanosecond),
+			Consent: store.ConsentAlone, InvitedBy: "olga", ConsentBy: "otto", ConsentAt: day(1)}}, // every field at once
 		ClientCertificate: []store.ClientCertificate{{Serial: "0a", Person: "vera", DER: []byte{0x30, 0}, NotAfter: day(365), RevokedAt: day(91)}},
 		AuditorKey:        []store.AuditorKey{{SPKISHA256: digest, Auditor: "aude", PublicKey: []byte{0x30, 0}, AddedAt: day(0), RevokedAt: day(80)}},
 		Accreditation:     []store.Accreditation{{Auditor: "aude", Framework: "slsa-v0.1", From: day(0), Until: day(365), SuspendedAt: day(70)}},
@@ -388,6 +390,7 @@ func fullSample() sample {
 			NotBefore: day(6), Tries: 2, ClaimedAt: day(6), ClaimedBy: "reba", Lease: "00112233445566778899aabbccddeeff", LeaseUntil: day(6),
 			Outcome: store.RebuildMismatch, Evidence: []string{digest}, Note: "nobody answered", FinishedAt: day(6),
 		}, {ID: "ffeeddccbbaa99887766554433221100", State: store.RebuildQueued, Vendor: "acme", SHA256: digest, Rebuilder: "https://rebuild.example.org/"}}, // open
+		RebuildTurn:   []store.RebuildTurn{{Rebuilder: "https://rebuild.example.org/", Vendor: "acme", At: day(6)}},
 		RebuildRecipe: []store.RebuildRecipe{{SHA256: digest, Recipe: []byte("version: 1\n")}},
 		Incident: []store.Incident{{ // likewise
 			ID: "20260305T120000.000000000Z-0000000000000008", State: store.IncidentHeld, Cause: store.CauseContradiction,

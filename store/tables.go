@@ -16,7 +16,7 @@ const ClockMarkKey = "tsa"
 var (
 	Vendors            = Table[Vendor]{name: "vendor", key: func(v Vendor) string { return v.ID }, indexes: []index[Vendor]{{"uri", func(v Vendor) []string { return []string{v.URI} }}}}
 	People             = Table[Person]{name: "person", key: func(p Person) string { return p.ID }}
-	Enrolments         = Table[Enrolment]{name: "enrolment", key: func(e Enrolment) string { return e.TokenSHA256 }}
+	Enrolments         = Table[Enrolment]{name: "enrolment", key: func(e Enrolment) string { return e.TokenSHA256 }, indexes: []index[Enrolment]{{"unconsented", Enrolment.unconsented}}}
 	ClientCertificates = Table[ClientCertificate]{name: "client_certificate", key: func(c ClientCertificate) string { return c.Serial }, indexes: []index[ClientCertificate]{{"person", func(c ClientCertificate) []string { return []string{c.Person} }}}}
 	AuditorKeys        = Table[AuditorKey]{name: "auditor_key", key: func(k AuditorKey) string { return k.SPKISHA256 }, indexes: []index[AuditorKey]{{"auditor", func(k AuditorKey) []string { return []string{k.Auditor} }}}}
 	Accreditations     = Table[Accreditation]{name: "accreditation", key: func(a Accreditation) string { return a.Auditor + "/" + a.Framework }}
@@ -146,6 +146,7 @@ var (
 		{"state", func(j RebuildJob) string { return j.State }},
 		{"open", RebuildJob.openOf},
 	}}
+	RebuildTurns     = Table[RebuildTurn]{name: "rebuild_turn", key: func(t RebuildTurn) string { return RebuilderKey(t.Rebuilder) }}
 	RebuildRecipes   = Table[RebuildRecipe]{name: "rebuild_recipe", key: func(r RebuildRecipe) string { return r.SHA256 }}
 	SigningPolicies  = Table[SigningPolicy]{name: "signing_policy", key: func(p SigningPolicy) string { return ProductKey(p.Vendor, p.Product) }, indexes: []index[SigningPolicy]{{"vendor", func(p SigningPolicy) []string { return []string{p.Vendor} }}}}
 	PolicyChanges    = Table[PolicyChange]{name: "policy_change", key: func(c PolicyChange) string { return c.ID }, indexes: []index[PolicyChange]{{"vendor", func(c PolicyChange) []string { return []string{c.Vendor} }}}}
@@ -184,6 +185,7 @@ var (
 			}
 			return []string{TimeKey(i.RevokedAt)}
 		}},
+		{"storm", Incident.storm},
 	}}
 	Summaries = Table[Summary]{name: "summary", key: func(s Summary) string { return s.ID }, indexes: []index[Summary]{
 		{"state", func(s Summary) []string {
@@ -209,7 +211,7 @@ var tables = []interface{ Check(Reader) error }{
 	Vendors, People, Enrolments, ClientCertificates, AuditorKeys, Accreditations,
 	Assessments, Catalogues, LedgerEntries, LedgerMarks, ClockMarks, ProbeStates, Notices, EvidenceFiles,
 	Intents, Certificates, CertificateRequests, CRLs, StatusBundles, RepositoryFiles, UnlistedRevocations, RevocationJobs, SigningKeys, Signatures, Events, VendorIdentities, ACMEKeys,
-	RebuildJobs, RebuildRecipes,
+	RebuildJobs, RebuildTurns, RebuildRecipes,
 	SigningPolicies, PolicyChanges, SigningApprovals, SigningCounts, Factors, Machines,
 	Incidents, Summaries,
 }

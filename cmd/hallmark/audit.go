@@ -185,6 +185,9 @@ func (e *env) writeSigned(a audit.Assessment, envelope []byte, name string) erro
 	if err := os.WriteFile(name, append(envelope, '\n'), 0o644); err != nil {
 		return err
 	}
+	for _, w := range a.Warnings() {
+		fmt.Fprintf(e.stderr, "warning: %s\n         %s\n", w.Error(), w.Hint)
+	}
 	next := ""
 	if a.SecondAuditor != nil {
 		next = fmt.Sprintf("; %s of %s signs next, with 'hallmark audit cosign'", a.SecondAuditor.ID, a.SecondAuditor.Organization)

@@ -29,6 +29,7 @@ type checked struct {
 	SecondAuditor string          `json:"second_auditor,omitempty"`
 	TwoSign       bool            `json:"two_sign"`
 	Problems      []audit.Problem `json:"problems"`
+	Warnings      []audit.Problem `json:"warnings"` // allowed, and hardly meant
 
 	lines []string // the same for people
 }
@@ -103,7 +104,7 @@ func checkDraft(name string, draft audit.Draft, catalogue *audit.Catalogue) chec
 	result, problems := draft.Check(catalogue)
 	out := checked{
 		Draft: name, Framework: draft.Framework, Track: draft.Track, Level: result.Level, LevelID: result.LevelID,
-		Missing: map[int][]string{}, Problems: problems,
+		Missing: map[int][]string{}, Problems: problems, Warnings: draft.Warnings(),
 	}
 	out.lines = []string{strings.TrimSuffix(fmt.Sprintf("%s %s: level %d %s", draft.Framework, draft.Track, result.Level, result.LevelID), " ")}
 	out.secondAuditor(draft, catalogue)
@@ -119,6 +120,9 @@ func checkDraft(name string, draft audit.Draft, catalogue *audit.Catalogue) chec
 		if p.Hint != "" {
 			out.lines = append(out.lines, "         "+p.Hint)
 		}
+	}
+	for _, w := range out.Warnings {
+		out.lines = append(out.lines, "warning: "+w.Error(), "         "+w.Hint)
 	}
 	return out
 }

@@ -17,14 +17,15 @@ func (e *env) doctorCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "doctor", Usage: "hold the store, the ledger and the evidence of a stopped CA against each other",
 		Flags: []cli.Flag{dirFlag, pinFlag, jsonFlag, &cli.BoolFlag{Name: "all", Usage: "also list what a crash left behind and is explained, and the keys of the CA"},
-			&cli.BoolFlag{Name: "revoke-leftovers", Usage: "first put every announced certificate that was never recorded on record as revoked"}},
+			&cli.BoolFlag{Name: "revoke-leftovers", Usage: "first put every announced certificate that was never recorded on record as revoked, and revoke those for one build that no signature came of"}},
 		Description: `It changes nothing, unless --revoke-leftovers asks for it. The server must not be
 running on the folder.
 
 A crash between announcing a certificate and recording it leaves an intent. That
 certificate was given to nobody, but it may have been signed: where somebody could have
 read the CA's memory or its key device, revoke it. One alone: 'hallmark cert revoke
-SERIAL' while the server runs.
+SERIAL' while the server runs. A crash between recording a certificate for one build and
+the signature leaves one that nobody uses: its key is gone.
 
 It warns when certificates, the yearly revocation lists or the metadata of the update
 repository come near to their ends, and says what renews them.
@@ -64,6 +65,11 @@ func (e *env) doctor(c *cli.Context) error {
 		if out.Revoked, err = in.ca.RevokeLeftovers(ctx, 0, doctorName); err != nil {
 			return errors.Join(err, in.Close(context.WithoutCancel(ctx)))
 		}
+		unused, err := in.ca.RevokeUnused(ctx, 0, doctorName)
+		if err != nil {
+			return errors.Join(err, in.Close(context.WithoutCancel(ctx)))
+		}
+		out.Revoked = append(out.Revoked, unused...)
 	}
 	err = in.examine(ctx, func(f doctor.Finding) {
 		switch f.Severity {
@@ -97,7 +103,7 @@ func (e *env) doctor(c *cli.Context) error {
 		}
 	}
 	if out.Warnings > 0 {
-		lines = append(lines, fmt.Sprintf("%d warning(s): something ends soon", out.Warnings))
+		lines = append(lines, fmt.Sprintf("%d warning(s): somebody has to plan", out.Warnings))
 	}
 	if err := e.printDone(c, out, append(lines, fmt.Sprintf("%d problem(s), %d explained by a crash", out.Problems, out.Notes))...); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/hallmark-pki/hallmark/attest"
 	"github.com/hallmark-pki/hallmark/durable"
 	"github.com/hallmark-pki/hallmark/server/api"
+	"github.com/hallmark-pki/hallmark/store"
 	"github.com/urfave/cli/v2"
 	"go.step.sm/crypto/pemutil"
 )
@@ -36,7 +37,7 @@ in a token or an ssh-agent (--key; docs/keys.md): it stays there.
 EXAMPLE: hallmark enroll hallmark1.eyJ1Ijoi...
          hallmark enroll --auditor --key ssh-agent:quill@audits.example hallmark1.eyJ1Ijoi...`,
 	}, 1, 1, e.enroll)
-	enroll.Subcommands = []*cli.Command{e.inviteCommand(), e.peopleCommand(), e.signOutCommand(), e.disableCommand()}
+	enroll.Subcommands = []*cli.Command{e.inviteCommand(), e.consentCommand(), e.peopleCommand(), e.signOutCommand(), e.disableCommand()}
 	return enroll
 }
 
@@ -185,6 +186,34 @@ func (e *env) inviteCommand() *cli.Command {
 	})
 }
 
+func (e *env) consentCommand() *cli.Command {
+	return command(cli.Command{
+		Name: "consent", Usage: "officers: agree to another officer's invitation of an officer", ArgsUsage: "NAME",
+		Flags: []cli.Flag{jsonFlag, formatFlag, &cli.StringFlag{Name: "invited-by", Usage: "who invited them, and has the token"}},
+		Description: `Whoever invites somebody has the token and could use it. So once there are two
+officers, an officer's token is good for nothing until another officer agrees: that
+NAME exists, is to be an officer, and is not the one who invited them. Ask NAME, on
+another way than through who invited them.
+
+An invitation by an officer who was the only one can be agreed to afterwards, by a third.
+
+EXAMPLE: hallmark enroll consent --invited-by olga otto`,
+	}, 1, 1, func(c *cli.Context) error {
+		if c.String("invited-by") == "" {
+			return &usageError{text: "consent needs --invited-by", hint: "name the officer whose invitation you agree to"}
+		}
+		client, err := e.client(c)
+		if err != nil {
+			return err
+		}
+		var p api.Person
+		if err := client.Post(c.Context, "/v1/people/"+url.PathEscape(c.Args().First())+"/consent", api.Consent{InvitedBy: c.String("invited-by")}, &p); err != nil {
+			return err
+		}
+		return e.printPeople(c, p, []api.Person{p})
+	})
+}
+
 func (e *env) peopleCommand() *cli.Command {
 	return command(cli.Command{
 		Name: "people", Usage: "officers, readers: who is known", Flags: []cli.Flag{jsonFlag, formatFlag},
@@ -249,7 +278,12 @@ func (e *env) printInvitation(c *cli.Context, all any, i api.Invitation) error {
 	if i.Person.Role == api.RoleAuditor {
 		enroll += "--auditor "
 	}
-	return e.printDone(c, all,
-		fmt.Sprintf("%s (%s) can enrol once until %s:", i.Person.ID, i.Person.Role, moment(i.ExpiresAt)),
-		"  "+enroll+i.Token)
+	lines := []string{fmt.Sprintf("%s (%s) can enrol once until %s:", i.Person.ID, i.Person.Role, moment(i.ExpiresAt)), "  " + enroll + i.Token}
+	switch i.Consent {
+	case store.ConsentAsked:
+		lines = append(lines, fmt.Sprintf("but not before another officer has run 'hallmark enroll consent --invited-by YOU %s'", i.Person.ID))
+	case store.ConsentAlone:
+		lines = append(lines, "There is no other officer who could agree to that; it stands in the log.")
+	}
+	return e.printDone(c, all, lines...)
 }

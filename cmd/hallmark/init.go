@@ -174,6 +174,7 @@ func firstOfficer(ctx context.Context, path string, conf config, summary ca.Summ
 	now := time.Now().UTC()
 	person := store.Person{ID: name, Role: api.RoleOfficer, Organization: organization, CreatedAt: now}
 	enrolment, token := server.Invite(person.ID, conf.APIURL, fingerprint, now)
+	enrolment.Consent, enrolment.InvitedBy = store.ConsentAlone, store.InvitedByInit
 	event := store.NewEvent(now, "init", "add.person", person.ID, map[string]string{"role": person.Role})
 
 	db, err := bolt.Open(path, bolt.Options{})

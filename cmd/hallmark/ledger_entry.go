@@ -55,6 +55,8 @@ func entryText(e receipt.Entry) string {
 		text += fmt.Sprintf("%s  serial %s  tier %s  %s", e.Vendor, e.Serial, e.Tier, revocationName(e.RevocationReason))
 	case receipt.SignatureMade, receipt.ApprovalGiven, receipt.ApprovalDenied, receipt.PolicyChanged:
 		text += fmt.Sprintf("signer %s  commitment %s", short(e.Signer), short(e.Commitment))
+	case receipt.OfficerEnrolled:
+		text += "certificate " + short(e.Certificate)
 	case receipt.CertificateHeld:
 		text += fmt.Sprintf("%s  serial %s  tier %s  until %s", e.Vendor, e.Serial, e.Tier, moment(e.Until))
 	default:

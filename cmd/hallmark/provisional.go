@@ -30,9 +30,11 @@ type provisionalConfig struct {
 }
 
 // stormConfig: after so many revocations without a human within a time the next ones wait
-// for an officer, for a while.
+// for an officer, for a while: those of a vendor after so many of its own, and everybody's
+// after so many of all.
 type stormConfig struct {
-	Revocations int    `yaml:"revocations,omitempty"` // default 10
+	Revocations int    `yaml:"revocations,omitempty"` // of one vendor's signatures, default 10
+	All         int    `yaml:"all,omitempty"`         // of all vendors', not below revocations; default five times that
 	Within      string `yaml:"within,omitempty"`      // default 1h
 	Wait        string `yaml:"wait,omitempty"`        // default 24h, at most 72h
 }
@@ -87,6 +89,7 @@ func (c stormConfig) storm() (confirm.Storm, error) {
 	if c.Revocations != 0 {
 		s.Revocations = c.Revocations
 	}
+	s.All = c.All
 	var err error
 	if s.Within, err = duration(c.Within, s.Within); err != nil {
 		return s, fmt.Errorf("provisional: storm: within: %w", err)

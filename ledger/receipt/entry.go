@@ -34,6 +34,8 @@ const (
 	CertificateRevoked = "certificate.revoked"
 	CertificateHeld    = "certificate.held" // it would have been revoked by itself, and people made that wait
 
+	OfficerEnrolled = "officer.enrolled" // may decide for the CA from now on; by whose invitation and consent
+
 	SignatureMade  = "signature.made"  // the service used a vendor's key; only commitments
 	ApprovalGiven  = "approval.given"  // somebody of a vendor agreed to a signature; only commitments
 	ApprovalDenied = "approval.denied" // somebody of a vendor refused one; only commitments

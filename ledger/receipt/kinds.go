@@ -36,6 +36,8 @@ var kinds = map[string]kind{
 	CertificateRevoked: {required: []string{"certificate_sha256", "serial", "tier", "vendor", "effective"}, optional: []string{"revocation_reason", "invalidity"}},
 	CertificateHeld:    {required: []string{"certificate_sha256", "serial", "tier", "vendor", "reason", "until"}},
 
+	OfficerEnrolled: {required: []string{"certificate_sha256", "reason"}},
+
 	SignatureMade:  signing,
 	ApprovalGiven:  signing,
 	ApprovalDenied: signing,

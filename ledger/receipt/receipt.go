@@ -68,6 +68,7 @@
 //	certificate.revoked    certificate_sha256 serial tier vendor effective
 //	                       [revocation_reason] [invalidity]
 //	certificate.held       certificate_sha256 serial tier vendor reason until
+//	officer.enrolled       certificate_sha256 reason
 //	signature.made         signer commitment
 //	approval.given         signer commitment
 //	approval.denied        signer commitment

@@ -51,6 +51,12 @@ type Invitation struct {
 	Person    Person    `json:"person"`
 	Token     string    `json:"token" doc:"give to 'hallmark enroll': server URL, fingerprint of the operator CA and a secret"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Consent   string    `json:"consent,omitempty" enum:"asked,alone" doc:"of an officer: asked, the token is good for nothing until another officer agrees; alone, there is no other"`
+}
+
+// Consent is an officer's agreement to another officer's invitation of an officer.
+type Consent struct {
+	InvitedBy string `json:"invited_by" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" doc:"the officer who has the token"`
 }
 
 // NewVendor registers a vendor and invites its first person, who has the same id.

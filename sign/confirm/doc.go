@@ -10,15 +10,20 @@
 //     is revoked, counting from the moment of the signature, without a human. A summary
 //     that says FAILED is filed, webhooks are told, and an incident says why.
 //
+// A contradiction also counts while the vendor is suspended or an assessment is not in
+// force, when nothing is confirmed.
+//
 // The certificate is for that build alone, so no other signature is touched. Where somebody
 // else has revoked it, and from a later moment on, that is made good at once.
 //
 // # What people can do
 //
-// Two officers together can hold a revocation, for a while (Hold). When more than
-// Storm.Revocations have happened by themselves within Storm.Within, the next ones wait
-// for an officer, for Storm.Wait at most (the storm brake): a rebuilder that is broken
-// should not take everything back. What is held stays provisional for everybody who asks:
+// Two officers together can hold a revocation, for a while (Hold). When
+// Storm.Revocations of one vendor's signatures have happened by themselves within
+// Storm.Within, its next ones wait for an officer, for Storm.Wait at most (the storm brake),
+// and when several times as many of all vendors', everybody's next ones do: a rebuilder that
+// is broken should not take everything back, and one vendor's storm should not keep the
+// others' false builds alive. What is held stays provisional for everybody who asks:
 // nothing but evidence confirms. When the time of a hold or of the brake is over, the
 // revocation happens.
 //

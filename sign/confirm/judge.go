@@ -19,13 +19,19 @@ func (g Gate) Judge(ctx context.Context, signature store.Signature) (Judgement, 
 	if err != nil {
 		return Judgement{}, err
 	}
-	if rejudged.Refusal != nil {
-		return Judgement{Detail: rejudged.Refusal.Detail}, nil
-	}
+	return judgementOf(rejudged, summary), nil
+}
+
+// judgementOf is what the gate's answer means for a signature. One that could not be made
+// today is not granted; what contradicts its build counts all the same.
+func judgementOf(rejudged sign.Rejudged, summary []byte) Judgement {
 	if rejudged.Granted() {
-		return Judgement{Granted: true, Summary: summary, Evidence: rejudged.Decision.Evidence()}, nil
+		return Judgement{Granted: true, Summary: summary, Evidence: rejudged.Decision.Evidence()}
 	}
 	against := rejudged.Decision.Contradicted()
+	if rejudged.Refusal != nil && len(against) == 0 {
+		return Judgement{Detail: rejudged.Refusal.Detail}
+	}
 	j := Judgement{Contradicted: len(against) > 0}
 	var texts []string
 	for _, v := range rejudged.Decision.Verdicts {
@@ -42,5 +48,5 @@ func (g Gate) Judge(ctx context.Context, signature store.Signature) (Judgement, 
 		texts = append(texts, v.Rule+": "+v.Detail)
 	}
 	j.Detail = strings.Join(texts, "; ")
-	return j, nil
+	return j
 }

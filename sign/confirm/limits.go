@@ -28,6 +28,10 @@ const (
 	// MaxStormWait bounds how long the brake may keep a revocation waiting: who causes a
 	// storm must not gain more than a hold could give.
 	MaxStormWait = MaxHold
+	// StormOfAll is how many vendors' worth of revocations brake everybody, unless the
+	// operator says otherwise: one vendor's bad day is no reason to doubt the others', and a
+	// rebuilder that is broken is soon found by as many. A guess.
+	StormOfAll = 5
 	// MaxStormRevocations bounds the number; above it, there is no brake to speak of.
 	MaxStormRevocations = 10_000
 

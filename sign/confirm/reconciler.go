@@ -53,23 +53,35 @@ type Repository interface {
 	Put(ctx context.Context, vendor string, envelope []byte) ([]string, error)
 }
 
-// Storm is the storm brake: after Revocations that happened by themselves within Within,
-// the next ones wait for an officer, for Wait at most.
+// Storm is the storm brake: after Revocations of one vendor's signatures that happened by
+// themselves within Within, its next ones wait for an officer, for Wait at most; after All
+// of whomever, everybody's next ones do. What has waited counts for no brake any more.
 type Storm struct {
-	Revocations int
+	Revocations int // of one vendor
+	All         int // of all vendors; 0: StormOfAll times Revocations
 	Within      time.Duration
 	Wait        time.Duration
 }
 
 // DefaultStorm returns the brake unless the operator says otherwise.
 func DefaultStorm() Storm {
-	return Storm{DefaultStormRevocations, DefaultStormWithin, DefaultStormWait}
+	return Storm{Revocations: DefaultStormRevocations, Within: DefaultStormWithin, Wait: DefaultStormWait}
+}
+
+// ofAll is All, or what it is where nobody says.
+func (s Storm) ofAll() int {
+	if s.All == 0 {
+		return StormOfAll * s.Revocations
+	}
+	return s.All
 }
 
 func (s Storm) check() error {
 	switch {
 	case s.Revocations < 1 || s.Revocations > MaxStormRevocations:
 		return fmt.Errorf("storm: %d revocations, want 1 to %d", s.Revocations, MaxStormRevocations)
+	case s.ofAll() < s.Revocations || s.All > StormOfAll*MaxStormRevocations:
+		return fmt.Errorf("storm: %d revocations of all vendors, want %d, which are one's, to %d", s.All, s.Revocations, StormOfAll*MaxStormRevocations)
 	case s.Within < time.Second:
 		return fmt.Errorf("storm: within %s, want a second or more", s.Within)
 	case s.Wait < time.Second || s.Wait > MaxStormWait:

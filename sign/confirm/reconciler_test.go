@@ -346,6 +346,7 @@ func TestNewRefuses(t *testing.T) {
 		"no store": func(c *Config) { c.Store = nil }, "no judge": func(c *Config) { c.Judge = nil }, "no CA": func(c *Config) { c.Certificates = nil },
 		"no repository": func(c *Config) { c.Repository = nil }, "no clock": func(c *Config) { c.Now = nil },
 		"brake at none": func(c *Config) { c.Storm.Revocations = 0 }, "brake too wide": func(c *Config) { c.Storm.Revocations = MaxStormRevocations + 1 },
+		"brake of all below one's": func(c *Config) { c.Storm.All = c.Storm.Revocations - 1 }, "brake of all too wide": func(c *Config) { c.Storm.All = StormOfAll*MaxStormRevocations + 1 },
 		"brake over no time": func(c *Config) { c.Storm.Within = 0 }, "brake waits for ever": func(c *Config) { c.Storm.Wait = MaxStormWait + 1 }, "brake does not wait": func(c *Config) { c.Storm.Wait = 0 },
 	} {
 		c := good

@@ -35,8 +35,8 @@ func (r *Reconciler) settle(ctx context.Context, id string) error {
 		return r.takeBack(ctx, signature, Judgement{Detail: "its certificate was revoked before the signature was confirmed"},
 			decision{cause: store.CauseDeadline, by: machine})
 	}
-	if !signature.Open() && signature.State != store.SignatureConfirmed {
-		return nil
+	if !signature.Open() && (signature.State != store.SignatureConfirmed || revocation != nil && fromTheSignatureOn(*revocation, signature)) {
+		return nil // nothing is left to take back
 	}
 	now, clock := r.dueSince(ctx, signature)
 	judgement, err := r.c.Judge.Judge(ctx, signature)

@@ -47,12 +47,12 @@ func (r *Reconciler) takeBack(ctx context.Context, signature store.Signature, j 
 			return r.dryRun(tx, s, i, j, now)
 		}
 		if d.automatic() && !i.Braked {
-			storm, err := r.storm(tx, now)
+			storm, err := r.storm(tx, s.Vendor, now)
 			if err != nil {
 				return err
 			}
-			if storm {
-				return r.brake(tx, s, i, j, now)
+			if storm != "" {
+				return r.brake(tx, s, i, j, storm, now)
 			}
 		}
 		return r.revoke(tx, s, i, j, d, failed, now)
@@ -116,26 +116,34 @@ func (r *Reconciler) dryRun(tx store.Tx, s store.Signature, i store.Incident, j 
 	)
 }
 
-// storm reports whether so many were revoked without a human that people should look.
-func (r *Reconciler) storm(tx store.Reader, now time.Time) (bool, error) {
-	n := 0
-	for _, err := range store.Incidents.Entries(tx, "revoked", store.TimeKey(now.Add(-r.c.Storm.Within)), "") {
-		if err != nil {
-			return false, err
-		}
-		if n++; n >= r.c.Storm.Revocations {
-			return true, nil
+// storm says why people should look before a vendor's next signature is revoked: so many of
+// its own, or of all vendors, were without a human. "": they need not.
+func (r *Reconciler) storm(tx store.Reader, vendor string, now time.Time) (string, error) {
+	since := store.TimeKey(now.Add(-r.c.Storm.Within))
+	for _, brake := range []struct {
+		of, whose string
+		most      int
+	}{{store.StormOf(vendor), "this vendor's signatures", r.c.Storm.Revocations}, {store.StormOfAll, "all vendors' signatures", r.c.Storm.ofAll()}} {
+		n := 0
+		// Behind every time comes "~".
+		for _, err := range store.Incidents.Entries(tx, "storm", brake.of+since, brake.of+"~") {
+			if err != nil {
+				return "", err
+			}
+			if n++; n >= brake.most {
+				return fmt.Sprintf("%d revocations of %s within %s", n, brake.whose, r.c.Storm.Within), nil
+			}
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // brake makes a revocation wait for an officer, once and for a while. The signature stays
 // what it is.
-func (r *Reconciler) brake(tx store.Tx, s store.Signature, i store.Incident, j Judgement, now time.Time) error {
+func (r *Reconciler) brake(tx store.Tx, s store.Signature, i store.Incident, j Judgement, storm string, now time.Time) error {
 	i.State, i.Braked, i.HeldBy, i.HeldUntil = store.IncidentHeld, true, nil, now.Add(r.c.Storm.Wait)
 	s.State, s.HeldUntil = store.SignatureHeld, i.HeldUntil
-	step(&i, now, machine, "brake", fmt.Sprintf("more than %d revocations within %s; %s", r.c.Storm.Revocations, r.c.Storm.Within, j.Detail))
+	step(&i, now, machine, "brake", storm+"; "+j.Detail)
 	return errors.Join(
 		store.Signatures.Put(tx, s), store.Incidents.Put(tx, i), tell(tx, noticeHeld, s, i, now, j.Detail),
 		store.Events.Insert(tx, store.NewEvent(now, machine, "brake.signature", s.Digest, eventDetail(s))),

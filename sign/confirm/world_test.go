@@ -69,15 +69,18 @@ func (w *world) open() {
 }
 
 // sign puts a provisional signature on record, due in an hour, with a certificate of its own.
-func (w *world) sign(name string) store.Signature {
+func (w *world) sign(name string) store.Signature { return w.signFor("acme", name) }
+
+// signFor is sign for a vendor.
+func (w *world) signFor(vendor, name string) store.Signature {
 	w.t.Helper()
 	s := store.Signature{
-		ID: store.NewID(w.now), Vendor: "acme", Serial: "0a" + fmt.Sprintf("%x", name), Digest: digest, Format: "deb", Product: name, At: w.now, By: "vera",
+		ID: store.NewID(w.now), Vendor: vendor, Serial: "0a" + fmt.Sprintf("%x", name), Digest: digest, Format: "deb", Product: name, At: w.now, By: "vera",
 		Mode: store.SignatureModeProvisional, State: store.SignatureProvisional, ConfirmBy: w.now.Add(time.Hour).Truncate(time.Second),
 	}
 	must(w.t, w.store.Update(context.Background(), func(tx store.Tx) error {
 		return errors.Join(store.Signatures.Insert(tx, s), store.Certificates.Insert(tx, store.Certificate{
-			Serial: s.Serial, Tier: "standard", Vendor: "acme", DER: []byte(s.Serial), SPKISHA256: digest, NotBefore: w.now.Add(-time.Minute), NotAfter: w.now.AddDate(0, 1, 0), IssuedAt: w.now, Build: "sha256:" + digest}))
+			Serial: s.Serial, Tier: "standard", Vendor: vendor, DER: []byte(s.Serial), SPKISHA256: digest, NotBefore: w.now.Add(-time.Minute), NotAfter: w.now.AddDate(0, 1, 0), IssuedAt: w.now, Build: "sha256:" + digest}))
 	}))
 	return s
 }

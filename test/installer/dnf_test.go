@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hallmark-pki/hallmark/test/pki"
@@ -19,16 +20,23 @@ type dnfMachine struct {
 	repository string // the folder that is served
 }
 
-func newDNFMachine(t *testing.T) *dnfMachine {
+// newDNFMachine makes one; answer, if there is one, answers instead of the repository where it
+// says so.
+func newDNFMachine(t *testing.T, answer func(http.ResponseWriter, *http.Request) bool) *dnfMachine {
 	t.Helper()
-	m := &dnfMachine{newMachine(t), t.TempDir()}
+	m := &dnfMachine{machine: newMachine(t), repository: t.TempDir()}
 	for _, dir := range []string{"var/lib/rpm", "var/cache/dnf", "etc/dnf", "etc/yum.repos.d", "etc/rpm", "var/lib/dnf", "plugins"} {
 		check(t, os.MkdirAll(m.path(dir), 0o755))
 	}
 	for _, name := range []string{"dnf", "dnf-3", "python3", "rpm", "rpmdb"} {
 		check(t, os.Symlink("/host/bin/"+name, m.path("usr/bin/"+name)))
 	}
-	server := httptest.NewServer(http.FileServer(http.Dir(m.repository)))
+	files := http.FileServer(http.Dir(m.repository))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answer == nil || !answer(w, r) {
+			files.ServeHTTP(w, r)
+		}
+	}))
 	t.Cleanup(server.Close)
 	// Debian's rpm keeps its database elsewhere, because it is not the machine's.
 	m.write("etc/rpm/macros", "%_dbpath /var/lib/rpm\n")
@@ -75,7 +83,7 @@ func (m *dnfMachine) index() {
 // TestDNF asks the real dnf: what is good gets in and is recorded; anything else keeps
 // the whole transaction out.
 func TestDNF(t *testing.T) {
-	m := newDNFMachine(t)
+	m := newDNFMachine(t, nil)
 	m.publish("tool", "1.0", m.high)
 	m.publish("low", "1.0", m.low)
 	m.publish("bare", "1.0", nil)
@@ -112,4 +120,39 @@ func TestDNF(t *testing.T) {
 		t.Error(left)
 	}
 	m.must("dnf", "install", "-y", "bare")
+}
+
+// TestDNFBoundsSignatures: a repository that sends a signature without an end is cut off
+// while it sends, and the package counts as unsigned; no other one suffers.
+func TestDNFBoundsSignatures(t *testing.T) {
+	var sent atomic.Int64
+	const most = 256 << 20 // so that the test ends where nothing is cut off
+	m := newDNFMachine(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "endless-1.0-1.noarch.rpm.p7s") {
+			return false
+		}
+		block := make([]byte, 1<<16)
+		for sent.Load() < most {
+			n, err := w.Write(block)
+			if sent.Add(int64(n)); err != nil {
+				return true
+			}
+		}
+		return true
+	})
+	m.publish("tool", "1.0", m.high)
+	m.publish("endless", "1.0", m.high)
+	m.index()
+	m.hook("dnf")
+	m.refused([]string{"unsigned", "hallmark: refused, nothing is installed"}, "dnf", "install", "-y", "endless", "tool")
+	// What was under way in buffers is sent, and again for each time that dnf tries.
+	if got := sent.Load(); got == 0 || got >= most/2 {
+		t.Errorf("%d bytes of a signature were sent", got)
+	}
+	left, err := filepath.Glob(m.path("var/cache/dnf/*/packages/endless*.p7s*"))
+	if packages, _ := filepath.Glob(m.path("var/cache/dnf/*/packages/endless*.rpm")); err != nil || len(packages) == 0 || len(left) > 0 {
+		t.Errorf("of packages %v there are %v, %v", packages, left, err)
+	}
+	m.must("dnf", "install", "-y", "tool")
+	m.wantVersion("tool", "1.0")
 }

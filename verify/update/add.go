@@ -36,7 +36,8 @@ func (c Candidate) Matches(text string) bool {
 
 // Add begins to trust the CA behind a source. confirm is shown the root's fingerprint
 // and returns an error to refuse; then, and whenever anything else fails, nothing is
-// written. With replace, the CA that was trusted before is not any more.
+// written. With replace, the CA that was trusted before is not any more; where it is the
+// same CA, neither its root nor its status may be older than what is here.
 func (u Updater) Add(ctx context.Context, src Source, replace bool, confirm func(Candidate) error) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
@@ -77,6 +78,9 @@ func (u Updater) begin(src Source, got found, replaced bool) (Result, error) {
 	}
 	defer unlock()
 	if replaced {
+		if err := u.checkRootSuccession(got.state["root.json"]); err != nil {
+			return Result{}, err
+		}
 		if err := u.checkSuccession(status, got.trust); err != nil {
 			return Result{}, err
 		}
@@ -124,6 +128,47 @@ func (u Updater) checkSuccession(status verify.Status, newTrust []byte) error {
 		return explain(err)
 	}
 	return nil
+}
+
+// checkRootSuccession refuses a root that is older than the one at hand, if that one is of
+// the same CA: who has stolen a root key that was replaced since could make a repository
+// with news of its own, and the fingerprint that was told long ago still matches.
+func (u Updater) checkRootSuccession(newRoot []byte) error {
+	heldRoot, err := readIfThere(u.file("root.json"), maxMetadataBytes)
+	if err != nil {
+		return err
+	}
+	old, err := metadata.Root().FromBytes(heldRoot)
+	if err != nil {
+		return nil // there is none, or it is damaged: it says nothing here
+	}
+	root, err := metadata.Root().FromBytes(newRoot)
+	if err != nil {
+		return &Error{Malformed, err}
+	}
+	if root.Signed.Version < old.Signed.Version && sameCA(old, root) {
+		return refuse(Rollback, "root %d is older than root %d of the same CA, which this machine trusts; if the CA has begun anew with its old keys, move %s away first",
+			root.Signed.Version, old.Signed.Version, u.State)
+	}
+	return nil
+}
+
+// sameCA reports whether two roots have a key in common, or one of them was signed by a key
+// of the other: what is signed by the root before it is its successor.
+func sameCA(a, b *metadata.Metadata[metadata.RootType]) bool {
+	ids := map[string]bool{}
+	for id := range a.Signed.Keys {
+		ids[id] = true
+	}
+	for _, s := range a.Signatures {
+		ids[s.KeyID] = true
+	}
+	for id := range b.Signed.Keys {
+		if ids[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // followRoots fetches the roots of a repository and follows them from the first.

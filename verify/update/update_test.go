@@ -3,6 +3,8 @@ package update_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"os"
@@ -345,6 +347,46 @@ func TestAddAgain(t *testing.T) {
 	}
 	if _, err := u.Add(ctx, r.files, true, yes); err != nil {
 		t.Error("the same state:", err)
+	}
+}
+
+// TestAddAgainByAnOlderRoot: whoever has a root key that was replaced since, and makes news
+// with it that are newer than what the machine has, does not get it back under that root by
+// the fingerprint that was told then; another CA's first root is no older one.
+func TestAddAgainByAnOlderRoot(t *testing.T) {
+	ctx := context.Background()
+	r := newRepository(t)
+	thief := *r
+	u := trusting(t, r)
+	first := sha256.Sum256(r.files["1.root.json"])
+	r.rotate(pki.Key(t))
+	r.later(3 * time.Hour)
+	if got, err := u.Update(ctx, r.files); err != nil || got.RootVersion != 2 {
+		t.Fatal(got, err)
+	}
+	thief.signer = r.signer
+	thief.number = r.number + 10
+	thief.later(2 * time.Hour)
+	trust, status := held(t, u)
+	told := func(c update.Candidate) error {
+		if !c.Matches(hex.EncodeToString(first[:])) {
+			t.Error("the fingerprint does not match")
+		}
+		return nil
+	}
+	_, err := u.Add(ctx, thief.files, true, told)
+	var e *update.Error
+	if !errors.As(err, &e) || e.Reason != update.Rollback {
+		t.Error(err)
+	}
+	if nowTrust, nowStatus := held(t, u); nowTrust != trust || nowStatus != status {
+		t.Error("the bundles changed")
+	}
+	if _, err := u.Add(ctx, r.files, true, told); err != nil {
+		t.Error("the same root:", err)
+	}
+	if got, err := u.Add(ctx, newRepository(t).files, true, yes); err != nil || got.RootVersion != 1 {
+		t.Error("another CA's:", got, err)
 	}
 }
 
