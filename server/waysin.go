@@ -116,6 +116,10 @@ func apiIdentity(rec store.VendorIdentity) api.Identity {
 	return api.Identity{ID: rec.ID, Vendor: rec.Vendor, Kind: rec.Kind, Issuer: rec.Issuer, Subject: rec.Subject, AddedAt: rec.AddedAt, AddedBy: rec.AddedBy}
 }
 
+// maxACMEKeys bounds a vendor's keys for ACME accounts, one for each. A guess: an account
+// serves all devices of one machine.
+const maxACMEKeys = 1000
+
 // addACMEKey by a person of the vendor: the account acts as long as that person may. By
 // an officer: until the key is removed.
 func (s *Server) addACMEKey(ctx context.Context, in *IDPath) (*body[api.ACMEKey], error) {
@@ -136,6 +140,11 @@ func (s *Server) addACMEKey(ctx context.Context, in *IDPath) (*body[api.ACMEKey]
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := store.Vendors.Get(tx, vendor); err != nil {
 			return missing(err, "vendor", vendor)
+		}
+		if n, err := store.ACMEKeys.Count(tx, "vendor", vendor); err != nil {
+			return err
+		} else if n >= maxACMEKeys {
+			return problem(http.StatusConflict, "too-many-acme-keys", "this vendor has as many keys for ACME accounts as there can be", "'hallmark acme remove' takes one away")
 		}
 		if err := store.ACMEKeys.Insert(tx, key); err != nil {
 			return err
