@@ -39,10 +39,11 @@ type PlannedRevocation struct {
 }
 
 // planned dates the revocation of a certificate whose ground went away at since. It
-// never starts before the certificate does.
+// never starts before the certificate does, unless that was made by a clock that stood
+// ahead: nothing is revoked from a date in the future.
 func planned(cert store.Certificate, since, decided time.Time, by, note string) PlannedRevocation {
 	date := since
-	if cert.NotBefore.After(date) {
+	if cert.NotBefore.After(date) && !cert.NotBefore.After(decided) {
 		date = cert.NotBefore
 	}
 	date = date.UTC().Truncate(time.Second)

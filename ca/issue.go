@@ -315,7 +315,7 @@ func hexSHA256(b []byte) string {
 
 // Leftovers lists intents that no certificate followed: a crash or a failed write
 // came between. Their content was linted, may have been signed, and was given to
-// nobody. Intents younger than age are left out, as they may be under way.
+// nobody. Intents younger than age, if it is not zero, are left out: they may be under way.
 func (c *CA) Leftovers(ctx context.Context, age time.Duration) ([]store.Intent, error) {
 	var left []store.Intent
 	err := c.store.View(ctx, func(r store.Reader) error {
@@ -324,7 +324,7 @@ func (c *CA) Leftovers(ctx context.Context, age time.Duration) ([]store.Intent, 
 			if err != nil {
 				return err
 			}
-			if intent.At.After(c.now().Add(-age)) || intent.Way == wayResponder {
+			if age > 0 && intent.At.After(c.now().Add(-age)) || intent.Way == wayResponder {
 				continue
 			}
 			_, err := store.Certificates.Get(r, intent.Serial)

@@ -141,5 +141,9 @@ func (c *CA) revokeLeftover(tx store.Tx, intent store.Intent, by string) error {
 	if err != nil {
 		return err
 	}
-	return c.RevokeIn(tx, intent.Serial, store.Revocation{RevocationDate: cert.NotBefore, Reason: ReasonUnspecified, Note: leftoverNote, By: by})
+	from := cert.NotBefore
+	if now := c.now(); from.After(now) { // announced by a clock that stood ahead
+		from = now
+	}
+	return c.RevokeIn(tx, intent.Serial, store.Revocation{RevocationDate: from, Reason: ReasonUnspecified, Note: leftoverNote, By: by})
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-pki/hallmark/audit"
 	"github.com/hallmark-pki/hallmark/store"
 )
 
@@ -71,4 +72,36 @@ func TestMassRevocationAfterAClockThatWasAhead(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestWithdrawAfterAClockThatWasAhead: an assessment ends today with all that rests on it.
+func TestWithdrawAfterAClockThatWasAhead(t *testing.T) {
+	f := newFixture(t)
+	rec := f.assess("acme", "slsa-v0.1", "slsa", 2, year)
+	f.clock.Add(24 * time.Hour)
+	serial := SerialKey(f.issue("acme").Certificate.SerialNumber)
+	f.clock.Add(-24 * time.Hour)
+	if _, err := f.register.Withdraw(t.Context(), audit.WithdrawRequest{ID: rec.ID, By: "olga", Reason: "the clock"}); err != nil {
+		t.Fatal(err)
+	}
+	f.view(func(r store.Reader) error {
+		cert, err := store.Certificates.Get(r, serial)
+		if err == nil && (cert.Revocation == nil || cert.Revocation.RevocationDate.After(f.clock.Now())) {
+			t.Errorf("%+v", cert.Revocation)
+		}
+		return err
+	})
+}
+
+// TestRevokeLeftoversAfterAClockThatWasAhead: one of them does not keep the others.
+func TestRevokeLeftoversAfterAClockThatWasAhead(t *testing.T) {
+	f := newFixture(t)
+	f.assess("acme", "slsa-v0.1", "slsa", 3, year)
+	f.clock.Add(24 * time.Hour)
+	serial, _ := f.interrupted()
+	f.clock.Add(-24 * time.Hour)
+	done, err := f.ca.RevokeLeftovers(t.Context(), 0, "olga")
+	if err != nil || len(done) != 1 || done[0] != serial {
+		t.Errorf("revoked %v, %v", done, err)
+	}
 }

@@ -46,6 +46,7 @@ type Store interface {
 type Log interface {
 	Entries(ctx context.Context, from uint64) iter.Seq2[ledger.Indexed, error]
 	Size(context.Context) (uint64, error)
+	Checkpoint(context.Context) ([]byte, error) // the newest, as signed
 }
 
 // Issuer knows intents that no certificate followed.

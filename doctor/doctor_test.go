@@ -17,6 +17,9 @@ import (
 	"github.com/hallmark-pki/hallmark/ledger/receipt"
 	"github.com/hallmark-pki/hallmark/store"
 	"github.com/hallmark-pki/hallmark/store/storetest"
+	"github.com/transparency-dev/formats/log"
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -30,7 +33,39 @@ type ward struct {
 	files   fakeFiles
 }
 
-type fakeLog struct{ entries []receipt.Entry }
+type fakeLog struct {
+	entries []receipt.Entry
+	signed  []receipt.Entry // what the checkpoint covers, where that is something else
+}
+
+// Checkpoint signs the root of the entries.
+func (l *fakeLog) Checkpoint(context.Context) ([]byte, error) {
+	signer, _, err := ledger.NewSigner("log.example/test", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		return nil, err
+	}
+	tree := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
+	covered := l.entries
+	if l.signed != nil {
+		covered = l.signed
+	}
+	for _, e := range covered {
+		raw, err := e.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		if err := tree.Append(rfc6962.DefaultHasher.HashLeaf(raw), nil); err != nil {
+			return nil, err
+		}
+	}
+	root := rfc6962.DefaultHasher.EmptyRoot()
+	if len(covered) > 0 {
+		if root, err = tree.GetRootHash(nil); err != nil {
+			return nil, err
+		}
+	}
+	return note.Sign(&note.Note{Text: string(log.Checkpoint{Origin: signer.Name(), Size: uint64(len(covered)), Hash: root}.Marshal())}, signer)
+}
 
 func (l *fakeLog) Size(context.Context) (uint64, error) { return uint64(len(l.entries)), nil }
 
@@ -145,6 +180,10 @@ func TestExamine(t *testing.T) {
 			w.logged(t, "quill", entryAt(0), 0)
 		}, []string{"problem ledger entry 1"}},
 		"log is an old copy": {func(t *testing.T, w *ward) { w.logged(t, "quill", entryAt(0), 7) }, []string{"problem ledger entry of quill"}},
+		"other entries than were signed": {func(t *testing.T, w *ward) {
+			w.log.entries, w.log.signed = []receipt.Entry{entryAt(0)}, []receipt.Entry{entryAt(1)}
+			w.logged(t, "quill", entryAt(0), 0)
+		}, []string{"problem ledger"}},
 		"another entry at its place": {func(t *testing.T, w *ward) {
 			w.log.entries = []receipt.Entry{entryAt(1)}
 			w.logged(t, "quill", entryAt(0), 0)

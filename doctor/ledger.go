@@ -81,13 +81,17 @@ type stray struct {
 // account for, so that memory does not grow with the log.
 func (e *examination) strays(ctx context.Context) (map[[sha256.Size]byte]*stray, error) {
 	strays := map[[sha256.Size]byte]*stray{}
-	return strays, e.Store.View(ctx, func(r store.Reader) error {
+	tree := newGrown()
+	err := e.Store.View(ctx, func(r store.Reader) error {
 		for at, err := range e.Log.Entries(ctx, 0) {
 			if err != nil {
 				return err
 			}
 			raw, err := at.Entry.Marshal()
 			if err != nil {
+				return err
+			}
+			if err := tree.add(raw); err != nil {
 				return err
 			}
 			placed, err := e.placedAt(r, at.Index, raw)
@@ -104,6 +108,10 @@ func (e *examination) strays(ctx context.Context) (map[[sha256.Size]byte]*stray,
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return strays, e.root(ctx, tree)
 }
 
 // placedAt reports whether a record says that this entry is at this index. A record

@@ -205,7 +205,7 @@ func (s *Server) newRevocation(ctx context.Context, rec store.Certificate, in ap
 		if since.After(now) {
 			return store.Revocation{}, invalid("invalidity_date", "lies in the future", "leave it out for 'from now on'")
 		}
-		if since.Before(rec.NotBefore) {
+		if since.Before(rec.NotBefore) && !rec.NotBefore.After(now) { // a clock that stood ahead dated it
 			since = rec.NotBefore
 		}
 		revocation.InvalidityDate, revocation.RevocationDate = since, since

@@ -81,7 +81,7 @@ func openRevocations(r store.Reader) ([]api.MassRevocation, error) {
 // plannedFor is what revoking a certificate says about another of the same key.
 func plannedFor(cert store.Certificate, rev store.Revocation) api.PlannedRevocation {
 	from := func(t time.Time) time.Time {
-		if !t.IsZero() && t.Before(cert.NotBefore) {
+		if !t.IsZero() && t.Before(cert.NotBefore) && !cert.NotBefore.After(rev.At) {
 			return cert.NotBefore
 		}
 		return t

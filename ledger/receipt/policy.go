@@ -19,7 +19,8 @@ import (
 // may be called at once.
 type Policy struct {
 	Logs []note.Verifier // one of them must have signed, under its own name
-	// Witnesses are those whose cosignatures count, each key once (NewWitness). A
+	// Witnesses are those whose cosignatures count (NewWitness), each key once: under a
+	// second name it is no second witness, and the first of its names counts. A
 	// cosignature says that the witness saw the tree extend all that it saw before, so
 	// that the log cannot have shown it another history.
 	Witnesses []note.Verifier
@@ -78,7 +79,7 @@ func (p Policy) ParseCheckpoint(raw []byte) (Checkpoint, error) {
 // cosignatures verifies those by p.Witnesses apart from the log's own signature: a
 // witness that has the log's name is not the log.
 func (p Policy) cosignatures(raw []byte) ([]Cosignature, error) {
-	keys := unique(p.Witnesses)
+	keys := oncePerKey(unique(p.Witnesses))
 	want := p.Quorum
 	if want == 0 {
 		want = len(keys)

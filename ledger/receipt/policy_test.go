@@ -80,9 +80,10 @@ func lastSignature(t testing.TB, raw []byte) note.Signature {
 func TestPolicy(t *testing.T) {
 	l := filled(t, 3)
 	a, b, c := newWitness(t, "a.example.com", 11), newWitness(t, "b.example.com", 12), newWitness(t, "c.example.com", 13)
-	plain := newLog(t, "p.example.com", 14)        // signs, but not as a witness does
-	sameName := newWitness(t, "a.example.com", 15) // another key
-	logsName := newWitness(t, origin, 16)          // a witness that has the log's name
+	plain := newLog(t, "p.example.com", 14)          // signs, but not as a witness does
+	sameName := newWitness(t, "a.example.com", 15)   // another key
+	secondName := newWitness(t, "z.example.com", 11) // of a's key
+	logsName := newWitness(t, origin, 16)            // a witness that has the log's name
 	none, both := cosigned(t, l), cosigned(t, l, b.signer, a.signer)
 	keys := func(list ...testWitness) (all []note.Verifier) {
 		for _, w := range list {
@@ -108,6 +109,7 @@ func TestPolicy(t *testing.T) {
 		"none of two":                 {none, keys(a, b), 1, nil, true},
 		"a stranger":                  {both, keys(c), 0, nil, true},
 		"the same key twice":          {cosigned(t, l, a.signer), keys(a, a), 2, nil, true},
+		"one key under two names":     {cosigned(t, l, a.signer, secondName.signer), keys(a, secondName), 2, nil, true},
 		"signed twice by one":         {cosigned(t, l, a.signer, a.signer), keys(a, b), 2, nil, true},
 		"another key of that name":    {cosigned(t, l, sameName.signer), keys(a), 0, nil, true},
 		"beside a key of that name":   {cosigned(t, l, sameName.signer, a.signer), keys(a), 0, []string{"a.example.com"}, false},

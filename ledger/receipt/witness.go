@@ -67,6 +67,23 @@ func (w *witness) Verify(text, sig []byte) bool {
 	return ed25519.Verify(w.key, message, sig[8:])
 }
 
+// oncePerKey takes the first of those that have one key: names cost nothing, and a quorum
+// of them would be a quorum of one.
+func oncePerKey(list []note.Verifier) []note.Verifier {
+	seen := map[string]bool{}
+	var out []note.Verifier
+	for _, v := range list {
+		if w, ok := v.(*witness); ok {
+			if seen[string(w.key)] {
+				continue
+			}
+			seen[string(w.key)] = true
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
 // isName says whether a key may have this name, by the rule of signed notes.
 func isName(s string) bool {
 	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.Contains(s, "+") && !strings.ContainsFunc(s, unicode.IsSpace)

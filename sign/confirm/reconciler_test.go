@@ -129,6 +129,21 @@ func TestNoRevocationByABadClock(t *testing.T) {
 	w.want(late, store.SignatureRevoked)
 }
 
+// A signature that was made while the clock stood ahead is revoked when it is contradicted,
+// and not when its time has come.
+func TestContradictedAfterAClockThatWasAhead(t *testing.T) {
+	w := newWorld(t)
+	w.after(24 * time.Hour)
+	bad := w.sign("bad")
+	w.after(-24 * time.Hour)
+	w.contradict(bad)
+	w.poke()
+	w.want(bad, store.SignatureRevoked)
+	if rev := w.certificate(bad).Revocation; rev == nil || rev.RevocationDate.After(w.now) || rev.InvalidityDate.After(w.now) || !rev.RevocationDate.Before(bad.At) {
+		t.Errorf("%+v", rev)
+	}
+}
+
 // What cannot be judged is not confirmed, and not kept for ever.
 func TestUnjudged(t *testing.T) {
 	w := newWorld(t)

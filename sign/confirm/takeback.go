@@ -78,8 +78,12 @@ func (r *Reconciler) revoke(tx store.Tx, s store.Signature, i store.Incident, j 
 	// Withdrawn is what the certificate says of the build, and not a key: that one existed
 	// for this signature only and is gone (docs/decisions/0021). Counting from before the
 	// signature itself, no timestamp saves it.
+	since := s.At
+	if since.After(now) { // a clock that stood ahead dated it; nothing is revoked from a date in the future
+		since = now
+	}
 	err := r.c.Certificates.RevokeIn(tx, s.Serial, store.Revocation{
-		At: now, RevocationDate: s.At.Add(-listTick), InvalidityDate: s.At, Reason: ca.ReasonPrivilegeWithdrawn, By: d.by,
+		At: now, RevocationDate: since.Add(-listTick), InvalidityDate: since, Reason: ca.ReasonPrivilegeWithdrawn, By: d.by,
 		Note: fmt.Sprintf("provisional signature %s: %s, incident %s", s.ID, i.Cause, i.ID),
 	})
 	if no := ca.IsRefusal(err); no != nil && no.Code == ca.CodeAlreadyRevoked {

@@ -103,6 +103,9 @@ func (w *world) RevokeIn(tx store.Tx, serial string, rev store.Revocation) error
 	if c.Revocation != nil && !rev.RevocationDate.Before(c.Revocation.RevocationDate) {
 		return &ca.Refusal{Code: ca.CodeAlreadyRevoked}
 	}
+	if limit := w.now.Add(time.Minute); rev.RevocationDate.After(limit) || rev.InvalidityDate.After(limit) { // as the CA does
+		return &ca.Refusal{Code: ca.CodeRevocationDate}
+	}
 	c.Revocation = &rev
 	return store.Certificates.Put(tx, c)
 }
