@@ -6,30 +6,45 @@ import (
 	"io"
 )
 
+// mark is by what a program finds a file inside of another.
+type mark struct {
+	magic string
+	is    func(r io.ReaderAt, at int64, rest []byte, size int64) bool // nil: it is long enough not to stand there by chance
+}
+
+// marks of files that programs look for: archives where they are handed one, and what
+// installers and packed programs brought along where they look into themselves.
+func marks() []mark {
+	return []mark{
+		{zipEnd, isArchiveEnd},                // Java, Python, launch4j: from the end
+		{cabMagic, isCabinet},                 // cabextract: anywhere
+		{"Rar!\x1a\x07", nil},                 // unrar: in the first MiB
+		{"7z\xbc\xaf\x27\x1c", nil},           // 7-Zip: likewise
+		{"MEI\x0c\x0b\x0a\x0b\x0e", nil},      // PyInstaller: from the end
+		{"\x68\xd6\x99\x1c\x0a\x63\xc2", nil}, // Qt Installer Framework: from the end
+	}
+}
+
 // checkHidden refuses a file in which, from an offset on, another program would find another
-// file: an archive, for which readers of ZIP look from the end, or a cabinet, which cabextract
-// unpacks wherever it stands. Most signatures are at a file's end, and have room that nobody
-// signed: certificates that nothing leads to, what is stapled, a timestamp's own
-// certificates. A signed package with an archive there would be another file as soon as it
-// is called file.jar. isSigned tells which offsets are to be left out: what the signer packed
-// is the signer's.
+// file. Most signatures are at a file's end, and have room that nobody signed: certificates
+// that nothing leads to, what is stapled, a timestamp's own certificates. A signed package
+// with an archive there would be another file as soon as it is called file.jar. isSigned
+// tells which offsets are to be left out: what the signer packed is the signer's.
 func checkHidden(r io.ReaderAt, from, size int64, isSigned func(at int64) bool) error {
 	b, err := readPart(r, from, size-from, size)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []struct {
-		magic string
-		is    func(r io.ReaderAt, at int64, rest []byte, size int64) bool
-	}{{zipEnd, isArchiveEnd}, {cabMagic, isCabinet}} {
-		for at := 0; ; at += len(kind.magic) {
-			i := bytes.Index(b[at:], []byte(kind.magic))
+	for _, m := range marks() {
+		for at := 0; ; at += len(m.magic) {
+			i := bytes.Index(b[at:], []byte(m.magic))
 			if i < 0 {
 				break
 			}
 			at += i
-			if place := from + int64(at); kind.is(r, place, b[at:], size) && !isSigned(place) {
-				return refuse(UnsignedEntry, place, "another file, %q, in what nobody signed", kind.magic)
+			place := from + int64(at)
+			if (m.is == nil || m.is(r, place, b[at:], size)) && !isSigned(place) {
+				return refuse(UnsignedEntry, place, "another file, %q, in what nobody signed", m.magic)
 			}
 		}
 	}
