@@ -33,6 +33,10 @@ func marks() []mark {
 // certificates. A signed package with an archive there would be another file as soon as it
 // is called file.jar.
 func checkHidden(r io.ReaderAt, from, to, size int64) error {
+	return checkMarks(r, from, to, size, marks())
+}
+
+func checkMarks(r io.ReaderAt, from, to, size int64, marks []mark) error {
 	const more = cabHeaderBytes // of what begins at the end
 	for ; from < to; from += hiddenStep {
 		end := min(from+hiddenStep, to)
@@ -40,7 +44,7 @@ func checkHidden(r io.ReaderAt, from, to, size int64) error {
 		if err != nil {
 			return err
 		}
-		for _, m := range marks() {
+		for _, m := range marks {
 			if i := m.find(r, b, from, size); i >= 0 && from+int64(i) < end {
 				return refuse(UnsignedEntry, from+int64(i), "another file, %q, in what nobody signed", m.magic)
 			}
@@ -108,11 +112,11 @@ func (s *spans) add(from, to int64) error {
 }
 
 // checkBetween is checkHidden for what they leave of a file.
-func (s spans) checkBetween(r io.ReaderAt, size int64) error {
+func (s spans) checkBetween(r io.ReaderAt, size int64, marks []mark) error {
 	slices.SortFunc(s, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	at := int64(0)
 	for _, p := range append(s, [2]int64{size, size}) {
-		if err := checkHidden(r, at, p[0], size); err != nil {
+		if err := checkMarks(r, at, p[0], size, marks); err != nil {
 			return err
 		}
 		at = p[1]

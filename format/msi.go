@@ -154,7 +154,7 @@ func (f *msiFile) hash(names, content io.Writer) error {
 	if err := c.checkEnd(); err != nil {
 		return err
 	}
-	return c.copied.checkBetween(c.r, c.size)
+	return c.copied.checkBetween(c.r, c.size, marks())
 }
 
 // walk is hash without a look at what belongs to nothing, which the result tells.
