@@ -133,7 +133,7 @@ func (f *cabFile) readArea(size int64) error {
 		return refuse(BytesAfterSignature, at+n, "%d bytes", size-at-n)
 	}
 	f.field = n
-	return checkHidden(f.r, at, size, nowhere)
+	return checkHidden(f.r, at, size, size)
 }
 
 // reserve makes room for the signature's area: everything behind the header moves.

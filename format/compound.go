@@ -250,7 +250,7 @@ func (c *compound) readMini(start, count uint32) error {
 func (c *compound) walk() *compound {
 	w := *c
 	w.used, w.minis = slices.Clone(c.used), slices.Clone(c.minis)
-	w.copied = spans{from: max(0, c.size-zipEndBytes-zipMaxComment)}
+	w.copied = nil
 	return &w
 }
 
@@ -282,7 +282,9 @@ func (c *compound) stream(w io.Writer, e *cfEntry) error {
 		if err := copyPart(w, c.r, from, from+length); err != nil {
 			return err
 		}
-		c.copied.add(from, from+length)
+		if err := c.copied.add(from, from+length); err != nil {
+			return err
+		}
 		i, n = j, n-length
 	}
 	return nil
@@ -303,7 +305,9 @@ func (c *compound) miniStream(w io.Writer, at uint32, n int64) error {
 		if err != nil {
 			return err
 		}
-		c.copied.add(from, from+length)
+		if err := c.copied.add(from, from+length); err != nil {
+			return err
+		}
 		if _, err := w.Write(raw); err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func signatureAt(r io.ReaderAt, m member, size int64) (layout, error) {
 	case m.end() != size:
 		return layout{}, afterSignature(r, m.end(), size)
 	}
-	if err := checkHidden(r, m.body(), size, nowhere); err != nil {
+	if err := checkHidden(r, m.body(), size, size); err != nil {
 		return layout{}, err
 	}
 	return layout{signed: m.offset, signature: m.body(), length: m.size}, nil

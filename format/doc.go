@@ -23,8 +23,8 @@
 //   - JAR: META-INF/HALLMARK.SF with META-INF/HALLMARK.EC or .RSA. Signed is the .SF.
 //
 // Where a signature is inside the file, no other file may be found in it: no ZIP archive by
-// its end, no cabinet by its beginning. Nobody signed that, and the file would be another one
-// under another name.
+// its end, no cabinet by its beginning, nothing that PyInstaller would run. Nobody signed
+// that, and the file would be another one, under another name or for itself.
 //
 // The last four change the file's own bytes, and sign something else than its SHA-256:
 // Digests has both. docs/decisions/0023-formats-that-sign-another-hash.md says how the

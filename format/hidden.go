@@ -2,38 +2,68 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"io"
+	"slices"
 )
 
-// checkHidden refuses a file in which, from an offset on, another program would find another
-// file: an archive, for which readers of ZIP look from the end, or a cabinet, which cabextract
-// unpacks wherever it stands. Most signatures are at a file's end, and have room that nobody
-// signed: certificates that nothing leads to, what is stapled, a timestamp's own
-// certificates. A signed package with an archive there would be another file as soon as it
-// is called file.jar. isSigned tells which offsets are to be left out: what the signer packed
-// is the signer's.
-func checkHidden(r io.ReaderAt, from, size int64, isSigned func(at int64) bool) error {
-	b, err := readPart(r, from, size-from, size)
-	if err != nil {
-		return err
+// mark is by what a program finds a file inside of another.
+type mark struct {
+	magic string
+	is    func(r io.ReaderAt, at int64, rest []byte, size int64) bool // nil: it is long enough not to stand there by chance
+}
+
+// marks of files that programs look for: archives where they are handed one, and what
+// installers and packed programs brought along where they look into themselves.
+func marks() []mark {
+	return []mark{
+		{zipEnd, isArchiveEnd},                // Java, Python, launch4j: from the end
+		{cabMagic, isCabinet},                 // cabextract: anywhere
+		{"Rar!\x1a\x07", nil},                 // unrar: in the first MiB
+		{"7z\xbc\xaf\x27\x1c", nil},           // 7-Zip: likewise
+		{"MEI\x0c\x0b\x0a\x0b\x0e", nil},      // PyInstaller: from the end
+		{"\x68\xd6\x99\x1c\x0a\x63\xc2", nil}, // Qt Installer Framework: from the end
 	}
-	for _, kind := range []struct {
-		magic string
-		is    func(r io.ReaderAt, at int64, rest []byte, size int64) bool
-	}{{zipEnd, isArchiveEnd}, {cabMagic, isCabinet}} {
-		for at := 0; ; at += len(kind.magic) {
-			i := bytes.Index(b[at:], []byte(kind.magic))
-			if i < 0 {
-				break
-			}
-			at += i
-			if place := from + int64(at); kind.is(r, place, b[at:], size) && !isSigned(place) {
-				return refuse(UnsignedEntry, place, "another file, %q, in what nobody signed", kind.magic)
+}
+
+// checkHidden refuses a file of size bytes in which, from one offset to another, another
+// program would find another file. Most signatures are at a file's end, and have room that
+// nobody signed: certificates that nothing leads to, what is stapled, a timestamp's own
+// certificates. A signed package with an archive there would be another file as soon as it
+// is called file.jar.
+func checkHidden(r io.ReaderAt, from, to, size int64) error {
+	return checkMarks(r, from, to, size, marks())
+}
+
+func checkMarks(r io.ReaderAt, from, to, size int64, marks []mark) error {
+	const more = cabHeaderBytes // of what begins at the end
+	for ; from < to; from += hiddenStep {
+		end := min(from+hiddenStep, to)
+		b, err := readPart(r, from, min(end+more, size)-from, size)
+		if err != nil {
+			return err
+		}
+		for _, m := range marks {
+			if i := m.find(r, b, from, size); i >= 0 && from+int64(i) < end {
+				return refuse(UnsignedEntry, from+int64(i), "another file, %q, in what nobody signed", m.magic)
 			}
 		}
 	}
 	return nil
+}
+
+// find returns where in b, which stands at an offset of the file, a mark is first, or -1.
+func (m mark) find(r io.ReaderAt, b []byte, from, size int64) int {
+	for at := 0; ; at += len(m.magic) {
+		i := bytes.Index(b[at:], []byte(m.magic))
+		if i < 0 {
+			return -1
+		}
+		if at += i; m.is == nil || m.is(r, from+int64(at), b[at:], size) {
+			return at
+		}
+	}
 }
 
 // isArchiveEnd reports whether a ZIP reader would take an end record for one. Four bytes are
@@ -59,37 +89,37 @@ func isCabinet(_ io.ReaderAt, at int64, rest []byte, size int64) bool {
 	return files < length && at+files < size+slack
 }
 
-// nowhere is for what is a signature and nothing else.
-func nowhere(int64) bool { return false }
-
 // begins reports whether something stands at an offset.
 func begins(r io.ReaderAt, at int64, magic string) bool {
 	b := make([]byte, len(magic))
 	return at >= 0 && readFullAt(r, b, at) == nil && string(b) == magic
 }
 
-// spans are parts of a file, of which only what is behind an offset is kept.
-type spans struct {
-	from int64
-	list [][2]int64
+// spans are the parts of a file that are signed, where they are many.
+type spans [][2]int64
+
+// add takes one in; those that stand in a row become one.
+func (s *spans) add(from, to int64) error {
+	if n := len(*s); n > 0 && (*s)[n-1][1] == from {
+		(*s)[n-1][1] = to
+		return nil
+	}
+	if len(*s) == maxSpans {
+		return refuse(TooManyMembers, from, "streams in more than %d pieces", maxSpans)
+	}
+	*s = append(*s, [2]int64{from, to})
+	return nil
 }
 
-func (s *spans) add(from, to int64) {
-	if to <= s.from {
-		return
-	}
-	if n := len(s.list); n > 0 && s.list[n-1][1] == from {
-		s.list[n-1][1] = to
-		return
-	}
-	s.list = append(s.list, [2]int64{from, to})
-}
-
-func (s *spans) has(at int64) bool {
-	for _, p := range s.list {
-		if at >= p[0] && at < p[1] {
-			return true
+// checkBetween is checkHidden for what they leave of a file.
+func (s spans) checkBetween(r io.ReaderAt, size int64, marks []mark) error {
+	slices.SortFunc(s, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
+	at := int64(0)
+	for _, p := range append(s, [2]int64{size, size}) {
+		if err := checkMarks(r, at, p[0], size, marks); err != nil {
+			return err
 		}
+		at = p[1]
 	}
-	return false
+	return nil
 }

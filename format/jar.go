@@ -103,8 +103,31 @@ func (j *jarFile) checkSignatureFiles() error {
 		return refuse(SignatureEmpty, -1, "no bytes")
 	case j.block != nil && j.block.UncompressedSize64 > MaxSignatureBytes:
 		return refuse(SignatureTooLarge, -1, "%d bytes, at most %d", j.block.UncompressedSize64, MaxSignatureBytes)
+	case j.sf != nil:
+		return j.checkHidden()
 	}
 	return nil
+}
+
+// checkHidden refuses a signed archive in which another program finds another file than an
+// archive: beside what the entries hold, which is signed, there are headers with extra fields
+// and the signature.
+func (j *jarFile) checkHidden() error {
+	var signed spans
+	for _, f := range j.a.files {
+		if f == j.block {
+			continue
+		}
+		at, err := f.DataOffset()
+		if err == nil {
+			err = signed.add(at, at+int64(f.CompressedSize64))
+		}
+		if err != nil {
+			return entryError(f, err)
+		}
+	}
+	others := slices.DeleteFunc(marks(), func(m mark) bool { return m.magic == zipEnd }) // its own end
+	return signed.checkBetween(j.a.r, j.a.end, others)
 }
 
 // isSignatureFile reports what Java takes for part of a signature, and therefore does

@@ -45,6 +45,13 @@ const (
 	// have some thousand; the rest is a guess.
 	maxCompoundEntries = 1 << 16
 
+	// maxSpans bounds the pieces that a package's streams lie in. Each stream is one where
+	// nothing was rewritten; the rest is a guess.
+	maxSpans = 1 << 17
+
+	// hiddenStep is how much is read at once of what is not signed: all of a signature.
+	hiddenStep = MaxSignatureBytes + 64
+
 	// maxStorageDepth bounds how deep storages nest; packages in packages reach 3.
 	maxStorageDepth = 32
 

@@ -147,6 +147,18 @@ func (f *msiFile) digest() ([sha256.Size]byte, error) {
 
 // hash walks through the tree and writes what is under the two digests.
 func (f *msiFile) hash(names, content io.Writer) error {
+	c, err := f.walk(names, content)
+	if err != nil || f.signed == nil || content == io.Discard {
+		return err
+	}
+	if err := c.checkEnd(); err != nil {
+		return err
+	}
+	return c.copied.checkBetween(c.r, c.size, marks())
+}
+
+// walk is hash without a look at what belongs to nothing, which the result tells.
+func (f *msiFile) walk(names, content io.Writer) (*compound, error) {
 	c := f.c.walk()
 	for _, e := range []*cfEntry{f.signed, f.signedEx} {
 		if e == nil {
@@ -154,18 +166,12 @@ func (f *msiFile) hash(names, content io.Writer) error {
 		}
 		// Read, so that no other stream can share its sectors.
 		if err := c.stream(io.Discard, e); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	c.copied.list = nil // what follows is signed, those two are not
+	c.copied = nil // what follows is signed, those two are not
 	w := msiWalk{c: c, seen: make([]bool, len(c.entries)), names: names, content: content}
-	if err := w.storage(&c.entries[0], 0); err != nil || f.signed == nil || content == io.Discard {
-		return err
-	}
-	if err := c.checkEnd(); err != nil {
-		return err
-	}
-	return checkHidden(c.r, c.copied.from, c.size, c.copied.has)
+	return c, w.storage(&c.entries[0], 0)
 }
 
 // checkEnd demands that a file does not go on behind the last sector that was read.
@@ -288,6 +294,33 @@ func (f *msiFile) write(dst *os.File, signature []byte) (err error) {
 	}
 	if err := doc.Close(); err != nil {
 		return fmt.Errorf("write compound file: %w", err)
+	}
+	return clearFree(dst)
+}
+
+// clearFree overwrites what earlier versions of a package have left in sectors that belong to
+// nothing now, such as the beginning of a cabinet: checkHidden would refuse it.
+func clearFree(dst *os.File) error {
+	info, err := dst.Stat()
+	if err != nil {
+		return err
+	}
+	written, err := (msiFormat{}).read(dst, info.Size())
+	if err != nil {
+		return fmt.Errorf("read what was written: %w", err)
+	}
+	all := struct{ io.Writer }{io.Discard} // is not io.Discard, for which streams are not read
+	c, err := written.(*msiFile).walk(io.Discard, all)
+	if err != nil {
+		return fmt.Errorf("read what was written: %w", err)
+	}
+	zeros := make([]byte, 1<<c.shift)
+	for i, used := range c.used {
+		if at := c.offset(uint32(i)); !used {
+			if _, err := dst.WriteAt(zeros[:min(int64(len(zeros)), c.size-at)], at); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func (f *peFile) readCertificates(start, length int64) error {
 		return refuse(TwoSignatures, start+(n+7)/8*8, "the certificate table goes on for %d bytes", length-(n+7)/8*8)
 	}
 	f.end, f.field = start, length-peCertHeader
-	return checkHidden(f.r, start, f.size, nowhere)
+	return checkHidden(f.r, start, f.size, f.size)
 }
 
 // checkSections demands that what the system loads is what is signed.

@@ -16,6 +16,7 @@ import (
 // directory, and its end. Java reads some archives from the front and others from the
 // back; both must see the same entries.
 type archive struct {
+	r      io.ReaderAt
 	files  []*zip.File // in the order of the central directory
 	end    int64       // offset of the end of central directory record
 	zipped int64       // offset of the central directory
@@ -42,7 +43,7 @@ const (
 
 // readArchive checks a ZIP file of size bytes.
 func readArchive(r io.ReaderAt, size int64) (*archive, error) {
-	a := &archive{}
+	a := &archive{r: r}
 	entries, err := a.readEnd(r, size)
 	if err != nil {
 		return nil, err

@@ -53,6 +53,12 @@ func TestComments(t *testing.T) {
 			copy(out[last+30:], out[last+32:last+34])
 			return put16(last+32, 0)(out)
 		}},
+		{"another file in an extra field", UnsignedEntry, func(b []byte) []byte {
+			last := bytes.LastIndex(b, []byte(zipCentral))
+			out := commented(b, []byte("\xfe\xca\x07\x00Rar!\x1a\x07\x00"))
+			copy(out[last+30:], out[last+32:last+34])
+			return put16(last+32, 0)(out)
+		}},
 	})
 }
 

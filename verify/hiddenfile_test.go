@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,13 +19,18 @@ import (
 )
 
 // hidden are files that other programs find in the middle of something: readers of ZIP look
-// for the end of one from the end of the file, those of cabinets for a beginning anywhere.
+// for the end of one from the end of the file, those of cabinets for a beginning anywhere, and
+// programs that bring others along, such as PyInstaller's, for a mark of theirs.
 // The first letter of what they look for is wrong.
 func hidden(t *testing.T) map[string][]byte {
 	t.Helper()
 	return map[string][]byte{
-		"PK\x05\x06": bytes.Replace(sample.Archive([]byte("evil")), []byte("PK\x05\x06"), []byte("QK\x05\x06"), 1),
-		"MSCF":       append([]byte{'Q'}, sample.Cabinet([]byte("evil"))[1:]...),
+		"PK\x05\x06":                   bytes.Replace(sample.Archive([]byte("evil")), []byte("PK\x05\x06"), []byte("QK\x05\x06"), 1),
+		"MSCF":                         append([]byte{'Q'}, sample.Cabinet([]byte("evil"))[1:]...),
+		"Rar!\x1a\x07":                 []byte("Qar!\x1a\x07\x00"),
+		"7z\xbc\xaf\x27\x1c":           []byte("Qz\xbc\xaf\x27\x1c\x00\x04"),
+		"MEI\x0c\x0b\x0a\x0b\x0e":      []byte("QEI\x0c\x0b\x0a\x0b\x0e\x00"),
+		"\x68\xd6\x99\x1c\x0a\x63\xc2": []byte("Q\xd6\x99\x1c\x0a\x63\xc2"),
 	}
 }
 
@@ -59,7 +65,7 @@ func TestHiddenFiles(t *testing.T) {
 	} {
 		for magic, thing := range hidden(t) {
 			for place, hide := range hidingPlaces() {
-				t.Run(string(kind)+"/"+magic[:2]+" in "+place, func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%x in %s", kind, magic, place), func(t *testing.T) {
 					path := filepath.Join(t.TempDir(), "file")
 					if err := os.WriteFile(path, content, 0o600); err != nil {
 						t.Fatal(err)
@@ -77,7 +83,6 @@ func TestHiddenFiles(t *testing.T) {
 					}
 					if got := v.File(context.Background(), path); got.Outcome != verify.NotValid || !got.Has(verify.UnsignedContent) {
 						t.Errorf("%v %v", got.Outcome, got.Reasons)
-						os.WriteFile("/tmp/zz."+string(kind)+place[:4], raw, 0o600)
 					}
 				})
 			}
