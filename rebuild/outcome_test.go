@@ -138,6 +138,16 @@ func TestOutcomeRefused(t *testing.T) {
 		"stranger's key":          {CodeSignature, provenance(func(w *world, b *build) { b.by = w.keys["stranger"] })},
 		"another rebuilder's key": {CodeSignature, provenance(func(w *world, b *build) { b.by = w.keys[south] })},
 		"the builder's own key":   {CodeSignature, provenance(func(w *world, b *build) { b.by = w.keys["builder"] })},
+		"a builder's name beside its own": {CodeSignature, func(w *world, _ store.RebuildJob, a *try) {
+			var e map[string]any
+			must(w.t, json.Unmarshal(a.envelopes[0], &e))
+			e["signatures"] = append(e["signatures"].([]any), map[string]any{"keyid": w.keyID("builder"), "sig": "AAAA"})
+			a.envelopes[0], _ = json.Marshal(e)
+		}},
+		"under a builder's name": {CodeSignature, func(w *world, _ store.RebuildJob, a *try) {
+			extra := w.statement(testResult, w.keys[north])
+			a.envelopes = append(a.envelopes, bytes.Replace(extra, []byte(w.keyID(north)), []byte(w.keyID("builder")), 1))
+		}},
 		"changed after signing": {CodeSignature, func(w *world, _ store.RebuildJob, a *try) {
 			var e map[string]any
 			must(w.t, json.Unmarshal(a.envelopes[0], &e))

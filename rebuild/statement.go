@@ -107,12 +107,32 @@ func open(job store.RebuildJob, keys []crypto.PublicKey, raw []byte) (attest.Sta
 	case err != nil:
 		return attest.Statement{}, refuse(CodeEnvelope, "", "%v", err)
 	}
+	if refusal := checkHints(raw, opened.Signers); refusal != nil {
+		return attest.Statement{}, refusal
+	}
 	for _, s := range opened.Statement.Subject {
 		if s.Digest["sha256"] != job.SHA256 {
 			return attest.Statement{}, refuse(CodeSubject, "", "subject %s has not the SHA-256 %s of the job's artifact", quote(s.Name), job.SHA256)
 		}
 	}
 	return opened.Statement, nil
+}
+
+// checkHints refuses an envelope that names a key which did not sign it. What is filed
+// stays, and a signature in a builder's name that does not verify keeps clients, and so the
+// gate where it asks what they find, from the artifact for good. A hint that is no key's id is
+// nobody's name.
+func checkHints(raw []byte, signers []string) *Refusal {
+	u, err := attest.ParseEnvelope(raw)
+	if err != nil {
+		return refuse(CodeEnvelope, "", "%v", err)
+	}
+	for _, id := range u.KeyIDs {
+		if isHex(id, 64) && !slices.Contains(signers, id) {
+			return refuse(CodeSignature, "hand in what this rebuilder has signed, and nobody else", "it names key %s, which is none of this rebuilder's that signed it", id)
+		}
+	}
+	return nil
 }
 
 // mainStatement reads the statement that says what came of the rebuild.

@@ -33,8 +33,8 @@ func (s *Server) askConsent(ctx context.Context, r store.Reader, person store.Pe
 	return nil
 }
 
-// countOfficers counts those who have enrolled. One who was disabled counts for a while
-// still, or an officer would only have to lock the others out to be the only one.
+// countOfficers counts those who can act. One who was disabled or signed out counts for a
+// while still, or an officer would only have to lock the others out to be the only one.
 func countOfficers(r store.Reader, now time.Time) (n int, err error) {
 	for p, err := range store.People.All(r, "") {
 		if err != nil {
@@ -43,12 +43,18 @@ func countOfficers(r store.Reader, now time.Time) (n int, err error) {
 		if p.Role != api.RoleOfficer || !p.DisabledAt.IsZero() && !now.Before(p.DisabledAt.Add(officerGone)) {
 			continue
 		}
-		for _, err := range store.ClientCertificates.By(r, "person", p.ID) {
+		for c, err := range store.ClientCertificates.By(r, "person", p.ID) {
 			if err != nil {
 				return 0, err
 			}
-			n++
-			break
+			until := c.NotAfter
+			if !c.RevokedAt.IsZero() && c.RevokedAt.Before(until) {
+				until = c.RevokedAt
+			}
+			if now.Before(until.Add(officerGone)) {
+				n++
+				break
+			}
 		}
 	}
 	return n, nil

@@ -64,7 +64,7 @@ const (
 
 	// enrolmentValidity is how long an invitation can be used.
 	enrolmentValidity = 7 * 24 * time.Hour
-	// officerGone is how long an officer who was disabled still counts as one who could agree
+	// officerGone is how long an officer who was disabled or signed out still counts as one who could agree
 	// to an invitation: long enough to be noticed by who was locked out for that.
 	officerGone = 7 * 24 * time.Hour
 	// clientValidity is how long a client certificate lasts.
