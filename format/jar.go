@@ -9,6 +9,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -185,6 +186,9 @@ func (j *jarFile) signedManifest() (*manifest, error) {
 		if strings.HasSuffix(f.Name, "/") {
 			if f.UncompressedSize64 != 0 {
 				return nil, refuse(UnsignedEntry, -1, "folder %.64q has content", f.Name)
+			}
+			if name := strings.TrimSuffix(f.Name, "/"); j.sf != nil && (!fs.ValidPath(name) || strings.Contains(name, "\\")) {
+				return nil, refuse(UnsignedEntry, -1, "folder %.64q leads elsewhere, and nothing signs it", f.Name)
 			}
 			if err := checkFolder(f); err != nil {
 				return nil, err

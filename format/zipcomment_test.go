@@ -120,3 +120,32 @@ func TestEntryThatIsNoFile(t *testing.T) {
 		{"device", BadHeader, unix(0o020666)},
 	})
 }
+
+// TestFolderElsewhere: folders are not signed, so that anybody can add some; where one leads
+// out of the place that an archive is unpacked to, it is made there.
+func TestFolderElsewhere(t *testing.T) {
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, name := range []string{manifestName, "aa/x/"} {
+		f, err := w.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == manifestName {
+			if _, err := f.Write([]byte("Manifest-Version: 1.0\r\n\r\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	signed := signedSample(t, jarFormat{}, out.Bytes())
+	named := func(name string) func([]byte) []byte {
+		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("aa/x/"), []byte(name)) }
+	}
+	checkDamages(t, jarFormat{}, named("bb/x/")(bytes.Clone(signed)), nil)
+	checkDamages(t, jarFormat{}, signed, []damage{
+		{"above", UnsignedEntry, named("../x/")}, {"absolute", UnsignedEntry, named("/a/x/")}, {"backslashes", UnsignedEntry, named("..\\x/")},
+	})
+}
