@@ -44,10 +44,10 @@ type support struct {
 // comes in, it passes here.
 //
 // Claims come from assessments in force alone, read from their signed bytes
-// (audit.InForce, audit.Open, through an audit.Opener), with the level computed again from the findings. No
-// claims wanted means everything in force. The validity begins no earlier than the
-// newest assessment relied on was made (and never more than backdate before now),
-// and ends before the first of them does. The error is a *Refusal, or the store's.
+// (audit.InForce, audit.Open, through an audit.Opener), with the level computed from the
+// findings, once for what was signed. No claims wanted means everything in force. The
+// validity begins no earlier than the newest assessment relied on was made (and never more
+// than backdate before now), and ends before the first of them does. The error is a *Refusal, or the store's.
 func (c *CA) gate(r store.Reader, vendor string, wanted []Wanted, now time.Time) (*grant, error) {
 	v, err := c.activeVendor(r, vendor)
 	if err != nil {

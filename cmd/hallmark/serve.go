@@ -29,6 +29,9 @@ const (
 	// own 100 a server that issues spends a third of its time collecting (docs/performance.md).
 	gcPercent = 400
 	gcFloor   = 32 << 20
+	// extraThreads run Go code beside one for each processor, unless $GOMAXPROCS says
+	// otherwise: one nearly always waits for the disk, and the runtime takes a moment to see it.
+	extraThreads = 1
 	// revokeInterval is how soon a mass revocation that failed is tried again.
 	revokeInterval = time.Minute
 )
@@ -59,6 +62,9 @@ func (e *env) serve(c *cli.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 		defer runtime.KeepAlive(make([]byte, gcFloor))
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + extraThreads)
 	}
 	runtime.MemProfileRate = 0 // a profile that nobody can read costs a walk over the stack for every 512 KB
 	ctx := c.Context

@@ -14,8 +14,8 @@ import (
 // and the keys: the same evidence is judged under several assessments, explained and
 // then signed on. The zero value is ready; it is safe for concurrent use.
 type Opener struct {
-	documents recent.Values[[sha256.Size]byte, *document]
-	steps     recent.Values[[sha256.Size]byte, *layout.Document]
+	documents recent.Values[string, *document] // by their bytes
+	steps     recent.Values[string, *layout.Document]
 }
 
 // document is an envelope that was read. What its predicate says is read when somebody
@@ -50,8 +50,7 @@ func (o *Opener) open(evidence [][]byte, ring *attest.Keyring) []signed {
 }
 
 func (o *Opener) read(raw []byte) *document {
-	sum := sha256.Sum256(raw)
-	if d, ok := o.documents.Get(sum); ok {
+	if d, ok := recent.GetBytes(&o.documents, raw); ok {
 		return d
 	}
 	read, err := attest.ReadDocument(raw)
@@ -60,7 +59,7 @@ func (o *Opener) read(raw []byte) *document {
 	}
 	d := &document{UnverifiedDocument: read}
 	if len(raw) <= maxRememberedBytes {
-		o.documents.Put(sum, d)
+		o.documents.Put(string(raw), d)
 	}
 	return d
 }

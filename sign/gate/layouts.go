@@ -1,9 +1,9 @@
 package gate
 
 import (
-	"crypto/sha256"
 	"slices"
 
+	"github.com/hallmark-pki/hallmark/recent"
 	"github.com/hallmark-pki/hallmark/sign/layout"
 )
 
@@ -22,8 +22,7 @@ func (o *Opener) openSteps(evidence [][]byte, rolls []*roll) []*layout.Document 
 }
 
 func (o *Opener) readStep(raw []byte) *layout.Document {
-	sum := sha256.Sum256(raw)
-	if d, ok := o.steps.Get(sum); ok {
+	if d, ok := recent.GetBytes(&o.steps, raw); ok {
 		return d
 	}
 	d, err := layout.Read(raw)
@@ -31,7 +30,7 @@ func (o *Opener) readStep(raw []byte) *layout.Document {
 		d = nil // remembered too: most evidence is of another kind
 	}
 	if len(raw) <= maxRememberedBytes {
-		o.steps.Put(sum, d)
+		o.steps.Put(string(raw), d)
 	}
 	return d
 }
