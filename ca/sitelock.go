@@ -3,10 +3,9 @@ package ca
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/hallmark-pki/hallmark/durable"
 )
 
 var (
@@ -17,29 +16,16 @@ var (
 	ErrSiteChanged = errors.New("the hierarchy was changed after it was opened: open it again")
 )
 
-// siteLock is the file that says, by flock(2), that somebody changes the hierarchy. The
-// lock goes away with the process.
+// siteLock is the file that says that somebody changes the hierarchy.
 const siteLock = ".lock"
 
 // lockSite takes a hierarchy's directory for a change, or returns ErrSiteBusy.
 func lockSite(dir string) (unlock func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(dir, siteLock), os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	unlock, err = durable.TryLock(filepath.Join(dir, siteLock), 0o600)
+	if errors.Is(err, durable.ErrLocked) {
 		err = ErrSiteBusy
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
-	}
-	return f.Close, nil
+	return unlock, err
 }
 
 // locked runs a change with the directory locked, on the hierarchy that was opened and no

@@ -20,13 +20,16 @@ const (
 	seccompRetAllow   = 0x7fff0000
 )
 
-// Run runs fn on a thread of its own where fsync(2) fails with EIO, and returns its
-// error. Other threads, of goroutines that fn starts too, go on as usual.
-func Run(fn func() error) error {
+// Run is RunWithout fsync(2).
+func Run(fn func() error) error { return RunWithout(syscall.SYS_FSYNC, fn) }
+
+// RunWithout runs fn on a thread of its own where a system call fails with EIO, and returns
+// its error. Other threads, of goroutines that fn starts too, go on as usual.
+func RunWithout(call uint32, fn func() error) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if err := failSync(); err != nil {
+		if err := fail(call); err != nil {
 			result <- fmt.Errorf("set up the filter: %w", err)
 			return
 		}
@@ -35,11 +38,11 @@ func Run(fn func() error) error {
 	return <-result
 }
 
-// failSync makes fsync fail on the calling thread for as long as that lives.
-func failSync() error {
+// fail makes a system call fail on the calling thread for as long as that lives.
+func fail(call uint32) error {
 	filter := []syscall.SockFilter{
 		{Code: syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS}, // the number of the call
-		{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, K: syscall.SYS_FSYNC, Jf: 1},
+		{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, K: call, Jf: 1},
 		{Code: syscall.BPF_RET | syscall.BPF_K, K: seccompRetErrno | uint32(syscall.EIO)},
 		{Code: syscall.BPF_RET | syscall.BPF_K, K: seccompRetAllow},
 	}

@@ -2,22 +2,18 @@ package update
 
 import (
 	"errors"
-	"os"
-	"syscall"
+
+	"github.com/hallmark-pki/hallmark/durable"
 )
 
 // lock keeps other processes from updating. A process that dies gives it back.
 func (u Updater) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(u.file("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	done, err := durable.TryLock(u.file("lock"), 0o600)
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, refuse(Busy, "another update holds %s", u.file("lock"))
+	}
 	if err != nil {
 		return nil, &Error{Disk, err}
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, refuse(Busy, "another update holds %s", f.Name())
-		}
-		return nil, &Error{Disk, err}
-	}
-	return func() { f.Close() }, nil
+	return func() { done() }, nil
 }
