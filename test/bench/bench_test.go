@@ -145,6 +145,37 @@ func TestReferenceSigns(t *testing.T) {
 	}
 }
 
+// It serves until its stdin ends, and its store is whole then.
+func TestReferenceServes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	stdin, end := io.Pipe()
+	said, stdout := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- serveReference([]string{path}, stdin, stdout) }()
+	clients, err := awaitReference(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer api.Signature
+	if err := clients[0].Post(t.Context(), "/", api.NewSignature{Product: "p"}, &answer); err != nil || len(answer.CMS) == 0 {
+		t.Errorf("%d bytes, %v", len(answer.CMS), err)
+	}
+	end.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	db, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := awaitReference(strings.NewReader("")); err == nil {
+		t.Error("one that says nothing is taken for one that serves")
+	}
+}
+
 func TestStartFails(t *testing.T) {
 	a := &authority{program: "false", dir: t.TempDir(), public: "http://127.0.0.1:1"}
 	if _, err := a.start(t.Context()); err == nil || !strings.Contains(err.Error(), "ended") {

@@ -81,6 +81,11 @@ func (l *lab) runReference(ctx context.Context, args ...string) ([]*api.Client, 
 		return nil, err
 	}
 	l.closers = append(l.closers, func() error { return errors.Join(end.Close(), cmd.Wait()) })
+	return awaitReference(said)
+}
+
+// awaitReference reads where a reference is.
+func awaitReference(said io.Reader) ([]*api.Client, error) {
 	var where referenceServer
 	if err := json.NewDecoder(said).Decode(&where); err != nil {
 		return nil, fmt.Errorf("the reference did not start: %w", err)
