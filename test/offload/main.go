@@ -52,6 +52,10 @@ func main() {
 	}
 }
 
+// linkedPackages are what hallmark-verify links, but for verify/install: it asks whose folders
+// lead to a file, and in a sandbox the root folder is somebody else's.
+const linkedPackages = "./ext ./verify ./verify/child ./verify/command ./verify/fetch/... ./verify/ocsp ./verify/policy ./verify/proof ./verify/scan ./verify/startup ./verify/update ./truststore ./timesource"
+
 // source is what the recipe calls this project's repository.
 const source = "https://git.example.com/hallmark"
 
@@ -79,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	isJSON := flags.Bool("json", false, "print JSON")
 	program := flags.String("program", "./cmd/hallmark-verify", "package of the program to build")
-	packages := flags.String("packages", "./ext ./verify/... ./truststore ./timesource", "packages to test")
+	packages := flags.String("packages", linkedPackages, "packages to test")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
