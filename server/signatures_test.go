@@ -69,7 +69,7 @@ func TestSignatureAsItIs(t *testing.T) {
 func TestSignatureAsAsked(t *testing.T) {
 	w := newWorld(t)
 	for accept, wantCMS := range map[string]bool{
-		"": false, "*/*": false, "application/json": false, "application/cms;q=0, application/json": false, "application/cms-like": false,
+		"": false, "*/*": false, "application/json": false, "application/cms;q=0, application/json": false, "application/cms-like": false, "application/cms; Q=0.00": false,
 		"application/cms": true, "application/json, Application/CMS; q=0.5": true,
 	} {
 		raw, err := json.Marshal(api.NewSignature{SHA256: w.artifact, Format: "detached", Product: "hello"})

@@ -23,7 +23,8 @@ func Wants(accept, mediaType string) bool {
 	for one := range strings.SplitSeq(accept, ",") {
 		name, parameters, _ := strings.Cut(one, ";")
 		if strings.EqualFold(strings.TrimSpace(name), mediaType) {
-			return strings.ReplaceAll(parameters, " ", "") != "q=0"
+			weight, weighed := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(parameters, " ", "")), "q=")
+			return !weighed || strings.Trim(weight, "0.") != "" // q=0.000 is no as well
 		}
 	}
 	return false
