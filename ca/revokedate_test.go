@@ -34,13 +34,7 @@ func TestRevokeKeyAfterAClockThatWasAhead(t *testing.T) {
 	if _, err := f.ca.RevokeKey(t.Context(), serial, store.Revocation{By: "olga"}); err != nil {
 		t.Fatal(err)
 	}
-	f.view(func(r store.Reader) error {
-		cert, err := store.Certificates.Get(r, serial)
-		if err == nil && (cert.Revocation == nil || cert.Revocation.RevocationDate.After(f.clock.Now())) {
-			t.Errorf("%+v", cert.Revocation)
-		}
-		return err
-	})
+	revokedByNow(t, f, serial)
 }
 
 // TestMassRevocationAfterAClockThatWasAhead: what was issued under tomorrow's date is on
@@ -84,13 +78,7 @@ func TestWithdrawAfterAClockThatWasAhead(t *testing.T) {
 	if _, err := f.register.Withdraw(t.Context(), audit.WithdrawRequest{ID: rec.ID, By: "olga", Reason: "the clock"}); err != nil {
 		t.Fatal(err)
 	}
-	f.view(func(r store.Reader) error {
-		cert, err := store.Certificates.Get(r, serial)
-		if err == nil && (cert.Revocation == nil || cert.Revocation.RevocationDate.After(f.clock.Now())) {
-			t.Errorf("%+v", cert.Revocation)
-		}
-		return err
-	})
+	revokedByNow(t, f, serial)
 }
 
 // TestRevokeLeftoversAfterAClockThatWasAhead: one of them does not keep the others.
@@ -104,4 +92,16 @@ func TestRevokeLeftoversAfterAClockThatWasAhead(t *testing.T) {
 	if err != nil || len(done) != 1 || done[0] != serial {
 		t.Errorf("revoked %v, %v", done, err)
 	}
+}
+
+// revokedByNow holds that a certificate is revoked, and not from a later time on.
+func revokedByNow(t *testing.T, f *fixture, serial string) {
+	t.Helper()
+	f.view(func(r store.Reader) error {
+		cert, err := store.Certificates.Get(r, serial)
+		if err == nil && (cert.Revocation == nil || cert.Revocation.RevocationDate.After(f.clock.Now())) {
+			t.Errorf("%+v", cert.Revocation)
+		}
+		return err
+	})
 }

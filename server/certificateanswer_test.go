@@ -30,21 +30,7 @@ func TestCertificateAsAsked(t *testing.T) {
 		{"POST", "/v1/certificates", plain}, {"POST", "/v1/certificates", spaced}, {"GET", "/v1/certificates/" + w.certificate, nil},
 	} {
 		for accept, wantDER := range map[string]bool{"": false, "application/json": false, "application/pkix-cert;q=0": false, api.TypeCertificate: true} {
-			req, err := http.NewRequest(c.method, w.http.URL+c.path, bytes.NewReader(c.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("Accept", accept)
-			resp, err := w.clients["acme"].Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			der, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Fatalf("%s %s, Accept %q: %d %s %v", c.method, c.path, accept, resp.StatusCode, der, err)
-			}
+			got, der := w.accepting(c.method, c.path, accept, c.body)
 			want := "application/json"
 			if wantDER {
 				want = api.TypeCertificate
@@ -55,7 +41,7 @@ func TestCertificateAsAsked(t *testing.T) {
 				}
 				der = out.DER
 			}
-			if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, want) {
+			if !strings.HasPrefix(got, want) {
 				t.Errorf("%s %s, Accept %q: answered as %q, want %q", c.method, c.path, accept, got, want)
 			}
 			if leaf, err := x509.ParseCertificate(der); err != nil || c.body != nil && !key.PublicKey.Equal(leaf.PublicKey) {
@@ -63,6 +49,27 @@ func TestCertificateAsAsked(t *testing.T) {
 			}
 		}
 	}
+}
+
+// accepting is acme's request with an Accept header, and what it was answered as.
+func (w *world) accepting(method, path, accept string, body []byte) (mediaType string, answer []byte) {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.http.URL+path, bytes.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", accept)
+	resp, err := w.clients["acme"].Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("%s %s, Accept %q: %d %s %v", method, path, accept, resp.StatusCode, answer, err)
+	}
+	return resp.Header.Get("Content-Type"), answer
 }
 
 // TestCertify is the client's side: a certificate, a request that waits for an officer, a

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,21 +74,7 @@ func TestSignatureAsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequest("POST", w.http.URL+"/v1/signatures", bytes.NewReader(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Accept", accept)
-		resp, err := w.clients["acme"].Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("Accept %q: %d %s %v", accept, resp.StatusCode, body, err)
-		}
+		got, body := w.accepting("POST", "/v1/signatures", accept, raw)
 		want := "application/json"
 		if wantCMS {
 			want = api.TypeCMS
@@ -101,7 +85,7 @@ func TestSignatureAsAsked(t *testing.T) {
 				t.Errorf("Accept %q: no signature or no rules: %v", accept, err)
 			}
 		}
-		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, want) {
+		if !strings.HasPrefix(got, want) {
 			t.Errorf("Accept %q: answered as %q, want %q", accept, got, want)
 		}
 	}
