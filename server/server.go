@@ -37,6 +37,7 @@ import (
 	"github.com/hallmark-pki/hallmark/ledger"
 	"github.com/hallmark-pki/hallmark/ledger/queue"
 	"github.com/hallmark-pki/hallmark/rebuild"
+	"github.com/hallmark-pki/hallmark/server/coalesce"
 	"github.com/hallmark-pki/hallmark/sign"
 	"github.com/hallmark-pki/hallmark/sign/confirm"
 	"github.com/hallmark-pki/hallmark/sign/release"
@@ -178,7 +179,7 @@ func (s *Server) Serve(ctx context.Context, apiListener, publicListener net.List
 	publicServer := s.httpServer(s.Public())
 
 	failed := make(chan error, 2)
-	go func() { failed <- apiServer.ServeTLS(apiListener, "", "") }()
+	go func() { failed <- apiServer.ServeTLS(coalesce.Listen(apiListener), "", "") }()
 	go func() { failed <- publicServer.Serve(publicListener) }()
 
 	var err error

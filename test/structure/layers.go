@@ -30,6 +30,7 @@ func Layers() []Row {
 		{Package: "keys/attestation", Layer: layerLeaf, Beside: []string{"ext"}},
 		{Package: "keys/attestation/attestationtest", Layer: layerLeaf, TestOnly: true},
 		{Package: "outbound", Layer: layerLeaf},
+		{Package: "server/coalesce", Layer: layerLeaf},
 		{Package: "recent", Layer: layerLeaf},
 		{Package: "ext", Layer: layerLeaf},
 		{Package: "ext/der", Layer: layerLeaf},
