@@ -3,7 +3,6 @@ package audit
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hallmark-pki/hallmark/store"
@@ -30,16 +29,13 @@ func (o *Opener) InForce(r store.Reader, vendor string, at time.Time) ([]store.A
 		if rec.State != store.AssessmentInForce || at.Before(rec.AssessedAt) || !at.Before(rec.ValidUntil) {
 			continue
 		}
-		list = append(list, rec)
-	}
-	var failed error
-	list = slices.DeleteFunc(list, func(rec store.Assessment) bool {
-		ok, err := o.keys.auditorsStand(r, rec, at)
-		failed = errors.Join(failed, err)
-		return !ok
-	})
-	if failed != nil {
-		return nil, failed
+		stands, err := o.keys.auditorsStand(r, rec, at)
+		if err != nil {
+			return nil, err
+		}
+		if stands {
+			list = append(list, rec)
+		}
 	}
 	return list, nil
 }

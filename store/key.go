@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -31,7 +30,7 @@ func CheckKey(table, key string) error {
 	if len(key) > MaxKeyBytes {
 		return fmt.Errorf("%s %.80q…: %w: more than %d bytes", table, key, ErrBadKey, MaxKeyBytes)
 	}
-	if !isPlain(strings.ReplaceAll(key, indexSeparator, " ")) {
+	if !isText(key, indexSeparator[0]) {
 		return fmt.Errorf("%s %q: %w", table, key, ErrBadKey)
 	}
 	return nil
@@ -47,6 +46,14 @@ func CheckValue(table, key string, value []byte) error {
 
 // isPlain reports whether s may be a key or an indexed value. Invalid UTF-8 is out
 // because JSON would replace it, and the record would no longer know its own key.
-func isPlain(s string) bool {
-	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
+func isPlain(s string) bool { return isText(s, 0) }
+
+// isText is isPlain, with one control character let through; 0 is none.
+func isText(s string, through byte) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && (c != through || c == 0) || c == 0x7f {
+			return false
+		}
+	}
+	return s != "" && utf8.ValidString(s)
 }
