@@ -124,19 +124,19 @@ func filePath(uri, rest string) (string, error) {
 	if after, ok := strings.CutPrefix(rest, "//"); ok {
 		host, below, found := strings.Cut(after, "/")
 		if !found || (host != "" && host != "localhost") {
-			return "", refuse(BadURI, quote(uri), "a file: URI names a path, and no other machine")
+			return "", refuse(BadURI, Redact(uri), "a file: URI names a path, and no other machine")
 		}
 		path = "/" + below
 	}
 	if strings.ContainsAny(path, "?#") {
-		return "", refuse(BadURI, quote(uri), "a file: URI has no query and no fragment; write %%3F and %%23 in names")
+		return "", refuse(BadURI, Redact(uri), "a file: URI has no query and no fragment; write %%3F and %%23 in names")
 	}
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return "", &Error{Reason: BadURI, Key: quote(uri), Err: err}
+		return "", &Error{Reason: BadURI, Key: Redact(uri), Err: err}
 	}
 	if decoded == "" || strings.ContainsRune(decoded, 0) {
-		return "", refuse(BadURI, quote(uri), "no path")
+		return "", refuse(BadURI, Redact(uri), "no path")
 	}
 	return decoded, nil
 }

@@ -48,7 +48,7 @@ func Generate(ctx context.Context, uri string, o Options, a Algorithm) (Generate
 	scheme, _ := splitScheme(uri)
 	switch {
 	case len(uri) > maxURI:
-		return Generated{}, refuse(BadURI, quote(uri[:64])+"…", "longer than %d bytes", maxURI)
+		return Generated{}, refuse(BadURI, Redact(uri[:maxQuoted])+"…", "longer than %d bytes", maxURI)
 	case !slices.Contains(Algorithms(), a):
 		return Generated{}, refuse(BadKey, Redact(uri), "no key of kind %s is made: %s are", quote(string(a)), strings.Join(names(Algorithms()), ", "))
 	case ctx.Err() != nil:
