@@ -105,6 +105,8 @@ func (s service) parse(uri string) (url.Values, error) {
 			return nil, refuse(BadURI, Redact(uri), "%s is given twice", name)
 		case err != nil || value == "" || strings.ContainsAny(value, "\x00\r\n"):
 			return nil, refuse(BadURI, Redact(uri), "%s: empty, or not percent-encoded text of one line", name)
+		case name == attrVault && !isLabel(value):
+			return nil, refuse(BadURI, Redact(uri), "vault: a name of letters, digits and hyphens is wanted, no address")
 		}
 		values.Set(name, value)
 	}
@@ -129,6 +131,14 @@ func (s service) complete(uri string) (url.Values, error) {
 func isResource(text string) bool {
 	return strings.HasPrefix(text, "projects/") && !strings.ContainsFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:", r)
+	})
+}
+
+// isLabel reports whether a text stays one label of a host's name. Azure's driver puts the
+// vault in front of its domain, and shows a token to whatever host comes out.
+func isLabel(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 	})
 }
 
