@@ -105,6 +105,8 @@ func (s service) parse(uri string) (url.Values, error) {
 			return nil, refuse(BadURI, Redact(uri), "%s is given twice", name)
 		case err != nil || value == "" || strings.ContainsAny(value, "\x00\r\n"):
 			return nil, refuse(BadURI, Redact(uri), "%s: empty, or not percent-encoded text of one line", name)
+		case name == attrHSM && value != "true" && value != "false": // the driver takes any other for false
+			return nil, refuse(BadURI, Redact(uri), "hsm: true or false is wanted")
 		case name == attrVault && !isLabel(value):
 			return nil, refuse(BadURI, Redact(uri), "vault: a name of letters, digits and hyphens is wanted, no address")
 		}

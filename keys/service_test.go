@@ -120,6 +120,8 @@ func TestServiceRefuses(t *testing.T) {
 		"awskms:key-id=ab;endpoint=http://x":           {BadURI, "unknown attribute endpoint"},
 		"azurekms:name=k;vault=v?client-secret=5e3t":   {BadURI, "unknown attribute client-secret"},
 		"azurekms:name=k":                              {BadURI, "vault=… is wanted"},
+		"azurekms:name=k;vault=v;hsm=yes":              {BadURI, "hsm: true or false"},
+		"azurekms:name=k;vault=v?hsm=TRUE":             {BadURI, "hsm: true or false"},
 		"azurekms:name=k;vault=example.com/":           {BadURI, "vault: a name"},
 		"azurekms:name=k;vault=example.com%2F%3F":      {BadURI, "vault: a name"},
 		"azurekms:name=k;vault=u@example.com%23":       {BadURI, "vault: a name"},
@@ -179,7 +181,7 @@ func TestServiceGenerates(t *testing.T) {
 	s, f := fakeService(t, "azurekms")
 	f.keys["azurekms:name=taken;vault=v"] = f.mustKey()
 	for uri, want := range map[string]Reason{
-		"azurekms:name=taken;vault=v": Exists, "azurekms:vault=v": BadURI, "azurekms:name=k;vault=v;version=1": BadURI,
+		"azurekms:name=k;vault=v;hsm=1": BadURI, "azurekms:name=taken;vault=v": Exists, "azurekms:vault=v": BadURI, "azurekms:name=k;vault=v;version=1": BadURI,
 	} {
 		if _, err := s.generate(t.Context(), uri, P256); !Is(err, want) || f.asked != nil {
 			t.Errorf("%s: %v, want %s", uri, err, want)
