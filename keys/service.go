@@ -274,11 +274,11 @@ func (s service) generate(ctx context.Context, uri string, a Algorithm) (_ Gener
 	if err != nil {
 		return Generated{}, &Error{Reason: NotMade, Key: Redact(uri), Err: err}
 	}
-	return s.prove(uri, manager, values, made.Name)
+	return s.prove(uri, manager, values, made.Name, a)
 }
 
 // prove opens the new key and signs with it, which verifies.
-func (s service) prove(uri string, manager apiv1.KeyManager, values url.Values, name string) (Generated, error) {
+func (s service) prove(uri string, manager apiv1.KeyManager, values url.Values, name string, a Algorithm) (Generated, error) {
 	if !strings.Contains(name, ":") { // Google's bare resource
 		name = s.scheme + ":" + name
 	}
@@ -296,8 +296,11 @@ func (s service) prove(uri string, manager apiv1.KeyManager, values url.Values, 
 	if err != nil {
 		return Generated{}, err
 	}
+	if kind := Kind(key.Public()); kind != a.kind() {
+		return Generated{}, refuse(NotMade, Redact(full), "the service made a key of kind %s, not %s: take another name, or the kind that the key of this name has", kind, a.kind())
+	}
 	hash := crypto.SHA256
-	if Kind(key.Public()) == "ECDSA P-384" {
+	if a == P384 {
 		hash = crypto.SHA384 // the other is not to be had of a service
 	}
 	h := hash.New()

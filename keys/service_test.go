@@ -7,10 +7,12 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +25,7 @@ type fakeManager struct {
 	login  string // the URI that it was opened with
 	keys   map[string]crypto.Signer
 	rename func(string) string // what the service calls a new key
+	other  crypto.Signer       // not nil: what it makes, whatever was asked for
 	asked  *apiv1.CreateKeyRequest
 	closed int
 }
@@ -43,9 +46,11 @@ func (f *fakeManager) CreateSigner(r *apiv1.CreateSignerRequest) (crypto.Signer,
 
 func (f *fakeManager) CreateKey(r *apiv1.CreateKeyRequest) (*apiv1.CreateKeyResponse, error) {
 	f.asked = r
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
+	key := f.other
+	if key == nil && r.Bits > 0 {
+		key = fakeRSA()
+	} else if key == nil {
+		key = f.mustKey()
 	}
 	name := r.Name
 	if f.rename != nil {
@@ -189,6 +194,19 @@ func TestServiceGenerates(t *testing.T) {
 	}
 }
 
+// A service may make another kind of key than was asked for: Google gives a new version the
+// kind that the key had before.
+func TestServiceMakesAnotherKind(t *testing.T) {
+	for a, want := range map[Algorithm]Reason{P256: "", P384: NotMade, RSA4096: NotMade} {
+		s, f := fakeService(t, "cloudkms")
+		f.other = f.mustKey()
+		made, err := s.generate(t.Context(), "cloudkms:resource=projects/p/cryptoKeys/k", a)
+		if (want == "") != (err == nil) || err != nil && (!Is(err, want) || !strings.Contains(err.Error(), "of kind ECDSA P-256") || made.URI != "") {
+			t.Errorf("%s: %+v, %v", a, made, err)
+		}
+	}
+}
+
 // alias is a fake that finds the key it has made under the full name as well.
 type alias struct {
 	*fakeManager
@@ -201,6 +219,15 @@ func (a alias) CreateSigner(r *apiv1.CreateSignerRequest) (crypto.Signer, error)
 	}
 	return nil, errors.New("not found")
 }
+
+// fakeRSA is what it makes when RSA is asked for.
+var fakeRSA = sync.OnceValue(func() crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 func (f *fakeManager) mustKey() crypto.Signer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -208,12 +208,6 @@ func objectKind(get func(attribute uint) []byte) (kind, unusable string) {
 	return fmt.Sprintf("key type %#x", number), "RSA and ECDSA keys sign here"
 }
 
-// As Kind says it.
-const (
-	kindP256 = "ECDSA P-256"
-	kindP384 = "ECDSA P-384"
-)
-
 func ecKind(params []byte) (kind, unusable string) {
 	var curve asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(params, &curve); err != nil {
