@@ -74,6 +74,30 @@ func TestLastTryIsAPersons(t *testing.T) {
 	}
 }
 
+// A PIN goes to the token that it was asked for, not to one that was put in meanwhile.
+func TestPINForTheTokenAskedFor(t *testing.T) {
+	f := newFakeModule(t)
+	r := newRegistry(func(string) cryptoki { return f })
+	swapped := Options{PIN: func(string) ([]byte, error) {
+		f.set(func() { f.tokens[1].serial = "bb" })
+		return []byte("4711"), nil
+	}}
+	if k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", swapped); !Is(err, NoToken) || k != nil || f.logins != 0 || strings.Contains(err.Error(), "4711") {
+		t.Errorf("%d logins, %v", f.logins, err)
+	}
+	moved := Options{PIN: func(string) ([]byte, error) {
+		f.set(func() { f.tokens[7] = f.tokens[1]; delete(f.tokens, 1) })
+		return []byte("4711"), nil
+	}}
+	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", moved)
+	if err != nil {
+		t.Fatalf("the same token in another slot: %v", err)
+	}
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // afterInfo does something to a token after it has been looked at so many times.
 type afterInfo struct {
 	*fakeModule

@@ -54,12 +54,15 @@ func (r *registry) logIn(ctx context.Context, uri string, u pkcs11URI, o Options
 	var opened *openToken
 	err = r.with(ctx, uri, u, func(m *module) error {
 		// Again: the module was ended and started since, and may have numbered its slots anew.
-		t, err := m.token(uri, u)
-		if err == nil {
-			err = lastTry(uri, u, t, o)
+		now, err := m.token(uri, u)
+		if err == nil && !now.looksLike(t) {
+			err = refuse(NoToken, Redact(uri), "token %s is there now, and the PIN is for %s: try again with one of them", now, t)
 		}
 		if err == nil {
-			opened, err = r.acquire(m, uri, t, pin)
+			err = lastTry(uri, u, now, o)
+		}
+		if err == nil {
+			opened, err = r.acquire(m, uri, now, pin)
 		}
 		return err
 	})

@@ -94,9 +94,7 @@ func (t *openToken) again() (token, error) {
 		return token{}, errors.Unwrap(err)
 	}
 	for _, one := range all {
-		same := one.label == t.found.label && one.serial == t.found.serial &&
-			one.manufacturer == t.found.manufacturer && one.model == t.found.model
-		if same && one.uniqueSerial == t.found.uniqueSerial && (one.uniqueSerial || one.slot == t.found.slot) {
+		if one.looksLike(t.found) && one.uniqueSerial == t.found.uniqueSerial && (one.uniqueSerial || one.slot == t.found.slot) {
 			return one, nil
 		}
 	}
