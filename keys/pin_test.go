@@ -3,6 +3,7 @@
 package keys
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"strings"
@@ -95,6 +96,33 @@ func TestPINForTheTokenAskedFor(t *testing.T) {
 	}
 	if err := k.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A key that wants the PIN for each signature does not spend the last try either: somebody
+// may have changed the PIN since it was opened.
+func TestLastTryOfASignature(t *testing.T) {
+	f := newFakeModule(t)
+	f.always = 1
+	r := newRegistry(func(string) cryptoki { return f })
+	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake&pin-value=4711", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	digest := make([]byte, 32)
+	if _, err := k.Sign(nil, digest, crypto.SHA256); err != nil || f.logins != 2 {
+		t.Fatalf("%d logins, %v", f.logins, err)
+	}
+	for _, flag := range []uint{pkcs11.CKF_USER_PIN_FINAL_TRY, pkcs11.CKF_USER_PIN_LOCKED} {
+		f.set(func() { f.tokens[1].flags = fakeFlags | flag })
+		if _, err := k.Sign(nil, digest, crypto.SHA256); !Is(err, LockedPIN) || f.logins != 2 {
+			t.Errorf("%d logins, %v", f.logins, err)
+		}
+	}
+	f.set(func() { f.tokens[1].flags = fakeFlags }) // somebody has logged in by hand
+	if _, err := k.Sign(nil, digest, crypto.SHA256); err != nil || f.logins != 3 {
+		t.Errorf("%d logins, %v", f.logins, err)
 	}
 }
 

@@ -231,7 +231,7 @@ func (k *tokenKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 		if err != nil {
 			return err
 		}
-		sig, err = k.signIn(s, handle, mechanism, input)
+		sig, err = k.signIn(l, s, handle, mechanism, input)
 		return err
 	})
 	if err != nil {
@@ -251,7 +251,7 @@ func (k *tokenKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 // signIn signs. A key that wants the PIN again for each signature
 // (CKA_ALWAYS_AUTHENTICATE, PKCS #11 v2.40 §4.4) is told it: the signature slot of PIV
 // cards, such as 9c of a YubiKey.
-func (k *tokenKey) signIn(s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, mechanism *pkcs11.Mechanism, input []byte) ([]byte, error) {
+func (k *tokenKey) signIn(l *link, s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, mechanism *pkcs11.Mechanism, input []byte) ([]byte, error) {
 	ctx := k.token.module.ctx
 	if err := ctx.SignInit(s, []*pkcs11.Mechanism{mechanism}, handle); err != nil {
 		return nil, err
@@ -259,6 +259,13 @@ func (k *tokenKey) signIn(s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, me
 	if k.object.alwaysLogin {
 		if refused := k.token.pinRefused(); refused != nil {
 			return nil, refused
+		}
+		info, err := ctx.GetTokenInfo(l.slot)
+		if err == nil {
+			err = k.token.mayTry(k.name, info.Flags)
+		}
+		if err != nil {
+			return nil, err
 		}
 		if err := ctx.Login(s, pkcs11.CKU_CONTEXT_SPECIFIC, string(k.token.pin)); err != nil {
 			return nil, err
