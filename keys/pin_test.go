@@ -27,6 +27,7 @@ func TestLockedPIN(t *testing.T) {
 		"a wrong one was tried":  {u, login | pkcs11.CKF_USER_PIN_COUNT_LOW, "1234", ""},
 		"one try left":           {u, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "", LockedPIN},
 		"one try, from a file":   {pkcs11URI{pinSource: "/nowhere"}, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "", LockedPIN},
+		"a line end":             {pkcs11URI{pinValue: "1234\n"}, login, "", NoSecret},
 		"no login wanted":        {u, 0, "", ""},
 		"no login, nobody asked": {pkcs11URI{}, 0, "", ""},
 		"locked":                 {u, login | pkcs11.CKF_USER_PIN_LOCKED, "", LockedPIN},

@@ -113,7 +113,7 @@ func findPIN(uri string, u pkcs11URI, t token, o Options) (string, error) {
 	case lastTry(uri, u, t, o) != nil:
 		return "", lastTry(uri, u, t, o)
 	case u.pinValue != "":
-		return u.pinValue, nil
+		return checkPIN(uri, u.pinValue)
 	case u.pinSource != "":
 		return readPIN(uri, u.pinSource)
 	case o.PIN == nil:
