@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"io/fs"
@@ -251,8 +252,22 @@ func TestDecryptKeyRefuses(t *testing.T) {
 	if _, err := encryptKey(newKey(t), nil, rand.Reader); !errors.Is(err, ErrNoPassphrase) {
 		t.Errorf("encrypted without a passphrase: %v", err)
 	}
+	block, _ := pem.Decode(good)
+	var cut struct {
+		Algorithm asn1.RawValue
+		Key       []byte
+	}
+	if _, err := asn1.Unmarshal(block.Bytes, &cut); err != nil {
+		t.Fatal(err)
+	}
+	cut.Key = cut.Key[:len(cut.Key)-1]
+	half, err := asn1.Marshal(cut)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, raw := range map[string][]byte{
-		"empty": nil, "text": []byte("x"), "two keys": append(bytes.Clone(good), good...),
+		"half a block": pem.EncodeToMemory(&pem.Block{Type: encryptedKeyType, Bytes: half}),
+		"empty":        nil, "text": []byte("x"), "two keys": append(bytes.Clone(good), good...),
 		"clear": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}}),
 		"short": pem.EncodeToMemory(&pem.Block{Type: encryptedKeyType, Bytes: []byte{0x30, 0}}),
 	} {

@@ -62,7 +62,7 @@ func decryptKey(raw, passphrase []byte) (crypto.Signer, error) {
 	if len(passphrase) == 0 {
 		return nil, ErrNoPassphrase
 	}
-	der, err := pemutil.DecryptPKCS8PrivateKey(block.Bytes, passphrase)
+	der, err := decryptPKCS8(block.Bytes, passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("decrypt key: %w (or the file is damaged)", ErrPassphrase)
 	}
@@ -76,6 +76,16 @@ func decryptKey(raw, passphrase []byte) (crypto.Signer, error) {
 		return nil, fmt.Errorf("decrypt key: %T does not sign", key)
 	}
 	return signer, nil
+}
+
+// decryptPKCS8 opens what is in the PEM block.
+func decryptPKCS8(raw, passphrase []byte) (der []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the library trusts that what is encrypted has whole blocks
+			err = fmt.Errorf("damaged: %v", r)
+		}
+	}()
+	return pemutil.DecryptPKCS8PrivateKey(raw, passphrase)
 }
 
 // newP256 makes a key of the kind used throughout: P-384 verifies ten times slower in Go.

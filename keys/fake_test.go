@@ -30,6 +30,7 @@ type fakeModule struct {
 	starts      int
 	searched    map[pkcs11.SessionHandle][]pkcs11.ObjectHandle
 	signed      chan struct{} // not nil: Sign waits for a value
+	always      byte          // 1: the key wants the PIN for each signature
 	sessionsMax int           // 0: no bound
 }
 
@@ -181,7 +182,7 @@ func (f *fakeModule) GetAttributeValue(_ pkcs11.SessionHandle, _ pkcs11.ObjectHa
 		return nil, err
 	}
 	value, ok := map[uint][]byte{
-		pkcs11.CKA_LABEL: []byte("k"), pkcs11.CKA_ID: {1}, pkcs11.CKA_SIGN: {1}, pkcs11.CKA_EC_POINT: wrapped,
+		pkcs11.CKA_LABEL: []byte("k"), pkcs11.CKA_ID: {1}, pkcs11.CKA_SIGN: {1}, pkcs11.CKA_ALWAYS_AUTHENTICATE: {f.always}, pkcs11.CKA_EC_POINT: wrapped,
 		pkcs11.CKA_EC_PARAMS: {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07},
 		pkcs11.CKA_KEY_TYPE:  binary.NativeEndian.AppendUint64(nil, pkcs11.CKK_EC),
 	}[a[0].Type]

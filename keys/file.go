@@ -32,7 +32,7 @@ func OpenFile(path string, o Options) (Key, error) {
 		pass, refused = o.Passphrase(path)
 		return pass, refused
 	}
-	parsed, err := pemutil.Parse(raw, pemutil.WithFilename(fileName(path)), pemutil.WithPasswordPrompt("", ask))
+	parsed, err := parsePEM(raw, pemutil.WithFilename(fileName(path)), pemutil.WithPasswordPrompt("", ask))
 	switch {
 	case refused != nil:
 		return nil, &Error{Reason: NoSecret, Key: fileName(path), Err: refused}
@@ -44,6 +44,16 @@ func OpenFile(path string, o Options) (Key, error) {
 		return nil, refuse(BadFile, fileName(path), "holds a %T, not a private key", parsed)
 	}
 	return &fileKey{Signer: signer, name: fileName(path)}, nil
+}
+
+// parsePEM reads what a file holds.
+func parsePEM(raw []byte, o ...pemutil.Options) (key any, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the library trusts that what is encrypted has whole blocks
+			err = fmt.Errorf("the file is damaged: %v", r)
+		}
+	}()
+	return pemutil.Parse(raw, o...)
 }
 
 // fileKey is a key in memory.
@@ -124,19 +134,19 @@ func filePath(uri, rest string) (string, error) {
 	if after, ok := strings.CutPrefix(rest, "//"); ok {
 		host, below, found := strings.Cut(after, "/")
 		if !found || (host != "" && host != "localhost") {
-			return "", refuse(BadURI, quote(uri), "a file: URI names a path, and no other machine")
+			return "", refuse(BadURI, Redact(uri), "a file: URI names a path, and no other machine")
 		}
 		path = "/" + below
 	}
 	if strings.ContainsAny(path, "?#") {
-		return "", refuse(BadURI, quote(uri), "a file: URI has no query and no fragment; write %%3F and %%23 in names")
+		return "", refuse(BadURI, Redact(uri), "a file: URI has no query and no fragment; write %%3F and %%23 in names")
 	}
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return "", &Error{Reason: BadURI, Key: quote(uri), Err: err}
+		return "", &Error{Reason: BadURI, Key: Redact(uri), Err: err}
 	}
 	if decoded == "" || strings.ContainsRune(decoded, 0) {
-		return "", refuse(BadURI, quote(uri), "no path")
+		return "", refuse(BadURI, Redact(uri), "no path")
 	}
 	return decoded, nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"os"
@@ -29,6 +30,51 @@ func writeEncrypted(t *testing.T, key crypto.Signer, passphrase string) string {
 	path := filepath.Join(t.TempDir(), "encrypted.pem")
 	writeFile(t, path, string(pem.EncodeToMemory(block)))
 	return path
+}
+
+// A damaged key file is refused: the library takes for granted that what is encrypted
+// consists of whole blocks, and the vector too.
+func TestDamagedFile(t *testing.T) {
+	path := writeEncrypted(t, newEC(t, elliptic.P256()), "secret")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(raw)
+	type scheme struct {
+		Algorithm asn1.ObjectIdentifier
+		IV        []byte
+	}
+	type encrypted struct {
+		Algorithm struct {
+			ID         asn1.ObjectIdentifier
+			Parameters struct {
+				Derivation asn1.RawValue
+				Scheme     scheme
+			}
+		}
+		Key []byte
+	}
+	for name, damage := range map[string]func(*encrypted){
+		"half a block":  func(e *encrypted) { e.Key = e.Key[:len(e.Key)-1] },
+		"half a vector": func(e *encrypted) { e.Algorithm.Parameters.Scheme.IV = e.Algorithm.Parameters.Scheme.IV[:8] },
+		"nothing":       func(e *encrypted) { e.Key = nil },
+	} {
+		var e encrypted
+		if rest, err := asn1.Unmarshal(block.Bytes, &e); err != nil || len(rest) > 0 {
+			t.Fatal(err)
+		}
+		damage(&e)
+		der, err := asn1.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, path, string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der})))
+		k, err := keys.OpenFile(path, keys.Options{Passphrase: func(string) ([]byte, error) { return []byte("secret"), nil }})
+		if k != nil || !keys.Is(err, keys.BadFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestFileSigns(t *testing.T) {

@@ -21,6 +21,17 @@ const (
 // Algorithms lists what Generate takes.
 func Algorithms() []Algorithm { return []Algorithm{P256, P384, RSA3072, RSA4096} }
 
+// kind is the algorithm as Kind says it.
+func (a Algorithm) kind() string {
+	return map[Algorithm]string{P256: kindP256, P384: kindP384, RSA3072: "RSA 3072", RSA4096: "RSA 4096"}[a]
+}
+
+// As Kind says it.
+const (
+	kindP256 = "ECDSA P-256"
+	kindP384 = "ECDSA P-384"
+)
+
 // Generated is a key that Generate has made.
 type Generated struct {
 	// URI names it for Open. It may be another than the one asked for: a service chooses
@@ -43,12 +54,13 @@ type Generated struct {
 // A service makes the key under the name that the URI gives (awskms:name=…,
 // azurekms:name=…;vault=…, cloudkms:resource=…, tpmkms:name=…;storage-directory=…).
 // AWS lets several keys have one name and tells them apart by the id in Generated.URI;
-// where Google has a key of the name already, it makes a new version of it.
+// where Google has a key of the name already, it makes a new version of it, of the kind
+// that the key has. One of another kind than a is an error; it stays with the service.
 func Generate(ctx context.Context, uri string, o Options, a Algorithm) (Generated, error) {
 	scheme, _ := splitScheme(uri)
 	switch {
 	case len(uri) > maxURI:
-		return Generated{}, refuse(BadURI, quote(uri[:64])+"…", "longer than %d bytes", maxURI)
+		return Generated{}, refuse(BadURI, Redact(uri[:maxQuoted])+"…", "longer than %d bytes", maxURI)
 	case !slices.Contains(Algorithms(), a):
 		return Generated{}, refuse(BadKey, Redact(uri), "no key of kind %s is made: %s are", quote(string(a)), strings.Join(names(Algorithms()), ", "))
 	case ctx.Err() != nil:

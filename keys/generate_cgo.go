@@ -161,8 +161,8 @@ func (t *openToken) check(s pkcs11.SessionHandle, private pkcs11.ObjectHandle, u
 	if err != nil {
 		return err
 	}
-	if want := map[Algorithm]string{P256: kindP256, P384: kindP384, RSA3072: "RSA 3072", RSA4096: "RSA 4096"}[a]; len(found) != 1 || found[0].kind != want {
-		return fmt.Errorf("there are now %s, want one key of kind %s", enumerate(found), want)
+	if len(found) != 1 || found[0].kind != a.kind() {
+		return fmt.Errorf("there are now %s, want one key of kind %s", enumerate(found), a.kind())
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func Open(ctx context.Context, uri string, o Options) (Key, error) {
 	case uri == "":
 		return nil, refuse(BadURI, `""`, "empty")
 	case len(uri) > maxURI:
-		return nil, refuse(BadURI, quote(uri[:64])+"…", "longer than %d bytes", maxURI)
+		return nil, refuse(BadURI, Redact(uri[:maxQuoted])+"…", "longer than %d bytes", maxURI)
 	case ctx.Err() != nil:
 		return nil, &Error{Reason: SigningFailed, Key: Redact(uri), Err: ctx.Err()}
 	}
@@ -148,6 +148,8 @@ func redactAttributes(list, separators string, known []string) string {
 			part = "…"
 		case ok && !slices.Contains(known, name):
 			part = name + "=…"
+		case ok: // a PIN behind a wrong separator is part of the value before it
+			part = hidePIN(part)
 		}
 		out.WriteString(part + separator)
 	}

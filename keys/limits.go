@@ -7,6 +7,8 @@ const (
 	// maxURI is the length of a key's name in bytes. Paths end at 4096 on the systems
 	// we know, and a URI names two of them.
 	maxURI = 16 << 10
+	// maxQuoted is how much of a longer one an error repeats.
+	maxQuoted = 64
 	// maxKeyFile is the size of a file with a key: an encrypted RSA key of 8192 bits
 	// has 7 KB.
 	maxKeyFile = 64 << 10

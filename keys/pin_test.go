@@ -3,6 +3,7 @@
 package keys
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,6 +27,7 @@ func TestLockedPIN(t *testing.T) {
 		"a wrong one was tried":  {u, login | pkcs11.CKF_USER_PIN_COUNT_LOW, "1234", ""},
 		"one try left":           {u, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "", LockedPIN},
 		"one try, from a file":   {pkcs11URI{pinSource: "/nowhere"}, login | pkcs11.CKF_USER_PIN_FINAL_TRY, "", LockedPIN},
+		"a line end":             {pkcs11URI{pinValue: "1234\n"}, login, "", NoSecret},
 		"no login wanted":        {u, 0, "", ""},
 		"no login, nobody asked": {pkcs11URI{}, 0, "", ""},
 		"locked":                 {u, login | pkcs11.CKF_USER_PIN_LOCKED, "", LockedPIN},
@@ -70,6 +72,57 @@ func TestLastTryIsAPersons(t *testing.T) {
 	spent := func(slot uint) { f.set(func() { f.tokens[slot].flags |= pkcs11.CKF_USER_PIN_FINAL_TRY }) }
 	r = newRegistry(func(string) cryptoki { return &afterInfo{f, 1, spent} })
 	if _, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake&pin-value=4711", Options{}); !Is(err, LockedPIN) || f.logins != 0 {
+		t.Errorf("%d logins, %v", f.logins, err)
+	}
+}
+
+// A PIN goes to the token that it was asked for, not to one that was put in meanwhile.
+func TestPINForTheTokenAskedFor(t *testing.T) {
+	f := newFakeModule(t)
+	r := newRegistry(func(string) cryptoki { return f })
+	swapped := Options{PIN: func(string) ([]byte, error) {
+		f.set(func() { f.tokens[1].serial = "bb" })
+		return []byte("4711"), nil
+	}}
+	if k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", swapped); !Is(err, NoToken) || k != nil || f.logins != 0 || strings.Contains(err.Error(), "4711") {
+		t.Errorf("%d logins, %v", f.logins, err)
+	}
+	moved := Options{PIN: func(string) ([]byte, error) {
+		f.set(func() { f.tokens[7] = f.tokens[1]; delete(f.tokens, 1) })
+		return []byte("4711"), nil
+	}}
+	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake", moved)
+	if err != nil {
+		t.Fatalf("the same token in another slot: %v", err)
+	}
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A key that wants the PIN for each signature does not spend the last try either: somebody
+// may have changed the PIN since it was opened.
+func TestLastTryOfASignature(t *testing.T) {
+	f := newFakeModule(t)
+	f.always = 1
+	r := newRegistry(func(string) cryptoki { return f })
+	k, err := r.open(t.Context(), "pkcs11:object=k?module-path=fake&pin-value=4711", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	digest := make([]byte, 32)
+	if _, err := k.Sign(nil, digest, crypto.SHA256); err != nil || f.logins != 2 {
+		t.Fatalf("%d logins, %v", f.logins, err)
+	}
+	for _, flag := range []uint{pkcs11.CKF_USER_PIN_FINAL_TRY, pkcs11.CKF_USER_PIN_LOCKED} {
+		f.set(func() { f.tokens[1].flags = fakeFlags | flag })
+		if _, err := k.Sign(nil, digest, crypto.SHA256); !Is(err, LockedPIN) || f.logins != 2 {
+			t.Errorf("%d logins, %v", f.logins, err)
+		}
+	}
+	f.set(func() { f.tokens[1].flags = fakeFlags }) // somebody has logged in by hand
+	if _, err := k.Sign(nil, digest, crypto.SHA256); err != nil || f.logins != 3 {
 		t.Errorf("%d logins, %v", f.logins, err)
 	}
 }

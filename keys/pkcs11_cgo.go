@@ -54,12 +54,15 @@ func (r *registry) logIn(ctx context.Context, uri string, u pkcs11URI, o Options
 	var opened *openToken
 	err = r.with(ctx, uri, u, func(m *module) error {
 		// Again: the module was ended and started since, and may have numbered its slots anew.
-		t, err := m.token(uri, u)
-		if err == nil {
-			err = lastTry(uri, u, t, o)
+		now, err := m.token(uri, u)
+		if err == nil && !now.looksLike(t) {
+			err = refuse(NoToken, Redact(uri), "token %s is there now, and the PIN is for %s: try again with one of them", now, t)
 		}
 		if err == nil {
-			opened, err = r.acquire(m, uri, t, pin)
+			err = lastTry(uri, u, now, o)
+		}
+		if err == nil {
+			opened, err = r.acquire(m, uri, now, pin)
 		}
 		return err
 	})
@@ -110,7 +113,7 @@ func findPIN(uri string, u pkcs11URI, t token, o Options) (string, error) {
 	case lastTry(uri, u, t, o) != nil:
 		return "", lastTry(uri, u, t, o)
 	case u.pinValue != "":
-		return u.pinValue, nil
+		return checkPIN(uri, u.pinValue)
 	case u.pinSource != "":
 		return readPIN(uri, u.pinSource)
 	case o.PIN == nil:
@@ -228,7 +231,7 @@ func (k *tokenKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 		if err != nil {
 			return err
 		}
-		sig, err = k.signIn(s, handle, mechanism, input)
+		sig, err = k.signIn(l, s, handle, mechanism, input)
 		return err
 	})
 	if err != nil {
@@ -248,7 +251,7 @@ func (k *tokenKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 // signIn signs. A key that wants the PIN again for each signature
 // (CKA_ALWAYS_AUTHENTICATE, PKCS #11 v2.40 §4.4) is told it: the signature slot of PIV
 // cards, such as 9c of a YubiKey.
-func (k *tokenKey) signIn(s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, mechanism *pkcs11.Mechanism, input []byte) ([]byte, error) {
+func (k *tokenKey) signIn(l *link, s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, mechanism *pkcs11.Mechanism, input []byte) ([]byte, error) {
 	ctx := k.token.module.ctx
 	if err := ctx.SignInit(s, []*pkcs11.Mechanism{mechanism}, handle); err != nil {
 		return nil, err
@@ -256,6 +259,13 @@ func (k *tokenKey) signIn(s pkcs11.SessionHandle, handle pkcs11.ObjectHandle, me
 	if k.object.alwaysLogin {
 		if refused := k.token.pinRefused(); refused != nil {
 			return nil, refused
+		}
+		info, err := ctx.GetTokenInfo(l.slot)
+		if err == nil {
+			err = k.token.mayTry(k.name, info.Flags)
+		}
+		if err != nil {
+			return nil, err
 		}
 		if err := ctx.Login(s, pkcs11.CKU_CONTEXT_SPECIFIC, string(k.token.pin)); err != nil {
 			return nil, err

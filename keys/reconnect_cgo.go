@@ -71,12 +71,8 @@ func (t *openToken) find(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	if len(t.pin) > 0 {
-		switch {
-		case now.has(pkcs11.CKF_USER_PIN_LOCKED):
-			return nil, refuse(LockedPIN, "", "token %s takes no PIN any more: its security officer has to reset it", now)
-		case now.has(pkcs11.CKF_USER_PIN_FINAL_TRY):
-			// Somebody has tried others meanwhile, or changed it: not without a person.
-			return nil, refuse(LockedPIN, "", "token %s has one try for its PIN left, which is not risked: log in by hand first", now)
+		if err := t.mayTry("", now.flags); err != nil {
+			return nil, err
 		}
 	}
 	l, err := t.connect(now)
@@ -84,6 +80,19 @@ func (t *openToken) find(ctx context.Context) (*link, error) {
 		return nil, t.refusePIN("", err)
 	}
 	return l, err
+}
+
+// mayTry refuses to hand the PIN that the key was opened with to a token that says it would
+// be the last try.
+func (t *openToken) mayTry(name string, flags uint) error {
+	switch {
+	case flags&pkcs11.CKF_USER_PIN_LOCKED != 0:
+		return refuse(LockedPIN, name, "token %s takes no PIN any more: its security officer has to reset it", t.found)
+	case flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
+		// Somebody has tried others meanwhile, or changed it: not without a person.
+		return refuse(LockedPIN, name, "token %s has one try for its PIN left, which is not risked: log in by hand first", t.found)
+	}
+	return nil
 }
 
 // again returns the same token as it is now. The PIN goes to no other: not to one that
@@ -94,9 +103,7 @@ func (t *openToken) again() (token, error) {
 		return token{}, errors.Unwrap(err)
 	}
 	for _, one := range all {
-		same := one.label == t.found.label && one.serial == t.found.serial &&
-			one.manufacturer == t.found.manufacturer && one.model == t.found.model
-		if same && one.uniqueSerial == t.found.uniqueSerial && (one.uniqueSerial || one.slot == t.found.slot) {
+		if one.looksLike(t.found) && one.uniqueSerial == t.found.uniqueSerial && (one.uniqueSerial || one.slot == t.found.slot) {
 			return one, nil
 		}
 	}

@@ -105,6 +105,10 @@ func (s service) parse(uri string) (url.Values, error) {
 			return nil, refuse(BadURI, Redact(uri), "%s is given twice", name)
 		case err != nil || value == "" || strings.ContainsAny(value, "\x00\r\n"):
 			return nil, refuse(BadURI, Redact(uri), "%s: empty, or not percent-encoded text of one line", name)
+		case name == attrHSM && value != "true" && value != "false": // the driver takes any other for false
+			return nil, refuse(BadURI, Redact(uri), "hsm: true or false is wanted")
+		case name == attrVault && !isLabel(value):
+			return nil, refuse(BadURI, Redact(uri), "vault: a name of letters, digits and hyphens is wanted, no address")
 		}
 		values.Set(name, value)
 	}
@@ -129,6 +133,14 @@ func (s service) complete(uri string) (url.Values, error) {
 func isResource(text string) bool {
 	return strings.HasPrefix(text, "projects/") && !strings.ContainsFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:", r)
+	})
+}
+
+// isLabel reports whether a text stays one label of a host's name. Azure's driver puts the
+// vault in front of its domain, and shows a token to whatever host comes out.
+func isLabel(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 	})
 }
 
@@ -262,11 +274,11 @@ func (s service) generate(ctx context.Context, uri string, a Algorithm) (_ Gener
 	if err != nil {
 		return Generated{}, &Error{Reason: NotMade, Key: Redact(uri), Err: err}
 	}
-	return s.prove(uri, manager, values, made.Name)
+	return s.prove(uri, manager, values, made.Name, a)
 }
 
 // prove opens the new key and signs with it, which verifies.
-func (s service) prove(uri string, manager apiv1.KeyManager, values url.Values, name string) (Generated, error) {
+func (s service) prove(uri string, manager apiv1.KeyManager, values url.Values, name string, a Algorithm) (Generated, error) {
 	if !strings.Contains(name, ":") { // Google's bare resource
 		name = s.scheme + ":" + name
 	}
@@ -284,8 +296,11 @@ func (s service) prove(uri string, manager apiv1.KeyManager, values url.Values, 
 	if err != nil {
 		return Generated{}, err
 	}
+	if kind := Kind(key.Public()); kind != a.kind() {
+		return Generated{}, refuse(NotMade, Redact(full), "the service made a key of kind %s, not %s: take another name, or the kind that the key of this name has", kind, a.kind())
+	}
 	hash := crypto.SHA256
-	if Kind(key.Public()) == "ECDSA P-384" {
+	if a == P384 {
 		hash = crypto.SHA384 // the other is not to be had of a service
 	}
 	h := hash.New()

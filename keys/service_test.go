@@ -7,10 +7,12 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +25,7 @@ type fakeManager struct {
 	login  string // the URI that it was opened with
 	keys   map[string]crypto.Signer
 	rename func(string) string // what the service calls a new key
+	other  crypto.Signer       // not nil: what it makes, whatever was asked for
 	asked  *apiv1.CreateKeyRequest
 	closed int
 }
@@ -43,9 +46,11 @@ func (f *fakeManager) CreateSigner(r *apiv1.CreateSignerRequest) (crypto.Signer,
 
 func (f *fakeManager) CreateKey(r *apiv1.CreateKeyRequest) (*apiv1.CreateKeyResponse, error) {
 	f.asked = r
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
+	key := f.other
+	if key == nil && r.Bits > 0 {
+		key = fakeRSA()
+	} else if key == nil {
+		key = f.mustKey()
 	}
 	name := r.Name
 	if f.rename != nil {
@@ -120,6 +125,12 @@ func TestServiceRefuses(t *testing.T) {
 		"awskms:key-id=ab;endpoint=http://x":           {BadURI, "unknown attribute endpoint"},
 		"azurekms:name=k;vault=v?client-secret=5e3t":   {BadURI, "unknown attribute client-secret"},
 		"azurekms:name=k":                              {BadURI, "vault=… is wanted"},
+		"azurekms:name=k;vault=v;hsm=yes":              {BadURI, "hsm: true or false"},
+		"azurekms:name=k;vault=v?hsm=TRUE":             {BadURI, "hsm: true or false"},
+		"azurekms:name=k;vault=example.com/":           {BadURI, "vault: a name"},
+		"azurekms:name=k;vault=example.com%2F%3F":      {BadURI, "vault: a name"},
+		"azurekms:name=k;vault=u@example.com%23":       {BadURI, "vault: a name"},
+		"azurekms:name=k;vault=example":                {NoService, "not found"},
 		"cloudkms:projects/p?x":                        {BadURI, "without a value"},
 		"tpmkms:name=k":                                {BadURI, "storage-directory=… is wanted"},
 		"tpmkms:name=none;storage-directory=/x":        {NoService, "not found"},
@@ -175,10 +186,23 @@ func TestServiceGenerates(t *testing.T) {
 	s, f := fakeService(t, "azurekms")
 	f.keys["azurekms:name=taken;vault=v"] = f.mustKey()
 	for uri, want := range map[string]Reason{
-		"azurekms:name=taken;vault=v": Exists, "azurekms:vault=v": BadURI, "azurekms:name=k;vault=v;version=1": BadURI,
+		"azurekms:name=k;vault=v;hsm=1": BadURI, "azurekms:name=taken;vault=v": Exists, "azurekms:vault=v": BadURI, "azurekms:name=k;vault=v;version=1": BadURI,
 	} {
 		if _, err := s.generate(t.Context(), uri, P256); !Is(err, want) || f.asked != nil {
 			t.Errorf("%s: %v, want %s", uri, err, want)
+		}
+	}
+}
+
+// A service may make another kind of key than was asked for: Google gives a new version the
+// kind that the key had before.
+func TestServiceMakesAnotherKind(t *testing.T) {
+	for a, want := range map[Algorithm]Reason{P256: "", P384: NotMade, RSA4096: NotMade} {
+		s, f := fakeService(t, "cloudkms")
+		f.other = f.mustKey()
+		made, err := s.generate(t.Context(), "cloudkms:resource=projects/p/cryptoKeys/k", a)
+		if (want == "") != (err == nil) || err != nil && (!Is(err, want) || !strings.Contains(err.Error(), "of kind ECDSA P-256") || made.URI != "") {
+			t.Errorf("%s: %+v, %v", a, made, err)
 		}
 	}
 }
@@ -195,6 +219,15 @@ func (a alias) CreateSigner(r *apiv1.CreateSignerRequest) (crypto.Signer, error)
 	}
 	return nil, errors.New("not found")
 }
+
+// fakeRSA is what it makes when RSA is asked for.
+var fakeRSA = sync.OnceValue(func() crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 func (f *fakeManager) mustKey() crypto.Signer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

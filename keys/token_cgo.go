@@ -30,6 +30,11 @@ func (t token) String() string {
 	return fmt.Sprintf("%s (serial %s, slot %d)", quote(t.label), quote(t.serial), t.slot)
 }
 
+// looksLike reports whether two tokens say the same of themselves, in whatever slot.
+func (t token) looksLike(other token) bool {
+	return t.label == other.label && t.serial == other.serial && t.manufacturer == other.manufacturer && t.model == other.model
+}
+
 // tokens lists the tokens that somebody has set up. A slot that does not answer is
 // passed over: it is not the one that was asked for, or the error will say "none".
 func (m *module) tokens(uri string) ([]token, error) {
@@ -207,12 +212,6 @@ func objectKind(get func(attribute uint) []byte) (kind, unusable string) {
 	}
 	return fmt.Sprintf("key type %#x", number), "RSA and ECDSA keys sign here"
 }
-
-// As Kind says it.
-const (
-	kindP256 = "ECDSA P-256"
-	kindP384 = "ECDSA P-384"
-)
 
 func ecKind(params []byte) (kind, unusable string) {
 	var curve asn1.ObjectIdentifier

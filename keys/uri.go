@@ -69,6 +69,9 @@ func parseURI(raw string) (pkcs11URI, error) {
 				return refuse(BadURI, Redact(raw), "unknown attribute %s here; known are %s", quote(name), strings.Join(allowed, ", "))
 			case seen[name]:
 				return refuse(BadURI, Redact(raw), "%s is given twice", name)
+			case name != attrPINValue && strings.Contains(strings.ToLower(value), attrPINValue+"="):
+				// As a value it would be told to whoever reads that there is no such token or file.
+				return refuse(BadURI, Redact(raw), "%s: pin-value stands in it; attributes are separated by ; and, behind the one question mark, by &", name)
 			}
 			seen[name] = true
 			if problem := u.set(name, value); problem != "" {

@@ -53,6 +53,9 @@ func TestParseURIRefused(t *testing.T) {
 		"wrong separator":     {"&pin-value", ";pin-value", "separated by &"},
 		"twice":               {"token=audits", "token=audits;token=audits", "token is given twice"},
 		"twice, in two parts": {"token=", "module-path=q.so;token=", "module-path is given twice"},
+		"PIN in the path":     {"token=audits", "token=audits&pin-value=314159", "pin-value stands in it"},
+		"PIN behind ?":        {"&pin-value", "?PIN-VALUE", "pin-value stands in it"},
+		"PIN behind a comma":  {"&pin-value", ",pin-value", "pin-value stands in it"},
 		"two PINs":            {"?module", "?pin-source=x&module", "both pin-source and pin-value"},
 		"a public key":        {"object=", "type=public;object=", "a private key is wanted"},
 		"slot in hex":         {"token=audits", "slot-id=0x5", "not a decimal number"},
@@ -94,13 +97,35 @@ func TestRedact(t *testing.T) {
 		"pkcs11:pin-value=314?159":                                       "pkcs11:pin-value=…?…",
 		"PKCS11:p%69n-value=314159;PIN-VALUE=314159;314159?pin=314159&a": "pkcs11:p%69n-value=…;PIN-VALUE=…;…?pin=…&…",
 		"yubikey:slot-id=9c?pin-value=314159":                            "yubikey:slot-id=9c?pin-value=…",
-		"pkcs11:":                                                        "pkcs11:",
-		"assessment.key":                                                 "assessment.key",
-		"a\x1b[2J":                                                       `"a\x1b[2J"`,
-		"":                                                               `""`,
+		"pkcs11:token=a&pin-value=314159;object=b":                       "pkcs11:token=a&pin-value=…;object=b",
+		"pkcs11:token=a?module-path=/m.so?pin-value=314159":              "pkcs11:token=a?module-path=/m.so?pin-value=…",
+		"pkcs11:token=a?pin-source=/run/pin,Pin-Value=314159&x=y":        "pkcs11:token=a?pin-source=/run/pin,Pin-Value=…&x=…",
+		"pkcs11:":        "pkcs11:",
+		"assessment.key": "assessment.key",
+		"a\x1b[2J":       `"a\x1b[2J"`,
+		"":               `""`,
 	} {
 		if got := Redact(raw); got != want {
 			t.Errorf("%s became %s, want %s", raw, got, want)
+		}
+	}
+}
+
+// A PIN stands in no error about a URI that is too long, or that was meant to be another.
+func TestOpenTellsNoPIN(t *testing.T) {
+	long := ";object=" + strings.Repeat("q", maxURI)
+	for _, uri := range []string{
+		"pkcs11:pin-value=314159" + long, "pkcs11:token=a&pin-value=314159" + long, "key.pem?pin-value=314159" + long,
+		"file:key.pem?pin-value=314159", "file://token/pin-value=314159", "file:key%zz;pin-value=314159",
+		"pkcs11:token=a&pin-value=314159", "pkcs11:token=a?module-path=/nowhere/m.so?pin-value=314159",
+		"pkcs11:token=a?module-path=/nowhere/m.so&pin-source=file:pin?pin-value=314159",
+	} {
+		_, err := Open(t.Context(), uri, Options{})
+		if err == nil || strings.Contains(err.Error(), "314159") {
+			t.Errorf("%.70s: %.300v", uri, err)
+		}
+		if _, err := Generate(t.Context(), uri, Options{}, P256); err == nil || strings.Contains(err.Error(), "314159") {
+			t.Errorf("generate %.70s: %.300v", uri, err)
 		}
 	}
 }
