@@ -2,6 +2,10 @@ package layout
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -100,27 +104,51 @@ func (d *Document) readLayout() error {
 
 // readKey makes a verifier of a key that passes the rules for all keys of evidence.
 func readKey(id string, k attest.LayoutKey) (functionary, error) {
-	ssl := &signerverifier.SSLibKey{KeyID: id, KeyType: k.Type, Scheme: k.Scheme, KeyVal: signerverifier.KeyVal{Public: k.Public}}
-	var v dsse.Verifier
-	var err error
-	switch k.Type + " " + k.Scheme {
-	case "rsa rsassa-pss-sha256":
-		v, err = signerverifier.NewRSAPSSSignerVerifierFromSSLibKey(ssl)
-	case "ecdsa ecdsa-sha2-nistp256", "ecdsa ecdsa-sha2-nistp384":
-		v, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(ssl)
-	case "ed25519 ed25519":
-		v, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(ssl)
-	default:
-		return functionary{}, bad("keys", "key %s: %s with scheme %s", quote(id), quote(k.Type), quote(k.Scheme))
-	}
+	pub, err := publicKey(k)
 	if err != nil {
 		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
 	}
-	own, err := attest.KeyID(v.Public())
+	own, err := attest.KeyID(pub)
+	if err != nil {
+		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
+	}
+	ssl := &signerverifier.SSLibKey{KeyID: id, KeyType: k.Type, Scheme: k.Scheme, KeyVal: signerverifier.KeyVal{Public: k.Public}}
+	var v dsse.Verifier
+	switch pub.(type) {
+	case *rsa.PublicKey:
+		v, err = signerverifier.NewRSAPSSSignerVerifierFromSSLibKey(ssl)
+	case *ecdsa.PublicKey:
+		v, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(ssl)
+	default:
+		v, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(ssl)
+	}
 	if err != nil {
 		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
 	}
 	return functionary{own, v}, nil
+}
+
+// publicKey reads a key, which must be of the kind that the layout states. The library
+// takes that for granted, and panics where it is wrong.
+func publicKey(k attest.LayoutKey) (pub crypto.PublicKey, err error) {
+	stated, ok := k.Type+" "+k.Scheme, false
+	if stated == "ed25519 ed25519" {
+		raw, err := hex.DecodeString(k.Public)
+		return ed25519.PublicKey(raw), err
+	}
+	if pub, err = attest.ParsePublicKey(k.Public); err != nil {
+		return nil, err
+	}
+	switch pub.(type) {
+	case *rsa.PublicKey:
+		ok = stated == "rsa rsassa-pss-sha256"
+	case *ecdsa.PublicKey:
+		ok = stated == "ecdsa ecdsa-sha2-nistp256" || stated == "ecdsa ecdsa-sha2-nistp384"
+	}
+	if !ok {
+		return nil, fmt.Errorf("a %T with type and scheme %.64q", pub, stated)
+	}
+	return pub, nil
 }
 
 // by reports whether a functionary signed a document's very payload.

@@ -43,6 +43,21 @@ func TestReadRefuses(t *testing.T) {
 			k.KeyVal.Public = "x"
 			w.layout.Keys[w.writer.KeyID] = k
 		}},
+		"an RSA key that says ECDSA": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyVal.Public = rsaKey(t) })
+		}},
+		"an ECDSA key that says RSA": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyType, k.Scheme = "rsa", "rsassa-pss-sha256" })
+		}},
+		"an ECDSA key that says Ed25519": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyType, k.Scheme = "ed25519", "ed25519" })
+		}},
+		"an Ed25519 key too short": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyType, k.Scheme, k.KeyVal.Public = "ed25519", "ed25519", "00" })
+		}},
+		"a private key in the place of a public one": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyVal.Public = w.writer.KeyVal.Private })
+		}},
 		"no date":              {"expires", func(w *world) { w.layout.Expires = "" }},
 		"a date of its own":    {"expires", func(w *world) { w.layout.Expires = "tomorrow" }},
 		"an unknown rule":      {"rule", func(w *world) { w.layout.Steps[0].ExpectedProducts[0][0] = "PERMIT" }},
