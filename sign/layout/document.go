@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/in-toto/in-toto-golang/in_toto"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -93,13 +94,31 @@ func (d *Document) readLayout() error {
 	for _, s := range l.Steps {
 		for _, rules := range [][][]string{s.Materials, s.Products} {
 			for _, r := range rules {
-				if _, err := in_toto.UnpackRule(r); err != nil {
-					return bad("steps", "step %s: not an artifact rule: %s", quote(s.Name), quote(fmt.Sprint(r)))
+				if why := wrongRule(r); why != "" {
+					return bad("steps", "step %s: %s: %s", quote(s.Name), why, quote(fmt.Sprint(r)))
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// wrongRule says what is wrong with an artifact rule, or "". The library takes a pattern
+// that is none as one that nothing matches, so that a DISALLOW with it would always hold.
+func wrongRule(words []string) string {
+	rule, err := in_toto.UnpackRule(words)
+	if err != nil {
+		return "not an artifact rule"
+	}
+	if rule["type"] == "match" && rule["dstType"] != "materials" && rule["dstType"] != "products" {
+		return "an artifact rule matches with MATERIALS or PRODUCTS"
+	}
+	// The library negates a class by "!", path by "^"; else their patterns are the same.
+	pattern := strings.ReplaceAll(path.Clean(rule["pattern"]), "[!", "[^")
+	if _, err := path.Match(pattern, ""); err != nil && rule["type"] != "require" {
+		return "an artifact rule with a pattern that ends too early"
+	}
+	return ""
 }
 
 // readKey makes a verifier of a key that passes the rules for all keys of evidence.

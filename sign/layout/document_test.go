@@ -62,8 +62,16 @@ func TestReadRefuses(t *testing.T) {
 		"a date of its own":    {"expires", func(w *world) { w.layout.Expires = "tomorrow" }},
 		"an unknown rule":      {"rule", func(w *world) { w.layout.Steps[0].ExpectedProducts[0][0] = "PERMIT" }},
 		"a rule without words": {"words", func(w *world) { w.layout.Steps[0].ExpectedProducts[0] = nil }},
-		"half a match":         {"rule", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0] = []string{"MATCH", "x", "WITH"} }},
-		"another type":         {"_type", func(w *world) { w.layout.Type = "plan" }},
+		"a pattern left open": {"pattern", func(w *world) {
+			w.layout.Steps[1].ExpectedProducts = [][]string{{"DISALLOW", "*.so["}}
+		}},
+		"a pattern that the shortest form leaves open": {"pattern", func(w *world) {
+			w.layout.Steps[1].ExpectedProducts = [][]string{{"DISALLOW", "lib\\/"}}
+		}},
+		"an open pattern in a match":                  {"pattern", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0][1] = "[!]" }},
+		"a match with neither materials nor products": {"rule", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0][3] = "PRODUCT" }},
+		"half a match": {"rule", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0] = []string{"MATCH", "x", "WITH"} }},
+		"another type": {"_type", func(w *world) { w.layout.Type = "plan" }},
 	} {
 		w := newWorld(t)
 		c.change(w)
