@@ -65,15 +65,19 @@ func Read(raw []byte) (*Document, error) {
 		return nil, err
 	}
 	d.Link = &l
-	return d, checkPaths(l)
+	return d, checkArtifacts(l)
 }
 
-// checkPaths refuses what the rules would see as one path and the link has as two.
-func checkPaths(l attest.StepLink) error {
+// checkArtifacts refuses what the rules would see as one path and the link has as two, and
+// what a MATCH would take for the same as anything else without a digest.
+func checkArtifacts(l attest.StepLink) error {
 	for _, artifacts := range []map[string]map[string]string{l.Materials, l.Products} {
-		for name := range artifacts {
+		for name, digest := range artifacts {
 			if path.Clean(name) != name {
 				return bad("materials and products", "path %s is not in its shortest form", quote(name))
+			}
+			if len(digest) == 0 {
+				return bad("materials and products", "path %s has no digest", quote(name))
 			}
 		}
 	}

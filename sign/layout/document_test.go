@@ -84,6 +84,10 @@ func TestReadRefuses(t *testing.T) {
 	if _, err := Read(signed(t, w.pack, w.packer)); err == nil || !strings.Contains(err.Error(), "shortest") {
 		t.Error(err)
 	}
+	w.pack.Products = map[string]in_toto.HashObj{"hello.tar.gz": {}}
+	if _, err := Read(signed(t, w.pack, w.packer)); err == nil || !strings.Contains(err.Error(), "digest") {
+		t.Error(err)
+	}
 	if _, err := Read([]byte(strings.Replace(string(signed(t, w.write, w.writer)), "vnd.in-toto", "vnd.other", 1))); !attest.Is(err, attest.WrongPayload) {
 		t.Error(err)
 	}
