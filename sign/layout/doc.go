@@ -7,6 +7,6 @@
 // its step. Inspections, sublayouts, certificates of functionaries and parameters are not
 // done: a layout that wants one of them is refused, and never passed without.
 //
-// Reading is attest's, signatures are verified by the DSSE library, and artifact rules are
-// applied by in-toto's own.
+// Reading is attest's, signatures are verified by the DSSE library, and artifact rules and
+// their patterns are read by in-toto's own.
 package layout

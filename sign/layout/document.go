@@ -2,11 +2,16 @@ package layout
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/in-toto/in-toto-golang/in_toto"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -60,15 +65,19 @@ func Read(raw []byte) (*Document, error) {
 		return nil, err
 	}
 	d.Link = &l
-	return d, checkPaths(l)
+	return d, checkArtifacts(l)
 }
 
-// checkPaths refuses what the rules would see as one path and the link has as two.
-func checkPaths(l attest.StepLink) error {
+// checkArtifacts refuses what the rules would see as one path and the link has as two, and
+// what a MATCH would take for the same as anything else without a digest.
+func checkArtifacts(l attest.StepLink) error {
 	for _, artifacts := range []map[string]map[string]string{l.Materials, l.Products} {
-		for name := range artifacts {
+		for name, digest := range artifacts {
 			if path.Clean(name) != name {
 				return bad("materials and products", "path %s is not in its shortest form", quote(name))
+			}
+			if len(digest) == 0 {
+				return bad("materials and products", "path %s has no digest", quote(name))
 			}
 		}
 	}
@@ -89,8 +98,8 @@ func (d *Document) readLayout() error {
 	for _, s := range l.Steps {
 		for _, rules := range [][][]string{s.Materials, s.Products} {
 			for _, r := range rules {
-				if _, err := in_toto.UnpackRule(r); err != nil {
-					return bad("steps", "step %s: not an artifact rule: %s", quote(s.Name), quote(fmt.Sprint(r)))
+				if why := wrongRule(r); why != "" {
+					return bad("steps", "step %s: %s: %s", quote(s.Name), why, quote(fmt.Sprint(r)))
 				}
 			}
 		}
@@ -98,29 +107,71 @@ func (d *Document) readLayout() error {
 	return nil
 }
 
+// wrongRule says what is wrong with an artifact rule, or "". The library takes a pattern
+// that is none as one that nothing matches, so that a DISALLOW with it would always hold.
+func wrongRule(words []string) string {
+	rule, err := in_toto.UnpackRule(words)
+	if err != nil {
+		return "not an artifact rule"
+	}
+	if rule["type"] == "match" && rule["dstType"] != "materials" && rule["dstType"] != "products" {
+		return "an artifact rule matches with MATERIALS or PRODUCTS"
+	}
+	// The library negates a class by "!", path by "^"; else their patterns are the same.
+	pattern := strings.ReplaceAll(path.Clean(rule["pattern"]), "[!", "[^")
+	if _, err := path.Match(pattern, ""); err != nil && rule["type"] != "require" {
+		return "an artifact rule with a pattern that ends too early"
+	}
+	return ""
+}
+
 // readKey makes a verifier of a key that passes the rules for all keys of evidence.
 func readKey(id string, k attest.LayoutKey) (functionary, error) {
-	ssl := &signerverifier.SSLibKey{KeyID: id, KeyType: k.Type, Scheme: k.Scheme, KeyVal: signerverifier.KeyVal{Public: k.Public}}
-	var v dsse.Verifier
-	var err error
-	switch k.Type + " " + k.Scheme {
-	case "rsa rsassa-pss-sha256":
-		v, err = signerverifier.NewRSAPSSSignerVerifierFromSSLibKey(ssl)
-	case "ecdsa ecdsa-sha2-nistp256", "ecdsa ecdsa-sha2-nistp384":
-		v, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(ssl)
-	case "ed25519 ed25519":
-		v, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(ssl)
-	default:
-		return functionary{}, bad("keys", "key %s: %s with scheme %s", quote(id), quote(k.Type), quote(k.Scheme))
-	}
+	pub, err := publicKey(k)
 	if err != nil {
 		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
 	}
-	own, err := attest.KeyID(v.Public())
+	own, err := attest.KeyID(pub)
+	if err != nil {
+		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
+	}
+	ssl := &signerverifier.SSLibKey{KeyID: id, KeyType: k.Type, Scheme: k.Scheme, KeyVal: signerverifier.KeyVal{Public: k.Public}}
+	var v dsse.Verifier
+	switch pub.(type) {
+	case *rsa.PublicKey:
+		v, err = signerverifier.NewRSAPSSSignerVerifierFromSSLibKey(ssl)
+	case *ecdsa.PublicKey:
+		v, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(ssl)
+	default:
+		v, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(ssl)
+	}
 	if err != nil {
 		return functionary{}, bad("keys", "key %s: %s", quote(id), quote(err.Error()))
 	}
 	return functionary{own, v}, nil
+}
+
+// publicKey reads a key, which must be of the kind that the layout states. The library
+// takes that for granted, and panics where it is wrong.
+func publicKey(k attest.LayoutKey) (pub crypto.PublicKey, err error) {
+	stated, ok := k.Type+" "+k.Scheme, false
+	if stated == "ed25519 ed25519" {
+		raw, err := hex.DecodeString(k.Public)
+		return ed25519.PublicKey(raw), err
+	}
+	if pub, err = attest.ParsePublicKey(k.Public); err != nil {
+		return nil, err
+	}
+	switch pub.(type) {
+	case *rsa.PublicKey:
+		ok = stated == "rsa rsassa-pss-sha256"
+	case *ecdsa.PublicKey:
+		ok = stated == "ecdsa ecdsa-sha2-nistp256" || stated == "ecdsa ecdsa-sha2-nistp384"
+	}
+	if !ok {
+		return nil, fmt.Errorf("a %T with type and scheme %.64q", pub, stated)
+	}
+	return pub, nil
 }
 
 // by reports whether a functionary signed a document's very payload.

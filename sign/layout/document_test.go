@@ -43,12 +43,35 @@ func TestReadRefuses(t *testing.T) {
 			k.KeyVal.Public = "x"
 			w.layout.Keys[w.writer.KeyID] = k
 		}},
+		"an RSA key that says ECDSA": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyVal.Public = rsaKey(t) })
+		}},
+		"an ECDSA key that says RSA": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyType, k.Scheme = "rsa", "rsassa-pss-sha256" })
+		}},
+		"an ECDSA key that says Ed25519": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyType, k.Scheme = "ed25519", "ed25519" })
+		}},
+		"an Ed25519 key too short": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyType, k.Scheme, k.KeyVal.Public = "ed25519", "ed25519", "00" })
+		}},
+		"a private key in the place of a public one": {"keys", func(w *world) {
+			w.reword(func(k *in_toto.Key) { k.KeyVal.Public = w.writer.KeyVal.Private })
+		}},
 		"no date":              {"expires", func(w *world) { w.layout.Expires = "" }},
 		"a date of its own":    {"expires", func(w *world) { w.layout.Expires = "tomorrow" }},
 		"an unknown rule":      {"rule", func(w *world) { w.layout.Steps[0].ExpectedProducts[0][0] = "PERMIT" }},
 		"a rule without words": {"words", func(w *world) { w.layout.Steps[0].ExpectedProducts[0] = nil }},
-		"half a match":         {"rule", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0] = []string{"MATCH", "x", "WITH"} }},
-		"another type":         {"_type", func(w *world) { w.layout.Type = "plan" }},
+		"a pattern left open": {"pattern", func(w *world) {
+			w.layout.Steps[1].ExpectedProducts = [][]string{{"DISALLOW", "*.so["}}
+		}},
+		"a pattern that the shortest form leaves open": {"pattern", func(w *world) {
+			w.layout.Steps[1].ExpectedProducts = [][]string{{"DISALLOW", "lib\\/"}}
+		}},
+		"an open pattern in a match":                  {"pattern", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0][1] = "[!]" }},
+		"a match with neither materials nor products": {"rule", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0][3] = "PRODUCT" }},
+		"half a match": {"rule", func(w *world) { w.layout.Steps[1].ExpectedMaterials[0] = []string{"MATCH", "x", "WITH"} }},
+		"another type": {"_type", func(w *world) { w.layout.Type = "plan" }},
 	} {
 		w := newWorld(t)
 		c.change(w)
@@ -59,6 +82,10 @@ func TestReadRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.pack.Products = map[string]in_toto.HashObj{"./hello.tar.gz": {"sha256": artifact}}
 	if _, err := Read(signed(t, w.pack, w.packer)); err == nil || !strings.Contains(err.Error(), "shortest") {
+		t.Error(err)
+	}
+	w.pack.Products = map[string]in_toto.HashObj{"hello.tar.gz": {}}
+	if _, err := Read(signed(t, w.pack, w.packer)); err == nil || !strings.Contains(err.Error(), "digest") {
 		t.Error(err)
 	}
 	if _, err := Read([]byte(strings.Replace(string(signed(t, w.write, w.writer)), "vnd.in-toto", "vnd.other", 1))); !attest.Is(err, attest.WrongPayload) {

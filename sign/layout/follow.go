@@ -2,12 +2,9 @@ package layout
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
-
-	"github.com/in-toto/in-toto-golang/in_toto"
 
 	"github.com/hallmark-pki/hallmark/attest"
 )
@@ -134,13 +131,12 @@ func (d *Document) choose(ways [][]performance) ([]string, error) {
 
 // apply holds the artifact rules against one combination.
 func (d *Document) apply(ways [][]performance, chosen []int) error {
-	made := map[string]in_toto.Metadata{}
+	made := map[string]*attest.StepLink{}
 	for i, c := range chosen {
-		made[d.Layout.Steps[i].Name] = metadata{link: ways[i][c].link}
+		made[d.Layout.Steps[i].Name] = ways[i][c].link
 	}
 	for _, s := range d.Layout.Steps {
-		step := in_toto.Step{SupplyChainItem: in_toto.SupplyChainItem{Name: s.Name, ExpectedMaterials: s.Materials, ExpectedProducts: s.Products}}
-		if err := in_toto.VerifyArtifacts([]any{step}, made); err != nil {
+		if err := obey(s, made); err != nil {
 			return &Error{RuleBroken, s.Name, quote(err.Error())}
 		}
 	}
@@ -191,15 +187,4 @@ func makes(l *attest.StepLink, artifact string) bool {
 		}
 	}
 	return false
-}
-
-// metadata gives a link, whose signatures were verified before, to the library that
-// applies artifact rules. The library may change what it is given, so it gets a copy.
-type metadata struct {
-	in_toto.Metadata // nil: nothing but the payload is asked for
-	link             *attest.StepLink
-}
-
-func (m metadata) GetPayload() any {
-	return in_toto.Link{Type: "link", Name: m.link.Name, Materials: maps.Clone(m.link.Materials), Products: maps.Clone(m.link.Products)}
 }

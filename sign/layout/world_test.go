@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -76,6 +77,23 @@ func newKey(t testing.TB) in_toto.Key {
 		Public:  string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub})),
 		Private: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 	}}
+}
+
+// reword changes what the layout says about the writer's key.
+func (w *world) reword(change func(*in_toto.Key)) {
+	k := w.layout.Keys[w.writer.KeyID]
+	change(&k)
+	w.layout.Keys[w.writer.KeyID] = k
+}
+
+// rsaKey is a public key of RSA in PEM.
+func rsaKey(t testing.TB) string {
+	t.Helper()
+	k, err := rsa.GenerateKey(rand.Reader, 3072)
+	must(t, err)
+	pub, err := x509.MarshalPKIXPublicKey(k.Public())
+	must(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub}))
 }
 
 func public(k in_toto.Key) in_toto.Key {
