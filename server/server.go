@@ -199,8 +199,10 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+		// Over HTTP/2, WriteTimeout ends no write to the connection: it queues a frame behind it.
+		HTTP2:          &http.HTTP2Config{WriteByteTimeout: writeTimeout},
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}
 }
 
