@@ -1,7 +1,10 @@
 package coalesce
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -14,39 +17,25 @@ import (
 	"time"
 )
 
-// gate is a connection whose writes wait to be let through, one by one, and are kept.
-type gate struct {
+// counted is a connection whose calls of Write are counted.
+type counted struct {
 	net.Conn
-	through  chan error // what each Write is to return; closed: nil from now on
-	calls    []string
-	deadline time.Time // for writing
-	closed   int
+	calls int
 }
 
-func newGate() *gate { return &gate{through: make(chan error)} }
-
-func (g *gate) Write(p []byte) (int, error) {
-	var expired <-chan time.Time
-	if !g.deadline.IsZero() {
-		expired = time.After(time.Until(g.deadline))
-	}
-	select {
-	case err := <-g.through:
-		if err != nil {
-			return 0, err
-		}
-	case <-expired:
-		return 0, os.ErrDeadlineExceeded
-	}
-	g.calls = append(g.calls, string(p))
-	return len(p), nil
+func (c *counted) Write(p []byte) (int, error) {
+	c.calls++
+	return c.Conn.Write(p)
 }
 
-func (g *gate) SetWriteDeadline(t time.Time) error { g.deadline = t; return nil }
-func (g *gate) SetReadDeadline(time.Time) error    { return nil }
-func (g *gate) Close() error                       { g.closed++; return nil }
-
-func (g *gate) all() string { return strings.Join(g.calls, "") }
+// pair returns a coalescing connection without a kernel, and its other end.
+func pair(t *testing.T) (c *conn, inner *counted, peer net.Conn) {
+	t.Helper()
+	ours, peer := net.Pipe()
+	t.Cleanup(func() { ours.Close(); peer.Close() })
+	inner = &counted{Conn: ours}
+	return newConn(inner), inner, peer
+}
 
 func write(t *testing.T, c net.Conn, s string) {
 	t.Helper()
@@ -55,100 +44,95 @@ func write(t *testing.T, c net.Conn, s string) {
 	}
 }
 
-// TestTogether: what is written while something leaves is the next call, in order.
+func read(t *testing.T, c net.Conn, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
+		t.Errorf("read %.40q, want %.40q, %v", got, want, err)
+	}
+}
+
+// TestTogether: what is written before anybody else has had a turn leaves in one call, in order.
 func TestTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		write(t, c, "a")
-		synctest.Wait() // "a" is on its way
-		for _, s := range []string{"headers ", "data ", "end"} {
-			write(t, c, s)
-		}
-		close(g.through)
-		synctest.Wait()
-		if len(g.calls) != 2 || g.calls[0] != "a" || g.calls[1] != "headers data end" {
-			t.Errorf("calls %q", g.calls)
-		}
-		write(t, c, "later")
-		synctest.Wait()
-		if g.all() != "aheaders data endlater" {
-			t.Errorf("calls %q", g.calls)
-		}
-	})
-}
-
-// TestWriteKeepsNothing: the caller may use its buffer again.
-func TestWriteKeepsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		buf := []byte("first")
+		c, inner, peer := pair(t)
+		c.planned = true // and its turn has not come
+		buf := []byte("headers ")
 		c.Write(buf)
-		copy(buf, "other")
-		close(g.through)
+		copy(buf, "another use of it")
+		write(t, c, "data ")
+		write(t, c, "end")
+		go c.sendLater()
+		read(t, peer, "headers data end")
 		synctest.Wait()
-		if g.all() != "first" {
-			t.Errorf("sent %q", g.all())
+		if inner.calls != 1 {
+			t.Errorf("%d calls", inner.calls)
+		}
+		write(t, c, "the next")
+		read(t, peer, "the next")
+	})
+}
+
+// TestLarge: what is more than may be held leaves at once, with what is held, in one call.
+func TestLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, inner, peer := pair(t)
+		c.planned = true // and its turn never comes
+		large := strings.Repeat("x", 5*maxWaiting)
+		go func() {
+			write(t, c, "headers ")
+			write(t, c, large)
+		}()
+		read(t, peer, "headers "+large)
+		synctest.Wait()
+		if inner.calls != 1 || len(c.held) != 0 || cap(c.held) > keptBytes {
+			t.Errorf("%d calls; it keeps %d bytes", inner.calls, cap(c.held))
 		}
 	})
 }
 
-// TestSlowReader: a client that does not read costs what waits and what is leaving.
+// TestSlowReader: for a client that does not read, no more is held than may be.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		record := bytes.Repeat([]byte("x"), 16<<10)
+		c, _, peer := pair(t)
+		const pieces, size = 100, 1 << 10
 		written := 0
 		go func() {
-			for range 20 {
-				c.Write(record)
+			for range pieces {
+				write(t, c, strings.Repeat("x", size))
 				written++
 			}
 		}()
 		synctest.Wait()
-		if most := 2 * maxWaiting / len(record); written > most {
-			t.Errorf("%d records were taken of which none has left, want at most %d", written, most)
+		if written > maxWaiting/size {
+			t.Errorf("%d bytes were taken of which none has left", written*size)
 		}
-		close(g.through)
+		read(t, peer, strings.Repeat("x", pieces*size))
 		synctest.Wait()
-		if written != 20 || len(g.all()) != 20*len(record) {
-			t.Errorf("%d records written, %d bytes arrived", written, len(g.all()))
-		}
-		if cap(c.waiting) > keptBytes || cap(c.spare) > keptBytes {
-			t.Errorf("idle, it keeps %d and %d bytes", cap(c.waiting), cap(c.spare))
+		if written != pieces {
+			t.Errorf("%d pieces written", written)
 		}
 	})
 }
 
-// TestError: the error of a call is that of the next Write, of one that waits, and of all later.
+// TestError: the error of a call is that of the next Write, and of all later ones.
 func TestError(t *testing.T) {
-	broken := errors.New("broken")
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		write(t, c, "on its way")
+		c, inner, peer := pair(t)
+		peer.Close()
+		write(t, c, "nobody is there")
 		synctest.Wait()
-		write(t, c, strings.Repeat("x", maxWaiting))
-		waited := make(chan error, 1)
-		go func() {
-			_, err := c.Write([]byte("waits"))
-			waited <- err
-		}()
-		synctest.Wait()
-		g.through <- broken
-		if err := <-waited; !errors.Is(err, broken) {
-			t.Errorf("the Write that waited: %v", err)
-		}
 		for range 2 {
-			if n, err := c.Write([]byte("x")); n != 0 || !errors.Is(err, broken) {
-				t.Errorf("a later Write = %d, %v", n, err)
+			if n, err := c.Write([]byte("x")); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
+				t.Errorf("Write = %d, %v", n, err)
 			}
 		}
 		synctest.Wait()
-		if len(g.calls) != 0 {
-			t.Errorf("sent after the error: %q", g.calls)
+		if inner.calls != 1 {
+			t.Errorf("%d calls", inner.calls)
+		}
+		if n, err := newConn(inner).Write(make([]byte, 2*maxWaiting)); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("a large Write = %d, %v", n, err)
 		}
 	})
 }
@@ -156,103 +140,90 @@ func TestError(t *testing.T) {
 // TestClose: what was written leaves first; nothing more is taken.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		write(t, c, "the last ")
-		synctest.Wait()
-		write(t, c, "words")
-		if err := c.Close(); err != nil {
-			t.Error(err)
+		c, _, peer := pair(t)
+		c.planned = true // and its turn never comes
+		write(t, c, "the last words")
+		go func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		read(t, peer, "the last words")
+		if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("behind them: %v", err)
 		}
+		synctest.Wait()
 		if _, err := c.Write([]byte("more")); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Write after Close: %v", err)
 		}
-		if err := c.Close(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("second Close: %v", err)
-		}
-		synctest.Wait()
-		if g.closed != 0 {
-			t.Error("closed before everything had left")
-		}
-		close(g.through)
-		synctest.Wait()
-		if g.all() != "the last words" || g.closed != 1 {
-			t.Errorf("sent %q, closed %d times", g.all(), g.closed)
-		}
+		c.Close() // again: does not wait for anything
 	})
 }
 
-// TestCloseIdle: nothing waits, so it is closed at once.
-func TestCloseIdle(t *testing.T) {
-	g := newGate()
-	if err := newConn(g).Close(); err != nil || g.closed != 1 {
-		t.Errorf("Close = %v, closed %d times", err, g.closed)
+// TestCloseOnDeadClient: who does not read is given up after lingerTimeout, also while a Write
+// without a deadline waits for it.
+func TestCloseOnDeadClient(t *testing.T) {
+	for name, size := range map[string]int{"held": 1, "in a call": 2 * maxWaiting} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _, peer := pair(t)
+			done := make(chan error, 1)
+			go func() {
+				_, err := c.Write(make([]byte, size))
+				done <- err
+			}()
+			synctest.Wait()
+			begun := time.Now()
+			c.Close()
+			if took := time.Since(begun); took > lingerTimeout {
+				t.Errorf("%s: Close took %s", name, took)
+			}
+			if err := <-done; (err == nil) != (size == 1) {
+				t.Errorf("%s: Write = %v", name, err)
+			}
+			if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("%s: not closed: %v", name, err)
+			}
+		})
 	}
 }
 
-// TestCloseOnDeadClient: who never reads is given up after lingerTimeout.
-func TestCloseOnDeadClient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		write(t, c, "first")
-		c.Close() // before anything is on its way
-		time.Sleep(lingerTimeout + time.Second)
-		synctest.Wait()
-		if g.closed != 1 || len(g.calls) != 0 {
-			t.Errorf("closed %d times, sent %q", g.closed, g.calls)
-		}
-	})
-}
-
-// TestDeadlineInThePast: as crypto/tls does at the end. What was written leaves, nothing more is taken
-// until there is another deadline.
+// TestDeadlineInThePast: as crypto/tls does at the end. What was written leaves first.
 func TestDeadlineInThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
+		c, _, peer := pair(t)
+		c.planned = true // and its turn never comes
 		write(t, c, "alert")
-		if err := c.SetDeadline(time.Now()); err != nil {
-			t.Error(err)
-		}
-		if _, err := c.Write([]byte("more")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		go func() {
+			if err := c.SetDeadline(time.Now()); err != nil {
+				t.Error(err)
+			}
+		}()
+		read(t, peer, "alert")
+		synctest.Wait()
+		if _, err := c.Write(make([]byte, 2*maxWaiting)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("Write after the deadline: %v", err)
 		}
-		close(g.through)
-		synctest.Wait()
-		if g.all() != "alert" {
-			t.Errorf("sent %q", g.all())
-		}
-		if err := c.SetWriteDeadline(time.Time{}); err != nil || !g.deadline.IsZero() {
-			t.Errorf("SetWriteDeadline(none) = %v, deadline %s", err, g.deadline)
-		}
-		write(t, c, " again")
-		synctest.Wait()
-		if g.all() != "alert again" {
-			t.Errorf("sent %q", g.all())
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Read after the deadline: %v", err)
 		}
 	})
 }
 
-// TestDeadline: one that comes while bytes wait holds for them.
+// TestDeadline: one that comes while bytes are held, or on their way, holds for them.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := newConn(g)
-		c.SetWriteDeadline(time.Now().Add(time.Minute))
+		c, _, _ := pair(t)
 		write(t, c, "x")
-		time.Sleep(time.Minute + time.Second)
-		if _, err := c.Write([]byte("y")); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Write = %v", err)
-		}
-		c.SetWriteDeadline(time.Time{})
-		if _, err := c.Write([]byte("y")); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Write after bytes were lost = %v", err)
+		synctest.Wait()
+		c.SetWriteDeadline(time.Now().Add(time.Minute))
+		begun := time.Now()
+		if _, err := c.Write([]byte("y")); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begun) != time.Minute {
+			t.Errorf("Write = %v after %s", err, time.Since(begun))
 		}
 	})
 }
 
-// TestSocket: many pieces over a real one, read slowly, whole and in order.
+// TestSocket: many pieces over a real one, whole and in order.
 func TestSocket(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -325,4 +296,64 @@ func TestHTTPS(t *testing.T) {
 			resp.Body.Close()
 		}
 	}
+}
+
+// pipes is a listener for connections without a kernel, whose time is the test's.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestSlowClient: one that reads 10 KB a second has the whole answer, also when the server hangs
+// up after it.
+func TestSlowClient(t *testing.T) {
+	example := httptest.NewTLSServer(nil)
+	config := &tls.Config{Certificates: example.TLS.Certificates}
+	example.Close()
+	answer := bytes.Repeat([]byte("answer "), 40_000)
+	for _, connection := range []string{"keep-alive", "close"} {
+		t.Run(connection, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &http.Server{TLSConfig: config, WriteTimeout: 90 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Write(answer)
+				})}
+				l := make(pipes, 1)
+				go server.ServeTLS(Listen(l), "", "")
+				theirs, ours := net.Pipe()
+				l <- ours
+				client := tls.Client(theirs, &tls.Config{InsecureSkipVerify: true})
+				if err := client.HandshakeContext(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				io.WriteString(client, "GET / HTTP/1.1\r\nHost: ca.example\r\nConnection: "+connection+"\r\n\r\n")
+				resp, err := http.ReadResponse(bufio.NewReader(slow{client}), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, answer) {
+					t.Errorf("%d bytes of %d arrived, %v", len(got), len(answer), err)
+				}
+				theirs.Close()
+				close(l)
+				server.Close()
+			})
+		})
+	}
+}
+
+// slow reads 10 KB a second.
+type slow struct{ net.Conn }
+
+func (s slow) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p[:min(len(p), 4<<10)])
+	time.Sleep(time.Duration(n) * time.Second / (10 << 10))
+	return n, err
 }
