@@ -57,7 +57,7 @@ func (e *env) attestLayout(c *cli.Context) error {
 	lines := []string{"digest: " + plan.ID, "expires: " + day(plan.Layout.Expires)}
 	for _, s := range plan.Layout.Steps {
 		summary.Steps = append(summary.Steps, layoutStepSummary{s.Name, s.Threshold, s.Keys})
-		lines = append(lines, fmt.Sprintf("step %s: %d of %s", s.Name, s.Threshold, strings.Join(s.Keys, " ")))
+		lines = append(lines, oneLine(fmt.Sprintf("step %s: %d of %s", s.Name, s.Threshold, strings.Join(s.Keys, " "))))
 	}
 	if len(paths) > 1 || c.IsSet("artifact") {
 		if summary.Followed, err = followed(c.String("artifact"), plan, paths[1:]); err != nil {
